@@ -155,7 +155,7 @@ class Call:
 
     def answer(
         self, tool_call: str | None, output: str, ok: bool = True, respond: bool = True, reason: str | None = None
-    ) -> list[inputs.Step]:
+    ) -> list[commands.Command]:
         """The answer to a tool call, once. Nothing if no tool call is open by that id, or if its session is lost."""
         if tool_call not in self.open_tools:
             return []
@@ -167,27 +167,27 @@ class Call:
             return [self.news(TOOL_ANSWERED.format(output), respond=respond)] if later else []
         return [commands.AnswerAiTool(tool_call, output, ok, respond, reason)] if here else []
 
-    def refuse(self, tool_call: str | None, reason: str) -> list[inputs.Step]:
+    def refuse(self, tool_call: str | None, reason: str) -> list[commands.Command]:
         return self.answer(tool_call, reason, ok=False)
 
-    def start_music(self) -> list[inputs.Step]:
+    def start_music(self) -> list[commands.Command]:
         was, self.music = self.music, True
         return [] if was else [commands.StartMusic(self.plan.leg)]
 
-    def stop_music(self) -> list[inputs.Step]:
+    def stop_music(self) -> list[commands.Command]:
         was, self.music = self.music, False
         return [commands.StopMusic(self.plan.leg)] if was else []
 
-    def pause(self) -> list[inputs.Step]:
+    def pause(self) -> list[commands.Command]:
         """The agent neither hears nor speaks, and the caller hears music."""
         was, self.paused = self.paused, True
-        paused: list[inputs.Step] = [] if was or not self.session_open else [commands.PauseAi()]
+        paused = [] if was or not self.session_open else [commands.PauseAi()]
         return paused + self.start_music()
 
-    def resume(self, note: str | None = None) -> list[inputs.Step]:
+    def resume(self, note: str | None = None) -> list[commands.Command]:
         """Undoes `pause`, as far as it was done. `note`: told to the model."""
         was, self.paused = self.paused, False
-        resumed: list[inputs.Step] = [commands.ResumeAi(note)] if was and self.session_open else []
+        resumed = [commands.ResumeAi(note)] if was and self.session_open else []
         return self.stop_music() + resumed
 
     def take_over_tools(self, asked: Iterable[str]) -> None:
@@ -213,21 +213,23 @@ class Call:
         by: str = "system",
         detail: str | None = None,
         sip_reason: str = "normal",
-    ) -> list[inputs.Step]:
+    ) -> list[commands.Command]:
         """Takes everything down. To hang up what is gone already is no error, so everything is named."""
         answered = Outcome.MACHINE if self.machine else Outcome.ANSWERED
         self.outcome = outcome or (answered if self.answered_at else Outcome.CANCELLED)
         self.ended_by, self.detail, self.ended_at = by, detail or self.detail, now
         self.state = State.ENDING if self.session_open else State.ENDED
         self.other_parties.clear()
-        others = [*self._hang_up_target(), *self._hang_up_participants()]
-        if self.supervised:
-            others += self.end_supervision(Outcome.CANCELLED)
-        ours: list[inputs.Step] = [commands.HangUp(self.media), commands.DestroyBridge(self.ids.bridge)]
-        steps: list[inputs.Step] = [commands.HangUp(self.plan.leg, sip_reason), *others, *ours]
-        if self.session_open:
-            steps += [commands.CloseAi("the call ended"), commands.StartTimer("end", self.plan.end_deadline)]
-        return steps
+        session = [commands.CloseAi("the call ended"), commands.StartTimer("end", self.plan.end_deadline)]
+        return [
+            commands.HangUp(self.plan.leg, sip_reason),
+            *self._hang_up_target(),
+            *self._hang_up_participants(),
+            *(self.end_supervision(Outcome.CANCELLED) if self.supervised else ()),
+            commands.HangUp(self.media),
+            commands.DestroyBridge(self.ids.bridge),
+            *(session if self.session_open else ()),
+        ]
 
     def news(self, text: str, *, respond: bool) -> commands.Command:
         """Tells the model of the present session."""
@@ -241,7 +243,7 @@ class Call:
     def supervised(self) -> bool:
         return self.supervision is not None and self.supervision.state in ("ringing", "on")
 
-    def end_supervision(self, outcome: Outcome) -> list[inputs.Step]:
+    def end_supervision(self, outcome: Outcome) -> list[commands.Command]:
         """`outcome`: for a supervisor who was not there yet."""
         found = self.supervision
         if found is None:
@@ -251,7 +253,7 @@ class Call:
         else:
             found.state, found.outcome = "failed", outcome
         snoop, found.snoop = found.snoop, None
-        gone: list[inputs.Step] = [commands.HangUp(snoop)] if snoop else []
+        gone = [commands.HangUp(snoop)] if snoop else []
         return [
             commands.StopTimer(SUPERVISOR),
             commands.HangUp(found.channel),
@@ -259,16 +261,15 @@ class Call:
             commands.DestroyBridge(self.ids.supervision),
         ]
 
-    def _hang_up_target(self) -> list[inputs.Step]:
+    def _hang_up_target(self) -> list[commands.Command]:
         """The leg of a transfer's target, and the bridge of its talk with the agent."""
         if self.transfer is None:
             return []
         talk = self.transfer.consultation
-        gone: list[inputs.Step] = [commands.HangUp(self.transfer.channel)]
-        return [*gone, commands.DestroyBridge(talk)] if talk else gone
+        return [commands.HangUp(self.transfer.channel), *([commands.DestroyBridge(talk)] if talk else ())]
 
-    def _hang_up_participants(self) -> list[inputs.Step]:
-        steps: list[inputs.Step] = []
+    def _hang_up_participants(self) -> list[commands.Command]:
+        steps: list[commands.Command] = []
         for each in self.present_participants():
             joined = each.state == "joined"
             each.state, each.outcome = ("left", each.outcome) if joined else ("failed", Outcome.CANCELLED)

@@ -1,16 +1,19 @@
 """A row of the call's table: what is done about an input in a state, and which states may follow. [pure]"""
 
-from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from controller.calls.machine.call import Call
-from controller.calls.machine.inputs import Step
+from controller.calls.machine.commands import Command
+from controller.calls.machine.inputs import Internal
 from controller.calls.machine.plan import State
 
-Handler = Callable[[Call, Any, datetime], list[Step]]
-"""The call, the input, now → what to do, in order. Only the last step may be an internal input."""
+Steps = Sequence[Command | Internal]
+"""What a handler wants done, in order: commands, and behind them what it leaves to another row."""
+Handler = Callable[[Call, Any, datetime], Steps]
+"""Of the call, the input, now."""
 
 END = frozenset({State.ENDING, State.ENDED})
 """What `Call.end` leaves a call in."""
@@ -34,6 +37,6 @@ def in_states(states: Iterable[State], rows: Always) -> dict[tuple[State, type],
     return {(state, kind): row for state in states for kind, row in rows.items()}
 
 
-def nothing(_: Call, __: object, ___: datetime) -> list[Step]:
+def nothing(_: Call, __: object, ___: datetime) -> Steps:
     """The handler of an input that changes nothing."""
     return []

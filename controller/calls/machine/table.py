@@ -38,7 +38,7 @@ from controller.calls.machine import commands, inputs, loops
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import Row
+from controller.calls.machine.row import Row, Steps
 from controller.calls.machine.rows import (
     agent_control,
     agent_tools,
@@ -141,7 +141,7 @@ def _done(call: Call, what: inputs.Input | inputs.Internal, now: datetime) -> li
     return _carried(call, steps, now)
 
 
-def _carried(call: Call, steps: Iterable[inputs.Step], now: datetime) -> list[commands.Command]:
+def _carried(call: Call, steps: Steps, now: datetime) -> list[commands.Command]:
     """What a row has left to another one is done in its place."""
     found: list[commands.Command] = []
     for step in steps:

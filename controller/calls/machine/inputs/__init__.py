@@ -4,7 +4,6 @@ Inputs come from Asterisk, the call's worker, ops over HTTP, the model's tools a
 same ordered queue of their call. `internal` never enters a queue: it is what one row of the table leaves to another.
 """
 
-from controller.calls.machine.commands import Command
 from controller.calls.machine.inputs import agent_tools, asterisk, operators, runtime, worker
 from controller.calls.machine.inputs.agent_tools import (
     DecideTool as DecideTool,
@@ -83,9 +82,6 @@ from controller.calls.machine.inputs.worker import (
 )
 
 Input = asterisk.Input | worker.Input | operators.Input | agent_tools.Input | runtime.Input
-
-Step = Command | Internal
-"""What a row of the table returns."""
 
 Tool = (
     HangUpTool

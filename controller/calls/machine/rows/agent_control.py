@@ -10,26 +10,26 @@ from bridge import contract
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import Always, Row, Rows, in_states
+from controller.calls.machine.row import Always, Row, Rows, Steps, in_states
 
 
-def mute(call: Call, what: inputs.MuteAsked, _: datetime) -> list[inputs.Step]:
+def mute(call: Call, what: inputs.MuteAsked, _: datetime) -> Steps:
     """The same twice is sent twice: the first order may have been lost."""
     call.muted = call.muted | {what.side} if what.on else call.muted - {what.side}
     order = contract.Mute(call=call.plan.call, caller="caller" in call.muted, agent="agent" in call.muted)
     return _order(call, order)
 
 
-def digits(call: Call, what: inputs.DigitsAsked, _: datetime) -> list[inputs.Step]:
+def digits(call: Call, what: inputs.DigitsAsked, _: datetime) -> Steps:
     return [commands.SendDigits(call.plan.leg, what.digits)]
 
 
-def say(call: Call, what: inputs.SayAsked, _: datetime) -> list[inputs.Step]:
+def say(call: Call, what: inputs.SayAsked, _: datetime) -> Steps:
     """On hold the worker waits with it until the hold ends."""
     return _order(call, contract.Speak(call=call.plan.call, text=what.text, exact=what.exact))
 
 
-def switch(call: Call, what: inputs.SwitchAsked, _: datetime) -> list[inputs.Step]:
+def switch(call: Call, what: inputs.SwitchAsked, _: datetime) -> Steps:
     if not call.with_agent:
         return []
     call.plan = what.plan
@@ -47,7 +47,7 @@ AFTER: dict[tuple[str, inputs.RecordAction], str] = {
 """What the recording is after an action. All other pairs change nothing."""
 
 
-def record(call: Call, what: inputs.RecordAsked, _: datetime) -> list[inputs.Step]:
+def record(call: Call, what: inputs.RecordAsked, _: datetime) -> Steps:
     after = AFTER.get((call.recording, what.action))
     if after is None or call.plan.agent.recording is None or not call.with_agent:
         return []
@@ -56,13 +56,13 @@ def record(call: Call, what: inputs.RecordAsked, _: datetime) -> list[inputs.Ste
     return _order(call, contract.Record(call=call.plan.call, action=what.action, recording=wanted))
 
 
-def recording_told(call: Call, what: inputs.RecordingTold, _: datetime) -> list[inputs.Step]:
+def recording_told(call: Call, what: inputs.RecordingTold, _: datetime) -> Steps:
     """It differs from what the call knows only after an earlier controller was killed right behind an order."""
     call.recording = what.state
     return []
 
 
-def unmute_all(call: Call) -> list[inputs.Step]:
+def unmute_all(call: Call) -> Steps:
     """What comes now must be heard."""
     if not call.muted:
         return []
@@ -70,7 +70,7 @@ def unmute_all(call: Call) -> list[inputs.Step]:
     return _order(call, contract.Mute(call=call.plan.call, caller=False, agent=False))
 
 
-def _order(call: Call, order: contract.Order | contract.Record) -> list[inputs.Step]:
+def _order(call: Call, order: contract.Order | contract.Record) -> Steps:
     """To the worker; nothing if the call goes on without an agent."""
     return [commands.OrderAi(order)] if call.with_agent and call.session_open else []
 

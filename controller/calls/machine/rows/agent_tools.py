@@ -8,25 +8,25 @@ from datetime import datetime
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import END, Always, Row, Rows, in_states
+from controller.calls.machine.row import END, Always, Row, Rows, Steps, in_states
 
 BACK = "The caller is back from hold and hears you."
 
 
-def conversed(call: Call, _: inputs.Conversed, __: datetime) -> list[inputs.Step]:
+def conversed(call: Call, _: inputs.Conversed, __: datetime) -> Steps:
     call.conversed = True
     return []
 
 
-def refused(call: Call, what: inputs.ToolRefused, _: datetime) -> list[inputs.Step]:
+def refused(call: Call, what: inputs.ToolRefused, _: datetime) -> Steps:
     return call.refuse(what.tool_call, what.reason)
 
 
-def not_now(call: Call, what: inputs.Tool, _: datetime) -> list[inputs.Step]:
+def not_now(call: Call, what: inputs.Tool, _: datetime) -> Steps:
     return call.refuse(what.tool_call, f"Not now: the call is {call.state.value}.")
 
 
-def hang_up(call: Call, what: inputs.HangUpTool, now: datetime) -> list[inputs.Step]:
+def hang_up(call: Call, what: inputs.HangUpTool, now: datetime) -> Steps:
     """Refused before anybody has spoken: models have hung up on people who had just answered."""
     if not call.conversed:
         reason = "Not yet: nobody has said anything. Greet the caller, or wait for them to speak."
@@ -34,37 +34,37 @@ def hang_up(call: Call, what: inputs.HangUpTool, now: datetime) -> list[inputs.S
     return call.end(now, by="agent")
 
 
-def wait(call: Call, what: inputs.WaitTool, _: datetime) -> list[inputs.Step]:
+def wait(call: Call, what: inputs.WaitTool, _: datetime) -> Steps:
     return call.answer(what.tool_call, "You are listening.", respond=False)
 
 
-def send_digits(call: Call, what: inputs.SendDigitsTool, _: datetime) -> list[inputs.Step]:
+def send_digits(call: Call, what: inputs.SendDigitsTool, _: datetime) -> Steps:
     sent = commands.SendDigits(call.plan.leg, what.digits, what.tool_call)
     return [sent, *call.answer(what.tool_call, "The keys were pressed. Listen for what comes.", respond=False)]
 
 
-def digits_not_sent(what: commands.SendDigits) -> list[inputs.Step]:
+def digits_not_sent(what: commands.SendDigits) -> Steps:
     """The answer to the tool call was dropped with the failed command in front of it."""
     return [commands.AnswerAiTool(what.tool_call, "The keys could not be pressed.", ok=False)] if what.tool_call else []
 
 
-def run(_: Call, what: inputs.RunTool, __: datetime) -> list[inputs.Step]:
+def run(_: Call, what: inputs.RunTool, __: datetime) -> Steps:
     return [commands.StartTool(what.tool_call, what.name, what.arguments)]
 
 
-def done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Step]:
+def done(call: Call, what: inputs.ToolDone, _: datetime) -> Steps:
     return call.answer(what.tool_call, what.output, what.ok, reason=what.reason)
 
 
 # ---------------------------------------------------------------- hold
 
 
-def hold(call: Call, what: inputs.HoldTool, _: datetime) -> list[inputs.Step]:
+def hold(call: Call, what: inputs.HoldTool, _: datetime) -> Steps:
     call.state, call.hold, call.held_by = State.HOLDING, what.tool_call, "agent"
     return [*call.pause(), commands.StartTimer("hold", what.seconds)]
 
 
-def end_hold(call: Call, after: State, *, respond: bool = True) -> list[inputs.Step]:
+def end_hold(call: Call, after: State, *, respond: bool = True) -> Steps:
     """Music and pause end, except for a transfer; `after`: the state then. Nothing if the caller is not on hold.
 
     `respond`: the model goes on talking at once.

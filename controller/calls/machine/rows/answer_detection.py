@@ -12,7 +12,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import END, Row, Rows
+from controller.calls.machine.row import END, Row, Rows, Steps
 from controller.calls.machine.rows import answering, wrap_up
 
 CONTEXT = "voiceai-answered"
@@ -31,7 +31,7 @@ TALKATIVE = (
 SETTLED = "The call is ended."
 
 
-def answered(call: Call, what: inputs.LegEntered, now: datetime) -> list[inputs.Step]:
+def answered(call: Call, what: inputs.LegEntered, now: datetime) -> Steps:
     if what.channel != call.plan.leg:
         return []
     call.answered_at = now
@@ -45,7 +45,7 @@ def answered(call: Call, what: inputs.LegEntered, now: datetime) -> list[inputs.
     ]
 
 
-def told(call: Call, what: inputs.LegEntered, now: datetime) -> list[inputs.Step]:
+def told(call: Call, what: inputs.LegEntered, now: datetime) -> Steps:
     """Back from the dialplan. AMD() says HUMAN, MACHINE, NOTSURE or HANGUP, and why (`INITIALSILENCE-2000-2000`)."""
     if what.channel != call.plan.leg:
         return []
@@ -57,14 +57,14 @@ def told(call: Call, what: inputs.LegEntered, now: datetime) -> list[inputs.Step
     return [commands.StopTimer("detect"), *answering.connect(call)]
 
 
-def impossible(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inputs.Step]:
+def impossible(call: Call, what: inputs.CommandFailed, now: datetime) -> Steps:
     if what.gone or not isinstance(what.command, commands.Detect):
         return call.end(now, by="callee" if what.gone else "system", detail=what.reason)
     call.detail = what.reason
     return [commands.StopTimer("detect"), *answering.connect(call)]
 
 
-def left(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Step]:
+def left(call: Call, what: inputs.LegGone, now: datetime) -> Steps:
     """The leg also leaves our Stasis app for the dialplan; that has no cause, an end has one."""
     if what.channel != call.plan.leg or what.cause is None:
         return []
@@ -72,13 +72,13 @@ def left(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Step]:
     return call.end(now, by="callee")
 
 
-def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     if what.timer != "detect":
         return []
     return call.end(now, Outcome.FAILED, detail="Asterisk did not say in time who has answered")
 
 
-def recognised(call: Call, what: inputs.VoicemailTool, now: datetime) -> list[inputs.Step]:
+def recognised(call: Call, what: inputs.VoicemailTool, now: datetime) -> Steps:
     """The agent hears an answering machine."""
     if call.plan.direction == "inbound":
         return call.refuse(what.tool_call, "No: this person has called us. Go on talking.")

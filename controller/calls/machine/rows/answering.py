@@ -7,11 +7,11 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State
-from controller.calls.machine.row import END, Row, Rows
+from controller.calls.machine.row import END, Row, Rows, Steps
 from controller.calls.machine.rows import failover, wrap_up
 
 
-def ring(call: Call, _: inputs.Started, __: datetime) -> list[inputs.Step]:
+def ring(call: Call, _: inputs.Started, __: datetime) -> Steps:
     """A caller hears ringing while the AI session opens."""
     plan = call.plan
     if plan.unserved is not None:
@@ -25,35 +25,35 @@ def ring(call: Call, _: inputs.Started, __: datetime) -> list[inputs.Step]:
     ]
 
 
-def prepare(call: Call, _: inputs.Started, __: datetime) -> list[inputs.Step]:
+def prepare(call: Call, _: inputs.Started, __: datetime) -> Steps:
     """Nobody is dialled before there is an agent."""
     plan = call.plan
     return [commands.PrepareAi(plan.agent.spec), commands.StartTimer("prepare", plan.prepare_deadline)]
 
 
-def answer_ready(call: Call, _: inputs.AiReady, now: datetime) -> list[inputs.Step]:
+def answer_ready(call: Call, _: inputs.AiReady, now: datetime) -> Steps:
     call.ai_ready = True
     return answer(call, now)
 
 
-def answer_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def answer_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     """The AI is slow: better an answered call with a moment of silence than a caller who gives up."""
     return answer(call, now) if what.timer == "answer" else []
 
 
-def prepare_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def prepare_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     if what.timer != "prepare":
         return []
     return call.end(now, Outcome.FAILED, detail="the AI session did not get ready in time")
 
 
-def answer(call: Call, now: datetime) -> list[inputs.Step]:
+def answer(call: Call, now: datetime) -> Steps:
     """Who has waited in line is answered already, and hears music."""
     call.answered_at = call.answered_at or now
     return [commands.StopTimer("answer"), commands.Answer(call.plan.leg), *call.stop_music(), *connect(call)]
 
 
-def connect(call: Call) -> list[inputs.Step]:
+def connect(call: Call) -> Steps:
     """Somebody has answered; `max_call` counts from here."""
     call.state = State.CONNECTING
     longest = call.plan.agent.max_call
@@ -61,7 +61,7 @@ def connect(call: Call) -> list[inputs.Step]:
     return [commands.OpenMedia(call.media), commands.StartTimer("media", call.plan.media_deadline), *length]
 
 
-def dial(call: Call, _: inputs.AiReady, now: datetime) -> list[inputs.Step]:
+def dial(call: Call, _: inputs.AiReady, now: datetime) -> Steps:
     call.ai_ready = True
     call.state = State.DIALING
     target = call.plan.target
@@ -74,18 +74,18 @@ def dial(call: Call, _: inputs.AiReady, now: datetime) -> list[inputs.Step]:
     ]
 
 
-def callee_gone(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Step]:
+def callee_gone(call: Call, what: inputs.LegGone, now: datetime) -> Steps:
     if what.channel != call.plan.leg:
         return []
     call.cause, call.sip_status = what.cause, what.sip_status
     return call.end(now, of_unanswered(what.cause, what.sip_status), by="callee")
 
 
-def dial_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def dial_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     return call.end(now, Outcome.NO_ANSWER) if what.timer == "dial" else []
 
 
-def media_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def media_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     if what.timer == "length":
         call.wrap_up_due = wrap_up.LENGTH
     if what.timer != "media":
@@ -93,17 +93,17 @@ def media_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs
     return failover.media_failed(call, "the media leg did not come up in time")
 
 
-def media_leg_entered(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
+def media_leg_entered(call: Call, what: inputs.LegEntered, _: datetime) -> Steps:
     call.media_entered = call.media_entered or what.channel == call.media
     return join_when_both(call)
 
 
-def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> list[inputs.Step]:
+def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> Steps:
     call.media_flowing = True
     return join_when_both(call)
 
 
-def join_when_both(call: Call) -> list[inputs.Step]:
+def join_when_both(call: Call) -> Steps:
     """Both are needed: Asterisk can freeze if a media leg joins a bridge before its worker sends."""
     if not (call.media_entered and call.media_flowing):
         return []
@@ -113,12 +113,12 @@ def join_when_both(call: Call) -> list[inputs.Step]:
     return [commands.StopTimer("media"), joined, *greet, *wrap_up.if_due(call)]
 
 
-def ready_late(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
+def ready_late(call: Call, _: inputs.AiReady, __: datetime) -> Steps:
     was, call.ai_ready = call.ai_ready, True
     return first_words(call) if call.state is State.TALKING and not was else []
 
 
-def first_words(call: Call) -> list[inputs.Step]:
+def first_words(call: Call) -> Steps:
     """The agent hears the caller and begins to speak."""
     doubt, call.answer_note = call.answer_note, None
     told = [commands.OrderAi(Inform(call=call.plan.call, text=doubt))] if doubt else []

@@ -20,11 +20,11 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.consultation import DIGITS, briefing, opening
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State, Transfer
-from controller.calls.machine.row import Always, Row, Rows, in_states
+from controller.calls.machine.row import Always, Row, Rows, Steps, in_states
 from controller.calls.machine.rows import agent_control, wrap_up
 
 
-def begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
+def begin(call: Call, transfer: Transfer) -> Steps:
     """The media leg joins the target in a bridge of their own, and the agent goes on. Nobody is muted any more."""
     call.state, transfer.state = State.CONSULTING, "consulting"
     transfer.consultation = call.ids.consultation(call.transfers)
@@ -50,12 +50,12 @@ def not_begun(call: Call, transfer: Transfer) -> None:
         call.open_tools.add(transfer.tool_call)
 
 
-def back(call: Call, transfer: Transfer) -> list[inputs.Step]:
+def back(call: Call, transfer: Transfer) -> Steps:
     """Undoes `begin`, as far as it was done, and leaves the agent paused."""
     bridge, transfer.consultation = transfer.consultation, None
     if bridge is None:
         return []
-    ended: list[inputs.Step] = [commands.StopTimer("consultation")]
+    ended = [commands.StopTimer("consultation")]
     if call.media_lost or not call.session_open:
         return [*ended, commands.HangUp(call.media), commands.DestroyBridge(bridge)]
     was, call.paused = call.paused, True
@@ -69,13 +69,13 @@ def back(call: Call, transfer: Transfer) -> list[inputs.Step]:
     ]
 
 
-def digit_pressed(call: Call, what: inputs.DigitPressed, now: datetime) -> list[inputs.Step]:
+def digit_pressed(call: Call, what: inputs.DigitPressed, now: datetime) -> Steps:
     """By the target: its keys come in by the media leg."""
     accept = DIGITS.get(what.digit)
     return [] if accept is None else _decide(accept)
 
 
-def decided(call: Call, what: inputs.TransferDecided | inputs.DecideTool, now: datetime) -> list[inputs.Step]:
+def decided(call: Call, what: inputs.TransferDecided | inputs.DecideTool, now: datetime) -> Steps:
     if isinstance(what, inputs.DecideTool) and not what.accept:
         return [inputs.TransferFailed(Outcome.DECLINED, answer_tool=what.tool_call)]
     if isinstance(what, inputs.DecideTool) and call.transfer is not None:
@@ -83,11 +83,11 @@ def decided(call: Call, what: inputs.TransferDecided | inputs.DecideTool, now: d
     return _decide(what.accept)
 
 
-def not_asked(call: Call, what: inputs.DecideTool, _: datetime) -> list[inputs.Step]:
+def not_asked(call: Call, what: inputs.DecideTool, _: datetime) -> Steps:
     return call.refuse(what.tool_call, "There is nobody who waits for that: no transfer is being decided.")
 
 
-def _decide(accept: bool) -> list[inputs.Step]:
+def _decide(accept: bool) -> Steps:
     return (
         [commands.StopTimer("consultation"), inputs.TransferAccepted()]
         if accept
@@ -95,16 +95,16 @@ def _decide(accept: bool) -> list[inputs.Step]:
     )
 
 
-def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     if what.timer == "length":
         call.wrap_up_due = wrap_up.LENGTH
     return [inputs.TransferFailed(Outcome.NO_ANSWER)] if what.timer == "consultation" else []
 
 
-def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
+def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> Steps:
     """The caller is joined with the target, who has not accepted: the alternative is nobody."""
     call.media_lost, call.detail = True, call.detail or what.why
-    closed: list[inputs.Step] = [commands.CloseAi(what.why)] if call.session_open else []
+    closed = [commands.CloseAi(what.why)] if call.session_open else []
     return [*closed, *_decide(accept=True)]  # CloseAi first: what is behind a command that fails is dropped
 
 

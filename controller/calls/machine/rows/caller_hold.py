@@ -20,7 +20,7 @@ from bridge import contract
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import END, Row
+from controller.calls.machine.row import END, Row, Steps
 from controller.calls.machine.rows import inbound_audio
 
 LIMIT = "caller_hold_s"
@@ -45,7 +45,7 @@ def concerned(call: Call, what: inputs.Input) -> bool:
     return isinstance(what, inputs.SipHold) or (isinstance(what, inputs.TimeUp) and what.timer == LIMIT)
 
 
-def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
+def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
     legs = call.caller_hold.legs
     if isinstance(what, inputs.SipHold):
         if what.on:
@@ -56,7 +56,7 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
     return call.end(now, detail=LIMIT) if _since(call) is not None else []
 
 
-def applied(call: Call, steps: Sequence[commands.Command], now: datetime) -> list[inputs.Step]:
+def applied(call: Call, steps: Sequence[commands.Command], now: datetime) -> Steps:
     """The commands of a row, as far as they can be carried out while the person holds."""
     last = next((each for each in steps if isinstance(each, commands.SayLast)), None)
     if last is not None and shown(call) and not call.other_parties:
@@ -66,7 +66,7 @@ def applied(call: Call, steps: Sequence[commands.Command], now: datetime) -> lis
         return [*steps, *_over(call, steps, now)]
     held = call.caller_hold
     held.notes += [each.note for each in steps if isinstance(each, commands.ResumeAi) and each.note]
-    kept: list[inputs.Step] = [each for each in steps if not isinstance(each, commands.ResumeAi)]
+    kept = [each for each in steps if not isinstance(each, commands.ResumeAi)]
     if held.paused_at is not None:
         return [each for each in kept if not isinstance(each, commands.PauseAi)]
     held.paused_at = now
@@ -103,14 +103,14 @@ def _since(call: Call) -> datetime | None:
     return call.caller_hold.legs.get(call.plan.leg)
 
 
-def _over(call: Call, steps: Sequence[commands.Command], now: datetime) -> list[inputs.Step]:
+def _over(call: Call, steps: Sequence[commands.Command], now: datetime) -> Steps:
     """The agent goes on, unless it is paused for another reason, or `steps` tell it already."""
     held = call.caller_hold
     if held.paused_at is None:
         return []
     seconds, notes = (now - held.paused_at).total_seconds(), held.notes
     held.paused_at, held.notes = None, []
-    over: list[inputs.Step] = [commands.StopTimer(LIMIT)]
+    over: list[commands.Command] = [commands.StopTimer(LIMIT)]
     told = any(isinstance(each, commands.ResumeAi) for each in steps)
     with_person = call.state in (*_WITH_PERSON, State.CONSULTING) and call.session_open and not call.media_lost
     if call.paused or told or not with_person:

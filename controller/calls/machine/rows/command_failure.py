@@ -9,11 +9,11 @@ from datetime import datetime
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.row import END, Always, Row
+from controller.calls.machine.row import END, Always, Row, Steps
 from controller.calls.machine.rows import agent_tools, attended_transfer, failover, refer
 
 
-def command_failed(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inputs.Step]:
+def command_failed(call: Call, what: inputs.CommandFailed, now: datetime) -> Steps:
     command, transfer = what.command, call.transfer
     concerned: tuple[str, ...] = ()
     match command:

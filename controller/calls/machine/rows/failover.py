@@ -24,7 +24,7 @@ from bridge import contract
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import TOOL_ANSWERED, Call
 from controller.calls.machine.plan import Failover, State
-from controller.calls.machine.row import Always, Row, Rows, in_states
+from controller.calls.machine.row import Always, Row, Rows, Steps, in_states
 from controller.calls.machine.rows import wrap_up
 
 MOST = 3
@@ -45,7 +45,7 @@ def possible(call: Call) -> bool:
 # ---------------------------------------------------------------- lost
 
 
-def worker_lost(call: Call, what: inputs.WorkerLost, now: datetime) -> list[inputs.Step]:
+def worker_lost(call: Call, what: inputs.WorkerLost, now: datetime) -> Steps:
     call.session_open = False
     failover = call.failover
     if call.state in _UNANSWERED and possible(call):
@@ -57,7 +57,7 @@ def worker_lost(call: Call, what: inputs.WorkerLost, now: datetime) -> list[inpu
     return [inputs.AgentLost(what.reason)]
 
 
-def begin(call: Call, why: str) -> list[inputs.Step]:
+def begin(call: Call, why: str) -> Steps:
     """For a call in which caller and agent talk, or were about to."""
     before, call.state = call.state, State.FAILOVER
     joined = before is not State.CONNECTING
@@ -74,9 +74,9 @@ def begin(call: Call, why: str) -> list[inputs.Step]:
     return steps if call.music else [*steps, commands.StartTimer("tone", QUIET)]
 
 
-def media_failed(call: Call, why: str) -> list[inputs.Step]:
+def media_failed(call: Call, why: str) -> Steps:
     """The media leg did not come up. If the worker has not seen it, Asterisk may not reach that worker."""
-    excluded: list[inputs.Step] = [] if call.media_flowing else [commands.ExcludeWorker(why)]
+    excluded = [] if call.media_flowing else [commands.ExcludeWorker(why)]
     return [*excluded, inputs.AgentLost(why)]
 
 
@@ -91,7 +91,7 @@ def stranded(call: Call) -> bool:
     return call.stranded and not call.other_parties and possible(call)
 
 
-def begin_stranded(call: Call, news: str) -> list[inputs.Step]:
+def begin_stranded(call: Call, news: str) -> Steps:
     """The target of the transfer has not answered. `news`: told to the agent."""
     why, call.detail = call.detail or "", None
     call.state, call.media_lost, call.stranded = State.TALKING, False, False
@@ -101,7 +101,7 @@ def begin_stranded(call: Call, news: str) -> list[inputs.Step]:
     return steps
 
 
-def lost_again(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
+def lost_again(call: Call, what: inputs.AgentLost, _: datetime) -> Steps:
     """The worker that was to take over is lost, too."""
     if not possible(call):
         return _give_up(call, what.why)
@@ -110,30 +110,28 @@ def lost_again(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.S
     return [commands.StopTimer("media"), *_next_leg(call), *_leave(call, what.why)]
 
 
-def _next_leg(call: Call) -> list[inputs.Step]:
+def _next_leg(call: Call) -> Steps:
     """The media leg gets another id: what is told of the former one concerns the call no longer."""
     former, call.media = call.media, call.ids.later_media(call.losses + 1)
     return [commands.HangUp(former)]
 
 
-def _give_up(call: Call, why: str) -> list[inputs.Step]:
+def _give_up(call: Call, why: str) -> Steps:
     """There is no AI for this call."""
     assert call.failover is not None, "only called in FAILOVER"
     joined = call.failover.joined
     return [*_settled(call), inputs.NoAgentLeft(why, joined)]
 
 
-def _settled(call: Call) -> list[inputs.Step]:
+def _settled(call: Call) -> Steps:
     """Ends timers and tones."""
     failover, call.failover = call.failover, None
     assert failover is not None, "only called in FAILOVER"
-    stopped: list[inputs.Step] = [commands.StopTimer(timer) for timer in _TIMERS]
-    if failover.tone is not None:
-        stopped.append(commands.StopTone(failover.tone))
-    return stopped
+    tone = [commands.StopTone(failover.tone)] if failover.tone is not None else []
+    return [*map(commands.StopTimer, _TIMERS), *tone]
 
 
-def _leave(call: Call, why: str) -> list[inputs.Step]:
+def _leave(call: Call, why: str) -> Steps:
     assert call.failover is not None, "only called in FAILOVER"
     if not call.session_open:
         return _look(call)
@@ -144,7 +142,7 @@ def _leave(call: Call, why: str) -> list[inputs.Step]:
 # ---------------------------------------------------------------- another one
 
 
-def _look(call: Call) -> list[inputs.Step]:
+def _look(call: Call) -> Steps:
     call.session_open = True
     if call.failover is not None:
         call.failover.phase = "looking"
@@ -155,7 +153,7 @@ def _look(call: Call) -> list[inputs.Step]:
     return [commands.PrepareAi(spec, resumed=True)]
 
 
-def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> list[inputs.Step]:
+def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> Steps:
     """A call that has lost its worker waits until one is started again; one that never had a worker does not."""
     call.session_open = False
     if call.state is State.ENDING:
@@ -169,12 +167,12 @@ def time_to_look(_: Call, what: inputs.Input) -> bool:
     return isinstance(what, inputs.TimeUp) and what.timer == "again"
 
 
-def again(call: Call, _: inputs.TimeUp, __: datetime) -> list[inputs.Step]:
+def again(call: Call, _: inputs.TimeUp, __: datetime) -> Steps:
     waits = call.losses and call.state in (*_UNANSWERED, State.FAILOVER)
     return _look(call) if waits and not call.session_open else []
 
 
-def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> list[inputs.Step]:
+def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> Steps:
     call.session_open, call.counters = False, what.counters
     assert call.failover is not None, "the state goes with it"
     if call.failover.phase == "leaving":
@@ -182,7 +180,7 @@ def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> list[in
     return [inputs.AgentLost(f"session over: {what.reason}")]
 
 
-def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.Step]:
+def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> Steps:
     why = f"no AI ({what.kind}): {what.message}"
     assert call.failover is not None, "the state goes with it"
     if call.failover.phase == "leaving":
@@ -190,13 +188,13 @@ def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.S
     return [inputs.AgentLost(why)] if what.kind == "transient" else _give_up(call, why)
 
 
-def ready_early(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
+def ready_early(call: Call, _: inputs.AiReady, __: datetime) -> Steps:
     """Before the call is answered."""
     call.ai_ready = True
     return []
 
 
-def ready(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
+def ready(call: Call, _: inputs.AiReady, __: datetime) -> Steps:
     failover = call.failover
     if failover is None or failover.phase != "looking":
         return []
@@ -205,23 +203,23 @@ def ready(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
     return [commands.OpenMedia(call.media), commands.StartTimer("media", call.plan.media_deadline)]
 
 
-def media_leg_entered(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
+def media_leg_entered(call: Call, what: inputs.LegEntered, _: datetime) -> Steps:
     call.media_entered = call.media_entered or what.channel == call.media
     return _join_when_both(call)
 
 
-def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> list[inputs.Step]:
+def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> Steps:
     call.media_flowing = True
     return _join_when_both(call)
 
 
-def media_lost(call: Call, what: inputs.MediaLost, now: datetime) -> list[inputs.Step]:
+def media_lost(call: Call, what: inputs.MediaLost, now: datetime) -> Steps:
     """The former session's leg does not matter any more."""
     joining = call.failover is not None and call.failover.phase == "joining"
     return [inputs.AgentLost(what.reason)] if joining else []
 
 
-def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     match what.timer:
         case "tone":
             return _start_comfort_tone(call)
@@ -240,7 +238,7 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
     return []
 
 
-def _start_comfort_tone(call: Call) -> list[inputs.Step]:
+def _start_comfort_tone(call: Call) -> Steps:
     if call.failover is None or call.failover.tone is not None or call.music:
         return []
     call.sounds += 1
@@ -248,7 +246,7 @@ def _start_comfort_tone(call: Call) -> list[inputs.Step]:
     return [commands.StartTone(call.plan.leg, call.failover.tone)]
 
 
-def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Step]:
+def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> Steps:
     call.open_tools.discard(what.tool_call)
     if call.failover is not None:
         call.failover.news.append(TOOL_ANSWERED.format(what.output))
@@ -258,7 +256,7 @@ def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Ste
 # ---------------------------------------------------------------- back
 
 
-def _join_when_both(call: Call) -> list[inputs.Step]:
+def _join_when_both(call: Call) -> Steps:
     failover = call.failover
     if failover is None or failover.phase != "joining" or not (call.media_entered and call.media_flowing):
         return []
@@ -270,10 +268,10 @@ def _join_when_both(call: Call) -> list[inputs.Step]:
     return [*steps, commands.GreetCaller(), *wrap_up.if_due(call)]
 
 
-def _as_before(call: Call) -> list[inputs.Step]:
+def _as_before(call: Call) -> Steps:
     """The new session is told who is muted, that the recording is paused, that the caller is on hold."""
     id_ = call.plan.call
-    orders: list[inputs.Step] = []
+    orders = []
     if call.muted:
         order = contract.Mute(call=id_, caller="caller" in call.muted, agent="agent" in call.muted)
         orders.append(commands.OrderAi(order))

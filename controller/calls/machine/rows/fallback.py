@@ -10,13 +10,13 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import PlaySound, State, TransferTo
-from controller.calls.machine.row import END, Always, Row, Rows, in_states, nothing
+from controller.calls.machine.row import END, Always, Row, Rows, Steps, in_states, nothing
 from controller.calls.machine.rows import failover, participants, teardown
 
 SOUND_LIMIT = 30.0  # seconds after which a sound whose end Asterisk has not told is taken for over
 
 
-def leg_gone(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Step]:
+def leg_gone(call: Call, what: inputs.LegGone, now: datetime) -> Steps:
     if what.channel == call.plan.leg:
         if call.state is State.REFERRING and what.in_dialplan:
             return []
@@ -40,24 +40,24 @@ def leg_gone(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Ste
     return []
 
 
-def media_lost(call: Call, what: inputs.MediaLost, now: datetime) -> list[inputs.Step]:
+def media_lost(call: Call, what: inputs.MediaLost, now: datetime) -> Steps:
     return [inputs.AgentLost(what.reason)]
 
 
-def session_gone(call: Call, what: inputs.SessionOver, now: datetime) -> list[inputs.Step]:
+def session_gone(call: Call, what: inputs.SessionOver, now: datetime) -> Steps:
     call.session_open, call.counters = False, what.counters
     return [inputs.AgentLost(f"session over: {what.reason}")]
 
 
-def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.Step]:
+def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> Steps:
     return [inputs.AgentLost(f"no AI ({what.kind}): {what.message}", elsewhere=False)]
 
 
-def never_there(_: Call, what: inputs.AgentLost, __: datetime) -> list[inputs.Step]:
+def never_there(_: Call, what: inputs.AgentLost, __: datetime) -> Steps:
     return [inputs.NoAgentLeft(what.why, in_bridge=False)]
 
 
-def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
+def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> Steps:
     """Of a call in which caller and agent talk, or are about to."""
     joined = call.state is not State.CONNECTING
     if joined and call.other_parties:
@@ -67,25 +67,25 @@ def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.S
     return [inputs.NoAgentLeft(what.why, in_bridge=joined)]
 
 
-def no_agent_left(call: Call, what: inputs.NoAgentLeft, now: datetime) -> list[inputs.Step]:
+def no_agent_left(call: Call, what: inputs.NoAgentLeft, now: datetime) -> Steps:
     if what.in_bridge and call.other_parties:
         return participants.continue_without_agent(call, what.why)
     return begin(call, what.why, now, what.in_bridge) if call.fallback_steps else _failed(call, what.why, now)
 
 
-def lost_for_good(call: Call, what: inputs.AgentLost, now: datetime) -> list[inputs.Step]:
+def lost_for_good(call: Call, what: inputs.AgentLost, now: datetime) -> Steps:
     return _failed(call, what.why, now)
 
 
-def _failed(call: Call, why: str, now: datetime) -> list[inputs.Step]:
+def _failed(call: Call, why: str, now: datetime) -> Steps:
     """A caller who was not answered gets 503, which lets the trunk try another route."""
     return call.end(now, Outcome.FAILED, detail=why, sip_reason="congestion")
 
 
-def unserved(call: Call, what: inputs.Unserved, now: datetime) -> list[inputs.Step]:
+def unserved(call: Call, what: inputs.Unserved, now: datetime) -> Steps:
     plan, waited = call.plan, call.state is State.WAITING
     call.state = State.RINGING
-    over: list[inputs.Step] = [commands.StopTimer("wait"), commands.StopTimer("announce")] if waited else []
+    over = [commands.StopTimer("wait"), commands.StopTimer("announce")] if waited else []
     return [
         *over,
         commands.SetVariables(plan.leg, plan.variables),
@@ -94,23 +94,25 @@ def unserved(call: Call, what: inputs.Unserved, now: datetime) -> list[inputs.St
     ]
 
 
-def begin(call: Call, why: str, now: datetime, in_bridge: bool) -> list[inputs.Step]:
+def begin(call: Call, why: str, now: datetime, in_bridge: bool) -> Steps:
     """The caller is answered and alone in the bridge; the agent is taken away for good."""
     before, call.state = call.state, State.FALLBACK
     call.media_lost, call.paused, call.detail = True, False, why
-    steps: list[inputs.Step] = [commands.StopTimer("answer"), commands.StopTimer("media")]
     if before is State.RINGING:
         call.answered_at = now
-        steps.append(commands.Answer(call.plan.leg))
-    if not in_bridge:
-        steps.append(commands.Join(call.ids.bridge, (call.plan.leg,)))
-    steps += [*call.stop_music(), commands.HangUp(call.media)]
-    if call.session_open:
-        steps.append(commands.CloseAi(why))
-    return [*steps, inputs.NextFallback()]
+    return [
+        commands.StopTimer("answer"),
+        commands.StopTimer("media"),
+        *([commands.Answer(call.plan.leg)] if before is State.RINGING else ()),
+        *(() if in_bridge else [commands.Join(call.ids.bridge, (call.plan.leg,))]),
+        *call.stop_music(),
+        commands.HangUp(call.media),
+        *([commands.CloseAi(why)] if call.session_open else ()),
+        inputs.NextFallback(),
+    ]
 
 
-def next_step(call: Call, _: inputs.NextFallback, now: datetime) -> list[inputs.Step]:
+def next_step(call: Call, _: inputs.NextFallback, now: datetime) -> Steps:
     """Tries the next step. If none is left, the call has failed."""
     if call.other_parties:
         return participants.continue_without_agent(call, call.detail or "")
@@ -130,17 +132,17 @@ def next_step(call: Call, _: inputs.NextFallback, now: datetime) -> list[inputs.
             return [*call.start_music(), inputs.StartTransfer(target, by="rescue")]
 
 
-def sound_over(call: Call, what: inputs.SoundOver, now: datetime) -> list[inputs.Step]:
+def sound_over(call: Call, what: inputs.SoundOver, now: datetime) -> Steps:
     if what.playback != call.ids.sound(call.sounds):
         return []
     return [commands.StopTimer("sound"), inputs.NextFallback()]
 
 
-def sound_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def sound_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     return [inputs.NextFallback()] if what.timer == "sound" else []
 
 
-def session_left(call: Call, what: inputs.SessionOver, _: datetime) -> list[inputs.Step]:
+def session_left(call: Call, what: inputs.SessionOver, _: datetime) -> Steps:
     """The session of an agent that is not needed any more."""
     call.session_open, call.counters = False, what.counters
     return []

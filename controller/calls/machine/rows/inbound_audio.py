@@ -24,7 +24,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.caller_sound import InboundAudio
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import Row
+from controller.calls.machine.row import Row, Steps
 
 TIMER = "caller audio"
 OTHERS = "other parties audio"
@@ -51,7 +51,7 @@ def concerned(_: Call, what: inputs.Input) -> bool:
     return timers or isinstance(what, inputs.CallerAudio | inputs.RtpCounted | inputs.SipHold)
 
 
-def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
+def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
     """What follows from an input that is about sound."""
     audio = call.inbound_audio
     match what:
@@ -78,7 +78,7 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
     return []
 
 
-def watched(call: Call) -> list[inputs.Step]:
+def watched(call: Call) -> Steps:
     """After each input: starts to look at the legs where there are several people."""
     if call.inbound_audio.watching or not _people(call):
         return []
@@ -86,7 +86,7 @@ def watched(call: Call) -> list[inputs.Step]:
     return [commands.StartTimer(OTHERS, WITHOUT_AGENT_S if call.state is State.TRANSFERRED else WITH_AGENT_S)]
 
 
-def _look(call: Call) -> list[inputs.Step]:
+def _look(call: Call) -> Steps:
     audio, heard = call.inbound_audio, _heard(call)
     if not audio.ceased or audio.losses != call.losses or heard is None:
         audio.ceased = False
@@ -117,7 +117,7 @@ def _heard(call: Call) -> tuple[str, str] | None:
     return call.ids.bridge, call.plan.leg
 
 
-def _counted(call: Call, what: inputs.RtpCounted, now: datetime) -> list[inputs.Step]:
+def _counted(call: Call, what: inputs.RtpCounted, now: datetime) -> Steps:
     audio, heard = call.inbound_audio, _heard(call)
     before = audio.counted.get(what.channel)
     audio.counted[what.channel] = (what, now)

@@ -18,7 +18,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, Participant, State
-from controller.calls.machine.row import END, Always, Row
+from controller.calls.machine.row import END, Always, Row, Steps
 
 MOST = 8
 """Of one call, at a time."""
@@ -43,7 +43,7 @@ def concerned(call: Call, what: inputs.Input) -> Participant | None:
     return None
 
 
-def asked(call: Call, what: inputs.ParticipantAsked, _: datetime) -> list[inputs.Step]:
+def asked(call: Call, what: inputs.ParticipantAsked, _: datetime) -> Steps:
     found = call.participants[what.channel] = Participant(what.channel, what.target, what.by)
     if call.state not in OPEN or len(call.present_participants()) > MOST:
         found.state, found.outcome = "failed", Outcome.CANCELLED
@@ -54,7 +54,7 @@ def asked(call: Call, what: inputs.ParticipantAsked, _: datetime) -> list[inputs
     ]
 
 
-def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
+def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
     """What follows from an input about one of them."""
     found = concerned(call, what)
     if found is None or found.state in ("left", "failed"):
@@ -80,8 +80,8 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
     return []
 
 
-def _answered(call: Call, found: Participant) -> list[inputs.Step]:
-    stopped: list[inputs.Step] = [commands.StopTimer(found.channel)]
+def _answered(call: Call, found: Participant) -> Steps:
+    stopped = [commands.StopTimer(found.channel)]
     if call.state not in _JOINING:
         found.state, found.outcome = "failed", Outcome.CANCELLED
         return [*stopped, commands.HangUp(found.channel)]
@@ -95,19 +95,19 @@ def _answered(call: Call, found: Participant) -> list[inputs.Step]:
     ]
 
 
-def _failed(call: Call, found: Participant, now: datetime, outcome: Outcome) -> list[inputs.Step]:
+def _failed(call: Call, found: Participant, now: datetime, outcome: Outcome) -> Steps:
     """Also for one who had answered, and was gone before they could join."""
     found.state, found.outcome = "failed", outcome
     told = f"Somebody who was called to join could not be reached: {outcome.value.replace('_', ' ')}."
-    return [commands.StopTimer(found.channel), *_tell(call, told)] + _alone(call, found, now)
+    return [commands.StopTimer(found.channel), *_tell(call, told), *_alone(call, found, now)]
 
 
-def _left(call: Call, found: Participant, now: datetime, told: str) -> list[inputs.Step]:
+def _left(call: Call, found: Participant, now: datetime, told: str) -> Steps:
     found.state = "left"
-    return _tell(call, told) + _alone(call, found, now)
+    return [*_tell(call, told), *_alone(call, found, now)]
 
 
-def _alone(call: Call, found: Participant, now: datetime) -> list[inputs.Step]:
+def _alone(call: Call, found: Participant, now: datetime) -> Steps:
     if found.channel not in call.other_parties:
         return []
     call.other_parties.discard(found.channel)
@@ -116,17 +116,17 @@ def _alone(call: Call, found: Participant, now: datetime) -> list[inputs.Step]:
     return call.end(now, by="participant")
 
 
-def _tell(call: Call, text: str) -> list[inputs.Step]:
+def _tell(call: Call, text: str) -> Steps:
     if not call.with_agent or not call.session_open:
         return []
     return [commands.OrderAi(contract.Inform(call=call.plan.call, text=text))]
 
 
-def continue_without_agent(call: Call, why: str) -> list[inputs.Step]:
+def continue_without_agent(call: Call, why: str) -> Steps:
     """The agent is gone and others are in the call: they and the caller go on without it."""
     call.state, call.detail = State.TRANSFERRED, call.detail or why
     call.media_lost, call.paused, call.hold, call.held_by = True, False, None, None
-    gone: list[inputs.Step] = [commands.StopTimer("hold"), *call.stop_music(), commands.HangUp(call.media)]
+    gone = [commands.StopTimer("hold"), *call.stop_music(), commands.HangUp(call.media)]
     return [*gone, commands.CloseAi(why)] if call.session_open else gone
 
 

@@ -19,11 +19,11 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
-from controller.calls.machine.row import END, Row, Rows, in_states
+from controller.calls.machine.row import END, Row, Rows, Steps, in_states
 from controller.calls.machine.rows import teardown
 
 
-def begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
+def begin(call: Call, transfer: Transfer) -> Steps:
     call.state = State.REFERRING
     return [
         *call.stop_music(),
@@ -32,7 +32,7 @@ def begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
     ]
 
 
-def returned(call: Call, what: inputs.LegReturned, now: datetime) -> list[inputs.Step]:
+def returned(call: Call, what: inputs.LegReturned, now: datetime) -> Steps:
     transfer = call.transfer
     assert transfer is not None, "nobody is referred without a transfer"
     if what.status == "SUCCESS":
@@ -45,7 +45,7 @@ def returned(call: Call, what: inputs.LegReturned, now: datetime) -> list[inputs
     ]
 
 
-def not_sent(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inputs.Step]:
+def not_sent(call: Call, what: inputs.CommandFailed, now: datetime) -> Steps:
     """The REFER was not sent: the leg is in its bridge as before."""
     transfer = call.transfer
     if transfer is None or call.state is not State.REFERRING:
@@ -59,9 +59,7 @@ def not_sent(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inpu
     ]
 
 
-def _failed(
-    call: Call, transfer: Transfer, now: datetime, outcome: Outcome, *back: commands.Command
-) -> list[inputs.Step]:
+def _failed(call: Call, transfer: Transfer, now: datetime, outcome: Outcome, *back: commands.Command) -> Steps:
     """`back`: brings the leg back into its bridge."""
     transfer.state, transfer.outcome = "failed", outcome
     if call.last_said:
@@ -71,7 +69,7 @@ def _failed(
     return [*(back if call.fallback_steps or call.other_parties else ()), inputs.NextFallback()]
 
 
-def hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> list[inputs.Step]:
+def hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> Steps:
     if what.channel != call.plan.leg:
         return []
     teardown.leg_hung_up(call, what, now)
@@ -80,7 +78,7 @@ def hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> list[inputs.St
     )
 
 
-def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     if what.timer != "transfer":
         return []
     assert call.transfer is not None
@@ -88,11 +86,11 @@ def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
     return call.end(now, detail="the far end did not say what became of the REFER")
 
 
-def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
+def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> Steps:
     if call.media_lost:
         return []
     call.media_lost, call.paused, call.detail = True, False, call.detail or what.why
-    gone: list[inputs.Step] = [commands.HangUp(call.media)]
+    gone = [commands.HangUp(call.media)]
     return [*gone, commands.CloseAi(what.why)] if call.session_open else gone
 
 

@@ -18,7 +18,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import SUPERVISOR, Call
 from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State, Supervision
-from controller.calls.machine.row import END, Always, Row, Rows, in_states
+from controller.calls.machine.row import END, Always, Row, Rows, Steps, in_states
 from controller.calls.machine.rows import participants
 from controller.calls.machine.types import SupervisionMode
 
@@ -72,7 +72,7 @@ def concerned(call: Call, what: inputs.Input) -> bool:
     return False
 
 
-def asked(call: Call, what: inputs.SuperviseAsked, _: datetime) -> list[inputs.Step]:
+def asked(call: Call, what: inputs.SuperviseAsked, _: datetime) -> Steps:
     if call.supervised:
         return []  # another supervisor came first
     call.supervisions += 1
@@ -86,7 +86,7 @@ def asked(call: Call, what: inputs.SuperviseAsked, _: datetime) -> list[inputs.S
     ]
 
 
-def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
+def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
     """What follows from an input that concerns the supervisor."""
     found = call.supervision
     assert found is not None, "concerned"
@@ -112,8 +112,8 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
     return []
 
 
-def _answered(call: Call, found: Supervision) -> list[inputs.Step]:
-    stopped: list[inputs.Step] = [commands.StopTimer(SUPERVISOR)]
+def _answered(call: Call, found: Supervision) -> Steps:
+    stopped = [commands.StopTimer(SUPERVISOR)]
     if call.state not in OPEN:
         return call.end_supervision(Outcome.CANCELLED)
     found.state, found.outcome = "on", Outcome.ANSWERED
@@ -121,7 +121,7 @@ def _answered(call: Call, found: Supervision) -> list[inputs.Step]:
     return [*stopped, *(_take_over(call, found) if mode == "take_over" else _hear(call, found, mode, alone=True))]
 
 
-def _changed(call: Call, found: Supervision, mode: SupervisionMode) -> list[inputs.Step]:
+def _changed(call: Call, found: Supervision, mode: SupervisionMode) -> Steps:
     if found.state == "ringing":
         found.mode = mode
         return []
@@ -132,7 +132,7 @@ def _changed(call: Call, found: Supervision, mode: SupervisionMode) -> list[inpu
     return _hear(call, found, mode, alone=found.mode == "take_over")
 
 
-def _hear(call: Call, found: Supervision, mode: SupervisionMode, *, alone: bool) -> list[inputs.Step]:
+def _hear(call: Call, found: Supervision, mode: SupervisionMode, *, alone: bool) -> Steps:
     """Through a new snoop. `alone`: the supervisor's leg has to join the bridge of the supervision first."""
     colleague = _colleague(call) if mode == "whisper" else None
     before, heard = found.snoop, colleague or call.plan.leg
@@ -141,40 +141,36 @@ def _hear(call: Call, found: Supervision, mode: SupervisionMode, *, alone: bool)
     found.snoop = call.ids.snoop(call.snoops)
     call.other_parties.discard(found.channel)
     bridge = call.ids.supervision
-    entered: list[inputs.Step] = (
-        [commands.CreateBridge(bridge), commands.Join(bridge, (found.channel,))] if alone else []
-    )
-    silenced: list[inputs.Step] = [commands.HangUp(before)] if before else []
+    entered = (commands.CreateBridge(bridge), commands.Join(bridge, (found.channel,))) if alone else ()
+    silenced = [commands.HangUp(before)] if before else []
     return [*silenced, *entered, commands.Snoop(heard, found.snoop, whisper=colleague is not None)]
 
 
-def _take_over(call: Call, found: Supervision) -> list[inputs.Step]:
+def _take_over(call: Call, found: Supervision) -> Steps:
     """The supervisor joins in the agent's place; the agent is back if that fails. What is queued meanwhile waits
     (`ConfirmJoin`)."""
     before, found.snoop = found.snoop, None
     found.mode = "take_over"
     call.other_parties.add(found.channel)
-    silenced: list[inputs.Step] = (
-        [commands.HangUp(before), commands.DestroyBridge(call.ids.supervision)] if before else []
-    )
+    silenced = (commands.HangUp(before), commands.DestroyBridge(call.ids.supervision)) if before else ()
     agent = call.media if call.state in _WITH_AGENT and not call.media_lost else None
     return [*silenced, commands.Join(call.ids.bridge, (found.channel,), agent), commands.ConfirmJoin(found.channel)]
 
 
-def taken_over(call: Call, what: inputs.LegJoined, _: datetime) -> list[inputs.Step]:
+def taken_over(call: Call, what: inputs.LegJoined, _: datetime) -> Steps:
     """The supervisor is in the bridge: the agent is not needed any more."""
     there = call.supervised and call.supervision is not None and what.channel == call.supervision.channel
     return participants.continue_without_agent(call, WHY) if there else []
 
 
-def _heard_leg_gone(call: Call, found: Supervision, now: datetime) -> list[inputs.Step]:
+def _heard_leg_gone(call: Call, found: Supervision, now: datetime) -> Steps:
     """The leg to which the snoop listened is gone. If it was a colleague's, the supervisor goes on listening."""
     if found.mode == "whisper" and call.state in OPEN:
         return _hear(call, found, "listen", alone=False)
     return _gone(call, found, now, Outcome.FAILED)
 
 
-def _gone(call: Call, found: Supervision, now: datetime, outcome: Outcome) -> list[inputs.Step]:
+def _gone(call: Call, found: Supervision, now: datetime, outcome: Outcome) -> Steps:
     ended = call.end_supervision(outcome)
     if found.channel not in call.other_parties:
         return ended

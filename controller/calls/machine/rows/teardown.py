@@ -6,7 +6,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import END, Always, Row, Rows, in_states, nothing
+from controller.calls.machine.row import END, Always, Row, Rows, Steps, in_states, nothing
 
 ASTERISK = "asterisk"
 """`ended_by`, where Asterisk has hung up by itself, or was told to by somebody else than this controller."""
@@ -21,11 +21,11 @@ _WHY_ASTERISK = {
 }
 
 
-def hang_up(call: Call, what: inputs.HangUpAsked, now: datetime) -> list[inputs.Step]:
+def hang_up(call: Call, what: inputs.HangUpAsked, now: datetime) -> Steps:
     return call.end(now, by=what.by, detail=what.detail)
 
 
-def leg_hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> list[inputs.Step]:
+def leg_hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> Steps:
     """Keeps cause and who it was: StasisEnd, which follows and ends the call, tells neither."""
     if what.channel == call.plan.leg and call.state is not State.ENDING:
         talked = now - call.answered_at if call.answered_at is not None else timedelta()
@@ -44,7 +44,7 @@ def far_end(call: Call) -> str:
     return "caller" if call.plan.direction == "inbound" else "callee"
 
 
-def cause_known(call: Call, what: inputs.LegGone, _: datetime) -> list[inputs.Step]:
+def cause_known(call: Call, what: inputs.LegGone, _: datetime) -> Steps:
     """StasisEnd ends the call; ChannelDestroyed, which knows the cause, comes a moment later."""
     if what.channel == call.plan.leg and call.cause is None:
         call.cause = _q850(call, what.cause)
@@ -60,18 +60,18 @@ def _q850(call: Call, cause: int | None) -> int | None:
     return NORMAL if bye or cancel else cause
 
 
-def session_over(call: Call, what: inputs.SessionOver, _: datetime) -> list[inputs.Step]:
+def session_over(call: Call, what: inputs.SessionOver, _: datetime) -> Steps:
     call.counters = what.counters
     call.state = State.ENDED
     return [commands.StopTimer("end")]
 
 
-def worker_lost(call: Call, _: inputs.WorkerLost, __: datetime) -> list[inputs.Step]:
+def worker_lost(call: Call, _: inputs.WorkerLost, __: datetime) -> Steps:
     call.state = State.ENDED
     return [commands.StopTimer("end")]
 
 
-def overdue(call: Call, what: inputs.TimeUp, _: datetime) -> list[inputs.Step]:
+def overdue(call: Call, what: inputs.TimeUp, _: datetime) -> Steps:
     if what.timer == "end":
         call.state = State.ENDED
     return []
@@ -95,7 +95,7 @@ def _awaited(call: Call, channel: str) -> bool:
     return supervision is not None and call.supervised and channel in (supervision.channel, supervision.snoop)
 
 
-def too_late(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
+def too_late(call: Call, what: inputs.LegEntered, _: datetime) -> Steps:
     """It has answered all the same, and is hung up at once."""
     answered_late(call, what)
     return [commands.HangUp(what.channel)]

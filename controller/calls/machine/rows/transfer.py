@@ -12,7 +12,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
-from controller.calls.machine.row import END, Row, Rows, in_states
+from controller.calls.machine.row import END, Row, Rows, Steps, in_states
 from controller.calls.machine.rows import (
     agent_tools,
     attended_transfer,
@@ -23,7 +23,7 @@ from controller.calls.machine.rows import (
 from controller.calls.machine.types import Target
 
 
-def asked(call: Call, what: inputs.TransferAsked, _: datetime) -> list[inputs.Step]:
+def asked(call: Call, what: inputs.TransferAsked, _: datetime) -> Steps:
     """A caller on hold goes on hearing music."""
     if what.target.kind == "refer" and call.other_parties:
         return call.refuse(what.tool_call, "Not now: others are in the call.")
@@ -34,7 +34,7 @@ def asked(call: Call, what: inputs.TransferAsked, _: datetime) -> list[inputs.St
     return [*held, *(call.pause() if aside else []), *_begin(call, transfer)]
 
 
-def digit_pressed(call: Call, what: inputs.DigitPressed, now: datetime) -> list[inputs.Step]:
+def digit_pressed(call: Call, what: inputs.DigitPressed, now: datetime) -> Steps:
     if what.digit not in call.plan.agent.digits:
         return []
     target = call.plan.agent.digits[what.digit]
@@ -46,7 +46,7 @@ def digit_pressed(call: Call, what: inputs.DigitPressed, now: datetime) -> list[
     return [*held, *call.pause(), *_begin(call, _new(call, target, by="digit"))]
 
 
-def start(call: Call, what: inputs.StartTransfer, _: datetime) -> list[inputs.Step]:
+def start(call: Call, what: inputs.StartTransfer, _: datetime) -> Steps:
     return _begin(call, _new(call, what.target, what.by))
 
 
@@ -56,7 +56,7 @@ def _new(call: Call, target: Target, by: str, tool_call: str | None = None) -> T
     return call.transfer
 
 
-def _begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
+def _begin(call: Call, transfer: Transfer) -> Steps:
     target = transfer.target
     if target.kind == "refer":
         return refer.begin(call, transfer)
@@ -67,11 +67,11 @@ def _begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
     ]
 
 
-def asked_again(call: Call, what: inputs.TransferAsked, _: datetime) -> list[inputs.Step]:
+def asked_again(call: Call, what: inputs.TransferAsked, _: datetime) -> Steps:
     return call.refuse(what.tool_call, "A transfer is already under way.")
 
 
-def target_answered(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
+def target_answered(call: Call, what: inputs.LegEntered, _: datetime) -> Steps:
     transfer = call.transfer
     if transfer is None or what.channel != transfer.channel:
         return []
@@ -80,14 +80,14 @@ def target_answered(call: Call, what: inputs.LegEntered, _: datetime) -> list[in
     return [commands.StopTimer("transfer"), inputs.TransferAccepted()]
 
 
-def connect(call: Call, _: inputs.TransferAccepted, __: datetime) -> list[inputs.Step]:
+def connect(call: Call, _: inputs.TransferAccepted, __: datetime) -> Steps:
     """Caller and target hear each other, and the agent leaves."""
     transfer = call.transfer
     assert transfer is not None, "only one who was called can accept"
     transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
     call.state = State.TRANSFERRED
     call.other_parties.add(transfer.channel)
-    steps: list[inputs.Step] = [
+    steps = [
         *call.stop_music(),
         commands.Join(
             call.ids.bridge, (transfer.channel,), None if transfer.consultation or call.media_lost else call.media
@@ -99,17 +99,17 @@ def connect(call: Call, _: inputs.TransferAccepted, __: datetime) -> list[inputs
     return steps if call.media_lost else [*steps, commands.CloseAi("transferred")]
 
 
-def target_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def target_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     if what.timer == "length":
         call.wrap_up_due = wrap_up.LENGTH
     return [inputs.TransferFailed(Outcome.NO_ANSWER)] if what.timer == "transfer" else []
 
 
-def cancelled(_: Call, __: inputs.TransferCancelled, ___: datetime) -> list[inputs.Step]:
+def cancelled(_: Call, __: inputs.TransferCancelled, ___: datetime) -> Steps:
     return [inputs.TransferFailed(Outcome.CANCELLED)]
 
 
-def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> list[inputs.Step]:
+def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> Steps:
     """The caller was kept, and is back with the agent, which is told; without an agent the call is over."""
     transfer, outcome = call.transfer, what.outcome
     assert transfer is not None, "only a transfer that was begun can fail"
@@ -121,7 +121,7 @@ def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> list[input
             commands.StopTimer("consultation"),
             *call.end(now, detail=call.last_said),
         ]
-    hung_up: list[inputs.Step] = [
+    hung_up = [
         commands.StopTimer("transfer"),
         commands.HangUp(transfer.channel),
         *attended_transfer.back(call, transfer),
@@ -129,7 +129,7 @@ def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> list[input
     if call.media_lost and not failover.stranded(call):
         return [*hung_up, inputs.NextFallback()]
     if call.media_lost:
-        return hung_up + failover.begin_stranded(call, _reason(transfer, outcome))
+        return [*hung_up, *failover.begin_stranded(call, _reason(transfer, outcome))]
     return [*hung_up, inputs.CallerBack(outcome, what.answer_tool)]
 
 
@@ -140,7 +140,7 @@ def _reason(transfer: Transfer, outcome: Outcome) -> str:
     return f"The transfer did not succeed: {why}. The caller is still with you.{by_key}"
 
 
-def caller_back(call: Call, what: inputs.CallerBack, _: datetime) -> list[inputs.Step]:
+def caller_back(call: Call, what: inputs.CallerBack, _: datetime) -> Steps:
     """The caller is with the agent again, which is told why."""
     transfer = call.transfer
     assert transfer is not None, "only called after a transfer"
@@ -157,7 +157,7 @@ def caller_back(call: Call, what: inputs.CallerBack, _: datetime) -> list[inputs
     return [*told, *wrap_up.if_due(call), *call.answer(what.answer_tool, "Done.", respond=False)]
 
 
-def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
+def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> Steps:
     """The target may still answer: the caller is kept."""
     if call.media_lost:
         return []
@@ -167,7 +167,7 @@ def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.S
     return [*music, commands.CloseAi(what.why)] if call.session_open else music
 
 
-def hang_up_refused(call: Call, what: inputs.HangUpTool, _: datetime) -> list[inputs.Step]:
+def hang_up_refused(call: Call, what: inputs.HangUpTool, _: datetime) -> Steps:
     return call.refuse(what.tool_call, "Not now: a transfer is under way.")
 
 

@@ -10,7 +10,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import PER_CALL
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import END, Row, Rows
+from controller.calls.machine.row import END, Row, Rows, Steps
 
 WARNING_S = 30.0  # seconds between the tone and the end
 LIMIT, AFTER_WARNING = "transferred", "transferred end"
@@ -22,7 +22,7 @@ def warned_after(longest: float) -> float:
     return longest - min(WARNING_S, longest / 2)
 
 
-def watched(call: Call, now: datetime) -> list[inputs.Step]:
+def watched(call: Call, now: datetime) -> Steps:
     """After each input: starts the timer when the state begins."""
     if call.state is not State.TRANSFERRED:
         call.transferred_at = call.over_limit = None
@@ -34,7 +34,7 @@ def watched(call: Call, now: datetime) -> list[inputs.Step]:
     return [commands.StartTimer(LIMIT, warned_after(longest))] if longest is not None else []
 
 
-def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     if what.timer == AFTER_WARNING:
         return call.end(now, detail=call.over_limit)
     if what.timer != LIMIT:
@@ -43,21 +43,20 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
     return _warn(call, LENGTH, longest - warned_after(longest))
 
 
-def cap_reached(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
+def cap_reached(call: Call, what: inputs.WrapUpDue, _: datetime) -> Steps:
     """The cap on a call's cost is no reason: the agent, which cost it, has left."""
     return [] if what.why == PER_CALL else _warn(call, what.why, WARNING_S)
 
 
-def _warn(call: Call, why: str, seconds: float) -> list[inputs.Step]:
+def _warn(call: Call, why: str, seconds: float) -> Steps:
     """Once a call."""
     if call.over_limit is not None:
         return []
     call.over_limit = why
-    steps: list[inputs.Step] = [commands.StartTimer(AFTER_WARNING, seconds)]
-    for leg in (call.plan.leg, *sorted(call.other_parties)):
-        call.sounds += 1
-        steps.append(commands.StartTone(leg, call.ids.sound(call.sounds), commands.WARNING_TONE))
-    return steps
+    legs = (call.plan.leg, *sorted(call.other_parties))
+    first, call.sounds = call.sounds + 1, call.sounds + len(legs)
+    tones = (commands.StartTone(leg, call.ids.sound(n), commands.WARNING_TONE) for n, leg in enumerate(legs, first))
+    return [commands.StartTimer(AFTER_WARNING, seconds), *tones]
 
 
 ROWS: Rows = {

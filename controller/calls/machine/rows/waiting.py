@@ -10,12 +10,12 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import END, Row, Rows, in_states
+from controller.calls.machine.row import END, Row, Rows, Steps, in_states
 
 OVER = "no agent was free in time"
 
 
-def begin(call: Call, _: inputs.Started, __: datetime) -> list[inputs.Step]:
+def begin(call: Call, _: inputs.Started, __: datetime) -> Steps:
     plan = call.plan
     assert plan.waiting is not None, "a call that waits is planned so"
     wait = commands.StartTimer("wait", plan.waiting.longest)
@@ -28,12 +28,12 @@ def begin(call: Call, _: inputs.Started, __: datetime) -> list[inputs.Step]:
     ]
 
 
-def place_known(call: Call, what: inputs.PlaceKnown, _: datetime) -> list[inputs.Step]:
+def place_known(call: Call, what: inputs.PlaceKnown, _: datetime) -> Steps:
     call.place = what.place
     return []
 
 
-def room_found(call: Call, _: inputs.RoomFound, __: datetime) -> list[inputs.Step]:
+def room_found(call: Call, _: inputs.RoomFound, __: datetime) -> Steps:
     """The caller is answered already; the session is opened."""
     call.state, call.session_open = State.RINGING, True
     return [
@@ -46,7 +46,7 @@ def room_found(call: Call, _: inputs.RoomFound, __: datetime) -> list[inputs.Ste
     ]
 
 
-def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
+def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     plan = call.plan
     assert plan.waiting is not None
     if what.timer == "announce":
@@ -64,13 +64,13 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
     return [*music, commands.SendAway(plan.leg, context, extension)]
 
 
-def announced(call: Call, what: inputs.SoundOver, _: datetime) -> list[inputs.Step]:
+def announced(call: Call, what: inputs.SoundOver, _: datetime) -> Steps:
     if what.playback != _playback(call):
         return []
     return [*call.start_music(), *_again(call)]
 
 
-def _announce(call: Call) -> list[inputs.Step]:
+def _announce(call: Call) -> Steps:
     if call.place is None:
         return _again(call)
     call.sounds += 1
@@ -84,7 +84,7 @@ def spoken(place: int) -> tuple[str, ...]:
     return ("sound:queue-thereare", f"number:{place - 1}", "sound:queue-callswaiting")
 
 
-def _again(call: Call) -> list[inputs.Step]:
+def _again(call: Call) -> Steps:
     every = call.plan.waiting.announce if call.plan.waiting else None
     return [commands.StartTimer("announce", every)] if every is not None else []
 
