@@ -312,7 +312,7 @@ HUMAN = TransferTo(TARGET)
 SOUND = IDS.sound(1)
 
 
-def rescued(*steps: FallbackStep, before: tuple[inputs.Input, ...]) -> Call:
+def without_ai(*steps: FallbackStep, before: tuple[inputs.Input, ...]) -> Call:
     call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, on_ai_failure=steps), {}), NOW)
     table.start(call)
     feed(call, *before)
@@ -334,7 +334,7 @@ READY, ENTERED, FLOWS = inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.M
 def test_a_caller_without_ai_hears_why_and_gets_a_person(
     before: tuple[inputs.Input, ...], prepared: list[commands.Command]
 ) -> None:
-    call = rescued(SORRY, HUMAN, before=before)
+    call = without_ai(SORRY, HUMAN, before=before)
     issued = feed(call, inputs.AiFailed("account", "no quota"))
     assert call.state is State.FALLBACK
     assert call.answered_at is not None
@@ -357,8 +357,8 @@ def test_a_caller_without_ai_hears_why_and_gets_a_person(
     assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.ANSWERED, "no AI (account): no quota")
 
 
-def test_rescue_goes_on_when_a_step_fails_and_ends_when_nothing_is_left() -> None:
-    call = rescued(HUMAN, SORRY, before=(READY, ENTERED, FLOWS))
+def test_a_fallback_goes_on_when_a_step_fails_and_ends_when_nothing_is_left() -> None:
+    call = without_ai(HUMAN, SORRY, before=(READY, ENTERED, FLOWS))
     feed(call, inputs.AiFailed("transient", "gone"), OVER)
     assert commands.Play(CALLER, SOUND, (SORRY.media,)) in feed(call, inputs.LegGone(IDS.target(1), 17, 486))
     assert feed(call, inputs.SoundOver("another sound")) == []
@@ -367,14 +367,14 @@ def test_rescue_goes_on_when_a_step_fails_and_ends_when_nothing_is_left() -> Non
 
 
 def test_a_sound_that_cannot_be_played_is_passed_over() -> None:
-    call = rescued(SORRY, HUMAN, before=(READY, ENTERED, FLOWS))
+    call = without_ai(SORRY, HUMAN, before=(READY, ENTERED, FLOWS))
     feed(call, inputs.AiFailed("transient", "gone"))
     issued = feed(call, inputs.CommandFailed(commands.Play(CALLER, SOUND, (SORRY.media,)), "404 no such sound"))
     assert commands.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL}) in issued
 
 
-def test_a_caller_who_hangs_up_is_not_rescued_any_longer() -> None:
-    call = rescued(SORRY, HUMAN, before=(READY, ENTERED, FLOWS))
+def test_a_caller_who_hangs_up_ends_the_fallback() -> None:
+    call = without_ai(SORRY, HUMAN, before=(READY, ENTERED, FLOWS))
     feed(call, inputs.AiFailed("transient", "gone"))
     assert commands.HangUp(CALLER) in feed(call, inputs.LegGone(CALLER))
     assert call.outcome is Outcome.ANSWERED

@@ -18,7 +18,7 @@ from controller.calls.machine.types import SupervisionMode, Target
 from controller.calls.runtime.recovery import RecoveredCall, recover, snapshot
 from controller.workers.worker import Worker
 from tests.unit.controller.calls.machine.rows.test_agent_control import ANN, FILES, VERBS
-from tests.unit.controller.calls.machine.rows.test_attended_transfer import BEGUN, FAILS, MOVES, Rooms
+from tests.unit.controller.calls.machine.rows.test_transfers_and_supervision import BEGUN, FAILS, MOVES, Rooms
 from tests.unit.controller.calls.machine.test_table import IDS, INPUTS, NOW, feed, of_agent
 from tests.unit.controller.configs import config
 

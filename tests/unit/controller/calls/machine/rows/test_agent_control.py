@@ -164,7 +164,7 @@ def test_keys_that_can_not_be_pressed_are_no_end_of_the_call() -> None:
     assert call.state is State.TALKING
 
 
-def test_another_agent_speaks_and_its_keys_and_rescues_count() -> None:
+def test_another_agent_speaks_and_its_keys_and_fallback_count() -> None:
     call = talking()
     plan = of_agent(ANN, digits={"0": TARGET}, on_ai_failure=(SORRY,), wrap_up="Ann says goodbye.")
     assert orders(feed(call, inputs.SwitchAsked(plan, "ops"))) == [contract.Switch(call=CALL, spec=plan.agent.spec)]

@@ -138,7 +138,7 @@ def test_on_hold_other_tools_are_refused(what: inputs.Input) -> None:
     assert call.state is State.HOLDING
 
 
-def test_an_agent_lost_on_hold_is_a_rescue_without_music() -> None:
+def test_an_agent_lost_on_hold_is_a_fallback_without_music() -> None:
     call = talking(HOLD, fallback=True)
     issued = feed(call, inputs.AiFailed("transient", "gone"))
     assert commands.StopMusic(CALLER) in issued
