@@ -245,18 +245,18 @@ class Call:
 
     def end_supervision(self, outcome: Outcome) -> list[commands.Command]:
         """`outcome`: for a supervisor who was not there yet."""
-        found = self.supervision
-        if found is None:
+        supervision = self.supervision
+        if supervision is None:
             return []
-        if found.state == "on":
-            found.state = "left"
+        if supervision.state == "on":
+            supervision.state = "left"
         else:
-            found.state, found.outcome = "failed", outcome
-        snoop, found.snoop = found.snoop, None
+            supervision.state, supervision.outcome = "failed", outcome
+        snoop, supervision.snoop = supervision.snoop, None
         gone = [commands.HangUp(snoop)] if snoop else []
         return [
             commands.StopTimer(SUPERVISOR),
-            commands.HangUp(found.channel),
+            commands.HangUp(supervision.channel),
             *gone,
             commands.DestroyBridge(self.ids.supervision),
         ]

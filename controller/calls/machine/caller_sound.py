@@ -34,7 +34,7 @@ class InboundAudio:
     """How often a leg has joined anew, in this call."""
     in_vain: int = 0
     """How often in a row that did not help."""
-    at: list[datetime] = field(default_factory=list)
+    rejoined_at: list[datetime] = field(default_factory=list)
     """When legs have joined anew, in the last minute."""
     watching: bool = False
     """The legs of several people are looked at."""

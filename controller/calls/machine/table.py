@@ -80,7 +80,7 @@ CONCERNED: tuple[tuple[Callable[[Call, inputs.Input], object], Row], ...] = (
     (participants.concerned, participants.CONCERNED),
     (supervision.concerned, supervision.CONCERNED),
     (inbound_audio.concerned, inbound_audio.CONCERNED),
-    (failover.time_to_look, failover.CONCERNED),
+    (failover.is_look, failover.CONCERNED),
 )
 """Whose an input is in any state, before the table is asked: the first that says so takes it."""
 
@@ -116,7 +116,11 @@ def handle(call: Call, what: inputs.Input, now: datetime) -> list[commands.Comma
     """What to do about an input, in order. Never raises for an input that comes late or twice."""
     late = call.state is State.ENDED or (isinstance(what, inputs.Tool) and not call.opened(what.tool_call))
     done = [] if late else _done(call, what, now)
-    steps = [*transferred.watched(call, now), *caller_hold.applied(call, done, now), *inbound_audio.watched(call)]
+    steps = [
+        *transferred.after_input(call, now),
+        *caller_hold.applied(call, done, now),
+        *inbound_audio.after_input(call),
+    ]
     return _carried(call, steps, now)
 
 

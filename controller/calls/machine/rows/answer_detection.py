@@ -45,7 +45,7 @@ def answered(call: Call, what: inputs.LegEntered, now: datetime) -> Steps:
     ]
 
 
-def told(call: Call, what: inputs.LegEntered, now: datetime) -> Steps:
+def verdict(call: Call, what: inputs.LegEntered, now: datetime) -> Steps:
     """Back from the dialplan. AMD() says HUMAN, MACHINE, NOTSURE or HANGUP, and why (`INITIALSILENCE-2000-2000`)."""
     if what.channel != call.plan.leg:
         return []
@@ -57,14 +57,14 @@ def told(call: Call, what: inputs.LegEntered, now: datetime) -> Steps:
     return [commands.StopTimer("detect"), *answering.connect(call)]
 
 
-def impossible(call: Call, what: inputs.CommandFailed, now: datetime) -> Steps:
+def not_detected(call: Call, what: inputs.CommandFailed, now: datetime) -> Steps:
     if what.gone or not isinstance(what.command, commands.Detect):
         return call.end(now, by="callee" if what.gone else "system", detail=what.reason)
     call.detail = what.reason
     return [commands.StopTimer("detect"), *answering.connect(call)]
 
 
-def left(call: Call, what: inputs.LegGone, now: datetime) -> Steps:
+def leg_gone(call: Call, what: inputs.LegGone, now: datetime) -> Steps:
     """The leg also leaves our Stasis app for the dialplan; that has no cause, an end has one."""
     if what.channel != call.plan.leg or what.cause is None:
         return []
@@ -78,7 +78,7 @@ def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     return call.end(now, Outcome.FAILED, detail="Asterisk did not say in time who has answered")
 
 
-def recognised(call: Call, what: inputs.VoicemailTool, now: datetime) -> Steps:
+def machine_heard(call: Call, what: inputs.VoicemailTool, now: datetime) -> Steps:
     """The agent hears an answering machine."""
     if call.plan.direction == "inbound":
         return call.refuse(what.tool_call, "No: this person has called us. Go on talking.")
@@ -90,9 +90,9 @@ def recognised(call: Call, what: inputs.VoicemailTool, now: datetime) -> Steps:
 
 ROWS: Rows = {
     (State.DIALING, inputs.LegEntered): Row(answered, to={State.DETECTING, State.CONNECTING}),
-    (State.DETECTING, inputs.LegEntered): Row(told, to={State.CONNECTING}),
-    (State.DETECTING, inputs.LegGone): Row(left, to=END),
-    (State.DETECTING, inputs.CommandFailed): Row(impossible, to={State.CONNECTING, *END}),
+    (State.DETECTING, inputs.LegEntered): Row(verdict, to={State.CONNECTING}),
+    (State.DETECTING, inputs.LegGone): Row(leg_gone, to=END),
+    (State.DETECTING, inputs.CommandFailed): Row(not_detected, to={State.CONNECTING, *END}),
     (State.DETECTING, inputs.TimeUp): Row(overdue, to=END),
-    (State.TALKING, inputs.VoicemailTool): Row(recognised, to={State.CLOSING, *END}),
+    (State.TALKING, inputs.VoicemailTool): Row(machine_heard, to={State.CLOSING, *END}),
 }

@@ -51,9 +51,9 @@ def worker_lost(call: Call, what: inputs.WorkerLost, now: datetime) -> Steps:
     if call.state in _UNANSWERED and possible(call):
         call.losses += 1
         call.ai_ready = False
-        return _look(call)
+        return _ask_for_worker(call)
     if call.state is State.FAILOVER and failover is not None and failover.phase == "leaving":
-        return [commands.StopTimer("leave"), *_look(call)]
+        return [commands.StopTimer("leave"), *_ask_for_worker(call)]
     return [inputs.AgentLost(what.reason)]
 
 
@@ -134,7 +134,7 @@ def _settled(call: Call) -> Steps:
 def _leave(call: Call, why: str) -> Steps:
     assert call.failover is not None, "only called in FAILOVER"
     if not call.session_open:
-        return _look(call)
+        return _ask_for_worker(call)
     call.failover.phase = "leaving"
     return [commands.LeaveAi(why), commands.StartTimer("leave", LEAVE)]
 
@@ -142,7 +142,7 @@ def _leave(call: Call, why: str) -> Steps:
 # ---------------------------------------------------------------- another one
 
 
-def _look(call: Call) -> Steps:
+def _ask_for_worker(call: Call) -> Steps:
     call.session_open = True
     if call.failover is not None:
         call.failover.phase = "looking"
@@ -163,20 +163,20 @@ def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> Steps:
     return [inputs.AgentLost(what.reason)]
 
 
-def time_to_look(_: Call, what: inputs.Input) -> bool:
+def is_look(_: Call, what: inputs.Input) -> bool:
     return isinstance(what, inputs.TimeUp) and what.timer == "again"
 
 
-def again(call: Call, _: inputs.TimeUp, __: datetime) -> Steps:
+def look_again(call: Call, _: inputs.TimeUp, __: datetime) -> Steps:
     waits = call.losses and call.state in (*_UNANSWERED, State.FAILOVER)
-    return _look(call) if waits and not call.session_open else []
+    return _ask_for_worker(call) if waits and not call.session_open else []
 
 
 def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> Steps:
     call.session_open, call.counters = False, what.counters
     assert call.failover is not None, "the state goes with it"
     if call.failover.phase == "leaving":
-        return [commands.StopTimer("leave"), *_look(call)]
+        return [commands.StopTimer("leave"), *_ask_for_worker(call)]
     return [inputs.AgentLost(f"session over: {what.reason}")]
 
 
@@ -234,7 +234,7 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
         case "media":
             return media_failed(call, "the media leg did not come up in time")
         case "leave" if call.failover is not None and call.failover.phase == "leaving":
-            return _look(call)
+            return _ask_for_worker(call)
     return []
 
 
@@ -283,7 +283,7 @@ def _as_before(call: Call) -> Steps:
 
 
 _BACK = {State.TALKING, State.HOLDING, State.CLOSING}
-CONCERNED = Row(again)
+CONCERNED = Row(look_again)
 ROWS: Rows = {
     **in_states([State.DIALING, State.DETECTING], {inputs.AiReady: Row(ready_early)}),
     **in_states(

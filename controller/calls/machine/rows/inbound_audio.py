@@ -68,7 +68,7 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
             return _look(call)
         case inputs.TimeUp():
             audio.watching = False
-            return list(map(commands.CountRtp, _people(call)))
+            return list(map(commands.CountRtp, _legs_to_watch(call)))
         case inputs.SipHold(channel, on):
             audio.counted.pop(channel, None)
             audio.looks = 0
@@ -78,16 +78,16 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
     return []
 
 
-def watched(call: Call) -> Steps:
+def after_input(call: Call) -> Steps:
     """After each input: starts to look at the legs where there are several people."""
-    if call.inbound_audio.watching or not _people(call):
+    if call.inbound_audio.watching or not _legs_to_watch(call):
         return []
     call.inbound_audio.watching = True
     return [commands.StartTimer(OTHERS, WITHOUT_AGENT_S if call.state is State.TRANSFERRED else WITH_AGENT_S)]
 
 
 def _look(call: Call) -> Steps:
-    audio, heard = call.inbound_audio, _heard(call)
+    audio, heard = call.inbound_audio, _heard_by_agent(call)
     if not audio.ceased or audio.losses != call.losses or heard is None:
         audio.ceased = False
         return []
@@ -96,10 +96,10 @@ def _look(call: Call) -> Steps:
     return [commands.StartTimer(TIMER, again_s), commands.CountRtp(heard[1])]
 
 
-def _people(call: Call) -> dict[str, str]:
+def _legs_to_watch(call: Call) -> dict[str, str]:
     """The bridge of each leg whose sound the worker can't tell from that of others."""
     found = {}
-    if call.other_parties and (_heard(call) is not None or call.state is State.TRANSFERRED):
+    if call.other_parties and (_heard_by_agent(call) is not None or call.state is State.TRANSFERRED):
         found = dict.fromkeys((call.plan.leg, *sorted(call.other_parties)), call.ids.bridge)
     supervision = call.supervision
     if supervision is not None and (supervision.state, supervision.mode) == ("on", "whisper") and call.other_parties:
@@ -107,7 +107,7 @@ def _people(call: Call) -> dict[str, str]:
     return found
 
 
-def _heard(call: Call) -> tuple[str, str] | None:
+def _heard_by_agent(call: Call) -> tuple[str, str] | None:
     """The bridge in which the agent stands, and the leg that it hears there; None: there is no agent."""
     if call.state not in _WITH_AGENT or call.media_lost:
         return None
@@ -118,28 +118,28 @@ def _heard(call: Call) -> tuple[str, str] | None:
 
 
 def _counted(call: Call, what: inputs.RtpCounted, now: datetime) -> Steps:
-    audio, heard = call.inbound_audio, _heard(call)
+    audio, heard = call.inbound_audio, _heard_by_agent(call)
     before = audio.counted.get(what.channel)
     audio.counted[what.channel] = (what, now)
     if what.received is None:  # no telephone of ours to look at
         return [commands.StopTimer(TIMER)] if audio.ceased else []
     away = what.channel in call.caller_hold.legs or (call.music and what.channel == call.plan.leg)
-    bridge = heard[0] if heard is not None and what.channel == heard[1] else _people(call).get(what.channel)
+    bridge = heard[0] if heard is not None and what.channel == heard[1] else _legs_to_watch(call).get(what.channel)
     if before is None or bridge is None or away:
         return []
-    dropped = audio.ceased and heard is not None and what.channel == heard[1] and _sound(before, what, now)
-    jumped = what.channel in _people(call) and _jumped(before[0], what)
-    if not (dropped or jumped) or not _may(audio, now):
+    dropped = audio.ceased and heard is not None and what.channel == heard[1] and _sound_received(before, what, now)
+    jumped = what.channel in _legs_to_watch(call) and _numbers_jumped(before[0], what)
+    if not (dropped or jumped) or not _may_rejoin(audio, now):
         return []
     audio.rejoined += 1
     audio.in_vain += 1
-    audio.at.append(now)
+    audio.rejoined_at.append(now)
     audio.counted.pop(what.channel)
     told = [commands.OrderAi(contract.Rejoined(call=call.plan.call))] if dropped else []
     return [*told, commands.Rejoin(bridge, what.channel)]
 
 
-def _sound(before: tuple[inputs.RtpCounted, datetime], now_counted: inputs.RtpCounted, now: datetime) -> bool:
+def _sound_received(before: tuple[inputs.RtpCounted, datetime], now_counted: inputs.RtpCounted, now: datetime) -> bool:
     """Asterisk has received sound since. A new source counts from 0."""
     then, at = before
     received, had = now_counted.received or 0, then.received or 0
@@ -147,16 +147,16 @@ def _sound(before: tuple[inputs.RtpCounted, datetime], now_counted: inputs.RtpCo
     return grown >= SOUND_BYTES_PER_S * max(0.1, (now - at).total_seconds())
 
 
-def _jumped(before: inputs.RtpCounted, after: inputs.RtpCounted) -> bool:
+def _numbers_jumped(before: inputs.RtpCounted, after: inputs.RtpCounted) -> bool:
     return after.source != before.source or after.lost - before.lost >= JUMPED
 
 
-def _may(audio: InboundAudio, now: datetime) -> bool:
-    audio.at = [at for at in audio.at if now - at < timedelta(seconds=BUSY_S)]
-    if not audio.at:
+def _may_rejoin(audio: InboundAudio, now: datetime) -> bool:
+    audio.rejoined_at = [at for at in audio.rejoined_at if now - at < timedelta(seconds=BUSY_S)]
+    if not audio.rejoined_at:
         return True
     pause = PAUSES_S[min(max(0, audio.in_vain - 1), len(PAUSES_S) - 1)] if audio.ceased else PAUSES_S[0]
-    return len(audio.at) < BUSY_AFTER and now - audio.at[-1] >= timedelta(seconds=pause)
+    return len(audio.rejoined_at) < BUSY_AFTER and now - audio.rejoined_at[-1] >= timedelta(seconds=pause)
 
 
 CONCERNED = Row(happened)

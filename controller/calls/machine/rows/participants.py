@@ -44,9 +44,9 @@ def concerned(call: Call, what: inputs.Input) -> Participant | None:
 
 
 def asked(call: Call, what: inputs.ParticipantAsked, _: datetime) -> Steps:
-    found = call.participants[what.channel] = Participant(what.channel, what.target, what.by)
+    participant = call.participants[what.channel] = Participant(what.channel, what.target, what.by)
     if call.state not in OPEN or len(call.present_participants()) > MOST:
-        found.state, found.outcome = "failed", Outcome.CANCELLED
+        participant.state, participant.outcome = "failed", Outcome.CANCELLED
         return []
     return [
         commands.Dial(what.channel, what.target, {"VOICEAI_CALL": call.plan.call}),
@@ -56,38 +56,41 @@ def asked(call: Call, what: inputs.ParticipantAsked, _: datetime) -> Steps:
 
 def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
     """What follows from an input about one of them."""
-    found = concerned(call, what)
-    if found is None or found.state in ("left", "failed"):
+    participant = concerned(call, what)
+    if participant is None or participant.state in ("left", "failed"):
         return []
     match what:
-        case inputs.LegEntered() if found.state == "ringing":
-            return _answered(call, found)
-        case inputs.LegGone(_, cause, status) if found.state == "ringing":
-            return _failed(call, found, now, of_unanswered(cause, status))
-        case inputs.TimeUp() if found.state == "ringing":
-            return [commands.HangUp(found.channel), *_failed(call, found, now, Outcome.NO_ANSWER)]
-        case inputs.ParticipantDropped() if found.state == "ringing":
-            return [commands.HangUp(found.channel), *_failed(call, found, now, Outcome.CANCELLED)]
+        case inputs.LegEntered() if participant.state == "ringing":
+            return _answered(call, participant)
+        case inputs.LegGone(_, cause, status) if participant.state == "ringing":
+            return _failed(call, participant, now, of_unanswered(cause, status))
+        case inputs.TimeUp() if participant.state == "ringing":
+            return [commands.HangUp(participant.channel), *_failed(call, participant, now, Outcome.NO_ANSWER)]
+        case inputs.ParticipantDropped() if participant.state == "ringing":
+            return [commands.HangUp(participant.channel), *_failed(call, participant, now, Outcome.CANCELLED)]
         case inputs.CommandFailed():
-            return [commands.HangUp(found.channel), *_failed(call, found, now, of_failed(what.gone, what.full))]
+            return [
+                commands.HangUp(participant.channel),
+                *_failed(call, participant, now, of_failed(what.gone, what.full)),
+            ]
         case inputs.LegGone():
-            return _left(call, found, now, "A participant has left the call.")
+            return _left(call, participant, now, "A participant has left the call.")
         case inputs.ParticipantDropped():
             return [
-                commands.HangUp(found.channel),
-                *_left(call, found, now, "A participant was taken out of the call."),
+                commands.HangUp(participant.channel),
+                *_left(call, participant, now, "A participant was taken out of the call."),
             ]
     return []
 
 
-def _answered(call: Call, found: Participant) -> Steps:
-    stopped = [commands.StopTimer(found.channel)]
+def _answered(call: Call, participant: Participant) -> Steps:
+    stopped = [commands.StopTimer(participant.channel)]
     if call.state not in _JOINING:
-        found.state, found.outcome = "failed", Outcome.CANCELLED
-        return [*stopped, commands.HangUp(found.channel)]
-    found.state, found.outcome = "joined", Outcome.ANSWERED
-    call.other_parties.add(found.channel)
-    joined = commands.Join(call.ids.bridge, (found.channel,))
+        participant.state, participant.outcome = "failed", Outcome.CANCELLED
+        return [*stopped, commands.HangUp(participant.channel)]
+    participant.state, participant.outcome = "joined", Outcome.ANSWERED
+    call.other_parties.add(participant.channel)
+    joined = commands.Join(call.ids.bridge, (participant.channel,))
     return [
         *stopped,
         joined,
@@ -95,22 +98,22 @@ def _answered(call: Call, found: Participant) -> Steps:
     ]
 
 
-def _failed(call: Call, found: Participant, now: datetime, outcome: Outcome) -> Steps:
+def _failed(call: Call, participant: Participant, now: datetime, outcome: Outcome) -> Steps:
     """Also for one who had answered, and was gone before they could join."""
-    found.state, found.outcome = "failed", outcome
+    participant.state, participant.outcome = "failed", outcome
     told = f"Somebody who was called to join could not be reached: {outcome.value.replace('_', ' ')}."
-    return [commands.StopTimer(found.channel), *_tell(call, told), *_alone(call, found, now)]
+    return [commands.StopTimer(participant.channel), *_tell(call, told), *_alone(call, participant, now)]
 
 
-def _left(call: Call, found: Participant, now: datetime, told: str) -> Steps:
-    found.state = "left"
-    return [*_tell(call, told), *_alone(call, found, now)]
+def _left(call: Call, participant: Participant, now: datetime, told: str) -> Steps:
+    participant.state = "left"
+    return [*_tell(call, told), *_alone(call, participant, now)]
 
 
-def _alone(call: Call, found: Participant, now: datetime) -> Steps:
-    if found.channel not in call.other_parties:
+def _alone(call: Call, participant: Participant, now: datetime) -> Steps:
+    if participant.channel not in call.other_parties:
         return []
-    call.other_parties.discard(found.channel)
+    call.other_parties.discard(participant.channel)
     if call.state is not State.TRANSFERRED or call.other_parties:
         return []
     return call.end(now, by="participant")

@@ -39,32 +39,32 @@ def possible(call: Call, mode: SupervisionMode) -> bool:
     return call.state in (State.TALKING, State.HOLDING, State.TRANSFERRED)
 
 
-def changeable(call: Call, found: Supervision, mode: SupervisionMode) -> bool:
+def changeable(call: Call, supervision: Supervision, mode: SupervisionMode) -> bool:
     """Whether the supervisor who is there may change to this mode."""
-    if found.mode == "take_over" and found.state == "on" and not call.other_parties - {found.channel}:
+    if supervision.mode == "take_over" and supervision.state == "on" and not call.other_parties - {supervision.channel}:
         return False  # nobody else is with the caller
     return mode == "listen" or possible(call, mode)
 
 
 def taking_over(call: Call) -> bool:
     """A supervisor is about to join the bridge, in the agent's place."""
-    found = call.supervision
-    taken = found is not None and found.mode == "take_over" and found.state == "on"
+    supervision = call.supervision
+    taken = supervision is not None and supervision.mode == "take_over" and supervision.state == "on"
     return taken and call.state in (State.TALKING, State.HOLDING)
 
 
 def concerned(call: Call, what: inputs.Input) -> bool:
     """Whether an input is about the supervisor who is there, or is dialled."""
-    found = call.supervision
-    if found is None or not call.supervised or call.state is State.ENDING:
+    supervision = call.supervision
+    if supervision is None or not call.supervised or call.state is State.ENDING:
         return False
     match what:
         case inputs.SupervisionChanged() | inputs.SupervisionEnded() | inputs.TimeUp("supervisor"):
             return True
         case inputs.LegEntered(channel) | inputs.LegGone(channel):
-            return channel in (found.channel, found.snoop)
+            return channel in (supervision.channel, supervision.snoop)
         case inputs.CommandFailed(command=commands.Dial(channel) | commands.Join(channels=(channel,))):
-            return channel in (found.channel, found.snoop)
+            return channel in (supervision.channel, supervision.snoop)
         case inputs.CommandFailed(command=commands.Snoop()):
             return True
         case inputs.CommandFailed(command=commands.CreateBridge(bridge)):
@@ -88,73 +88,80 @@ def asked(call: Call, what: inputs.SuperviseAsked, _: datetime) -> Steps:
 
 def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
     """What follows from an input that concerns the supervisor."""
-    found = call.supervision
-    assert found is not None, "concerned"
+    supervision = call.supervision
+    assert supervision is not None, "concerned"
     match what:
-        case inputs.LegEntered(channel) if channel == found.snoop:
+        case inputs.LegEntered(channel) if channel == supervision.snoop:
             return [commands.Join(call.ids.supervision, (channel,))]
-        case inputs.LegEntered() if found.state == "ringing":
-            return _answered(call, found)
-        case inputs.LegGone(channel) if channel == found.snoop:
-            return _heard_leg_gone(call, found, now)
+        case inputs.LegEntered() if supervision.state == "ringing":
+            return _answered(call, supervision)
+        case inputs.LegGone(channel) if channel == supervision.snoop:
+            return _heard_leg_gone(call, supervision, now)
         case inputs.LegGone(_, cause, status):
-            return _gone(call, found, now, of_unanswered(cause, status))
-        case inputs.TimeUp("supervisor") if found.state == "ringing":
-            return _gone(call, found, now, Outcome.NO_ANSWER)
-        case inputs.CommandFailed(command=command) if _of_snoop(found, command):
-            return _heard_leg_gone(call, found, now)
+            return _gone(call, supervision, now, of_unanswered(cause, status))
+        case inputs.TimeUp("supervisor") if supervision.state == "ringing":
+            return _gone(call, supervision, now, Outcome.NO_ANSWER)
+        case inputs.CommandFailed(command=command) if _is_of_snoop(supervision, command):
+            return _heard_leg_gone(call, supervision, now)
         case inputs.CommandFailed():
-            return _gone(call, found, now, of_failed(what.gone, what.full))
+            return _gone(call, supervision, now, of_failed(what.gone, what.full))
         case inputs.SupervisionEnded():
-            return _gone(call, found, now, Outcome.CANCELLED)
+            return _gone(call, supervision, now, Outcome.CANCELLED)
         case inputs.SupervisionChanged(mode):
-            return _changed(call, found, mode)
+            return _changed(call, supervision, mode)
     return []
 
 
-def _answered(call: Call, found: Supervision) -> Steps:
+def _answered(call: Call, supervision: Supervision) -> Steps:
     stopped = [commands.StopTimer(SUPERVISOR)]
     if call.state not in OPEN:
         return call.end_supervision(Outcome.CANCELLED)
-    found.state, found.outcome = "on", Outcome.ANSWERED
-    mode = found.mode if possible(call, found.mode) else "listen"
-    return [*stopped, *(_take_over(call, found) if mode == "take_over" else _hear(call, found, mode, alone=True))]
+    supervision.state, supervision.outcome = "on", Outcome.ANSWERED
+    mode = supervision.mode if possible(call, supervision.mode) else "listen"
+    return [
+        *stopped,
+        *(_take_over(call, supervision) if mode == "take_over" else _hear(call, supervision, mode, alone=True)),
+    ]
 
 
-def _changed(call: Call, found: Supervision, mode: SupervisionMode) -> Steps:
-    if found.state == "ringing":
-        found.mode = mode
+def _changed(call: Call, supervision: Supervision, mode: SupervisionMode) -> Steps:
+    if supervision.state == "ringing":
+        supervision.mode = mode
         return []
-    if mode == found.mode or not changeable(call, found, mode):
+    if mode == supervision.mode or not changeable(call, supervision, mode):
         return []
     if mode == "take_over":
-        return _take_over(call, found)
-    return _hear(call, found, mode, alone=found.mode == "take_over")
+        return _take_over(call, supervision)
+    return _hear(call, supervision, mode, alone=supervision.mode == "take_over")
 
 
-def _hear(call: Call, found: Supervision, mode: SupervisionMode, *, alone: bool) -> Steps:
+def _hear(call: Call, supervision: Supervision, mode: SupervisionMode, *, alone: bool) -> Steps:
     """Through a new snoop. `alone`: the supervisor's leg has to join the bridge of the supervision first."""
     colleague = _colleague(call) if mode == "whisper" else None
-    before, heard = found.snoop, colleague or call.plan.leg
-    found.mode = "whisper" if colleague else "listen"
+    before, heard = supervision.snoop, colleague or call.plan.leg
+    supervision.mode = "whisper" if colleague else "listen"
     call.snoops += 1
-    found.snoop = call.ids.snoop(call.snoops)
-    call.other_parties.discard(found.channel)
+    supervision.snoop = call.ids.snoop(call.snoops)
+    call.other_parties.discard(supervision.channel)
     bridge = call.ids.supervision
-    entered = (commands.CreateBridge(bridge), commands.Join(bridge, (found.channel,))) if alone else ()
+    entered = (commands.CreateBridge(bridge), commands.Join(bridge, (supervision.channel,))) if alone else ()
     silenced = [commands.HangUp(before)] if before else []
-    return [*silenced, *entered, commands.Snoop(heard, found.snoop, whisper=colleague is not None)]
+    return [*silenced, *entered, commands.Snoop(heard, supervision.snoop, whisper=colleague is not None)]
 
 
-def _take_over(call: Call, found: Supervision) -> Steps:
+def _take_over(call: Call, supervision: Supervision) -> Steps:
     """The supervisor joins in the agent's place; the agent is back if that fails. What is queued meanwhile waits
     (`ConfirmJoin`)."""
-    before, found.snoop = found.snoop, None
-    found.mode = "take_over"
-    call.other_parties.add(found.channel)
+    before, supervision.snoop = supervision.snoop, None
+    supervision.mode = "take_over"
+    call.other_parties.add(supervision.channel)
     silenced = (commands.HangUp(before), commands.DestroyBridge(call.ids.supervision)) if before else ()
     agent = call.media if call.state in _WITH_AGENT and not call.media_lost else None
-    return [*silenced, commands.Join(call.ids.bridge, (found.channel,), agent), commands.ConfirmJoin(found.channel)]
+    return [
+        *silenced,
+        commands.Join(call.ids.bridge, (supervision.channel,), agent),
+        commands.ConfirmJoin(supervision.channel),
+    ]
 
 
 def taken_over(call: Call, what: inputs.LegJoined, _: datetime) -> Steps:
@@ -163,18 +170,18 @@ def taken_over(call: Call, what: inputs.LegJoined, _: datetime) -> Steps:
     return participants.continue_without_agent(call, WHY) if there else []
 
 
-def _heard_leg_gone(call: Call, found: Supervision, now: datetime) -> Steps:
+def _heard_leg_gone(call: Call, supervision: Supervision, now: datetime) -> Steps:
     """The leg to which the snoop listened is gone. If it was a colleague's, the supervisor goes on listening."""
-    if found.mode == "whisper" and call.state in OPEN:
-        return _hear(call, found, "listen", alone=False)
-    return _gone(call, found, now, Outcome.FAILED)
+    if supervision.mode == "whisper" and call.state in OPEN:
+        return _hear(call, supervision, "listen", alone=False)
+    return _gone(call, supervision, now, Outcome.FAILED)
 
 
-def _gone(call: Call, found: Supervision, now: datetime, outcome: Outcome) -> Steps:
+def _gone(call: Call, supervision: Supervision, now: datetime, outcome: Outcome) -> Steps:
     ended = call.end_supervision(outcome)
-    if found.channel not in call.other_parties:
+    if supervision.channel not in call.other_parties:
         return ended
-    call.other_parties.discard(found.channel)
+    call.other_parties.discard(supervision.channel)
     if call.state is not State.TRANSFERRED or call.other_parties:
         return ended
     return [*ended, *call.end(now, by="supervisor")]
@@ -187,10 +194,10 @@ def _colleague(call: Call) -> str | None:
     return target if target in others else min(others, default=None)
 
 
-def _of_snoop(found: Supervision, command: commands.Command) -> bool:
+def _is_of_snoop(supervision: Supervision, command: commands.Command) -> bool:
     match command:
         case commands.Snoop(snoop=snoop) | commands.Join(channels=(snoop,)):
-            return snoop == found.snoop
+            return snoop == supervision.snoop
     return False
 
 

@@ -22,7 +22,7 @@ def warned_after(longest: float) -> float:
     return longest - min(WARNING_S, longest / 2)
 
 
-def watched(call: Call, now: datetime) -> Steps:
+def after_input(call: Call, now: datetime) -> Steps:
     """After each input: starts the timer when the state begins."""
     if call.state is not State.TRANSFERRED:
         call.transferred_at = call.over_limit = None
