@@ -18,10 +18,9 @@ from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
-from controller.calls.machine import inputs, loops
+from controller.calls.machine import daily_caps, inputs, loops
 from controller.calls.machine.outcome import PER_DAY
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.rows import daily_caps
 from controller.calls.reporting import lifecycle, log_lines, view
 from controller.calls.reporting.ended_calls import EndedCalls
 from controller.calls.runtime import shutdown

@@ -1,6 +1,6 @@
 """Hold by ops: music for the caller and a paused agent, until ops end it. Rows of the call's table. [pure]
 
-The agent's own hold (`tools`) ends by itself; ops may end it sooner, or take it over so that it lasts.
+The agent's own hold (`agent_tools`) ends by itself; ops may end it sooner, or take it over so that it lasts.
 """
 
 from datetime import datetime

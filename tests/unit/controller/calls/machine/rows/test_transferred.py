@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from controller.calls.machine import commands, inputs, table
+from controller.calls.machine import commands, daily_caps, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
-from controller.calls.machine.rows import daily_caps, inbound_audio, transferred
+from controller.calls.machine.rows import inbound_audio, transferred
 from controller.calls.machine.types import SupervisionMode
 from controller.calls.runtime.recovery import legs_of, recover, snapshot
 from tests.unit.controller.calls.machine.test_table import (
