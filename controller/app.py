@@ -59,7 +59,7 @@ from controller.config.prices import Prices
 from controller.events.pipeline import Events
 from controller.events.records.history import History
 from controller.events.records.repository import RecordRepository
-from controller.events.records.restore import recalled
+from controller.events.records.restore import restorer
 from controller.events.records.spool import Spool
 from controller.events.records.writer import RecordWriter
 from controller.events.webhooks.receivers import Receivers
@@ -221,9 +221,8 @@ class Controller:
     async def _run(self, sockets: Sequence[socket.socket], own_workers: bool) -> int:
         await self.usage.read()
         await self.sessions.read(self.doorkeeper.credentials)
-        await recover_calls(
-            self._config, self.snapshots, self.dialer.go_on, self.registry, partial(recalled, self._past)
-        )
+        restore = partial(restorer, self._past)
+        await recover_calls(self._config, self.snapshots, self.dialer.go_on, self.registry, restore)
         config, trail = self._config, AuditLog(self.database, self._config.api.audit_days)
         keep = self._tasks.keep
         keeping = [keep("events", self.events.run), keep("records", self.records.run)]

@@ -17,7 +17,8 @@ from controller.events.envelope import Data, Event
 
 @dataclass(frozen=True)
 class OutgoingEvent:
-    """An event on its way. `order`: its place among all events of this process, from 1."""
+    """An event to be sent. `order`: its place among all events of this process, from 1. `webhook`: the URL of the
+    call's own receiver."""
 
     order: int
     event: Event = field(repr=False)
@@ -25,7 +26,8 @@ class OutgoingEvent:
 
     @property
     def final(self) -> bool:
-        """Nothing comes of this call after it: a call from the queue is tried again, perhaps."""
+        """It is the last event of its call. `call.ended` of a call from the queue is not: the call may be tried
+        again."""
         data = self.event.data
         return isinstance(data, schemas.Settled) or (isinstance(data, schemas.Ended) and data.direction == "inbound")
 
@@ -49,7 +51,7 @@ class OutgoingEvent:
 
     @cached_property
     def bare(self) -> bytes:
-        """JSON, without what is personal."""
+        """JSON, without what is personal. Cached, as the others: many receive the same."""
         return self.event.bare().model_dump_json().encode()
 
 

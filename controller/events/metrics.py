@@ -1,13 +1,13 @@
-"""What is counted of events, for Prometheus. docs/metrics.md says what each one means.
+"""Metrics of events, for Prometheus. docs/metrics.md says what each one means.
 
-Owns the metrics. Labels are types of events and names in the config: whatever hosts calls bring along count as `call`.
+Labels are types of events and names in the config. Receivers that calls were placed with have the label `call`.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from bridge.common.request_failure import Reason
 from controller.events.webhooks.receivers import OF_CALL
-from controller.events.webhooks.retry_policy import Done, GiveUp, Retry
+from controller.events.webhooks.retry_policy import Delivered, GiveUp, Retry, Verdict
 
 NAMESPACE = "voiceai"
 
@@ -32,9 +32,9 @@ class EventMetrics:
     def failure(self, receiver: str, reason: Reason) -> None:
         self._failures.labels(_label(receiver), reason).inc()
 
-    def attempt(self, receiver: str, verdict: Done | Retry | GiveUp) -> None:
+    def attempt(self, receiver: str, verdict: Verdict) -> None:
         match verdict:
-            case Done():
+            case Delivered():
                 result = "delivered"
             case Retry():
                 result = "failed"

@@ -1,7 +1,7 @@
-"""Events, put together: what happens in calls goes in, subscribers and webhooks are told.
+"""The way of events: from what happens in calls to the records, the streams and the webhooks.
 
-Owns the queue between calls and everything here, and the tasks. `observe` never waits and never fails: a call is not
-held up, or ended, by whoever listens to it. An error of ours in one of the tasks is logged, and that task goes on.
+Owns the queue between the calls and all of that, and the tasks. `observe` never waits and never fails: no receiver
+delays or ends a call. An error of ours in one of the tasks is logged, and the task is started again.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from controller.events.schemas import Queued, Settled
 from controller.events.stream import EventStream
 from controller.events.webhooks.delivery import DeliveryWorker
 from controller.events.webhooks.http_sender import HttpSender
-from controller.events.webhooks.outbox import Draft, Outbox, Told
+from controller.events.webhooks.outbox import Draft, MarkTold, Outbox
 from controller.events.webhooks.outbox_writer import OutboxWriter
 from controller.events.webhooks.receivers import OF_CALL, Receivers
 from controller.store.database import Database, StoreError
@@ -34,18 +34,18 @@ AT_ONCE = 100
 FAULT_SECONDS = 1.0
 LOOK_SECONDS = 15.0
 DEAD_DAYS = 30
-"""Dead letters are kept so long."""
+"""How long dead letters are kept."""
 DRAIN_SECONDS = 3.0
 
 
 def _epoch() -> str:
-    """Of this process: sorts by time, and is not had by chance by another one."""
+    """Names this process in the ids of events: sorts by time, and no two processes have the same by chance."""
     return f"{int(time.time()):x}{secrets.token_hex(3)}"
 
 
 class Events:
-    """`run()` is a task of the controller's; `drain()` before it is cancelled. `keep` is told of each event, as the
-    first one."""
+    """`run()` is a task of the controller's; `drain()` before it is cancelled. `keep` gets each event before the
+    streams and the webhooks do."""
 
     def __init__(
         self,
@@ -100,7 +100,8 @@ class Events:
             await self._sender.close()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
-        """What has happened is told to subscribers and written to the outbox; requests under way may end."""
+        """Within so long, twice: what has happened is sent to streams and written to the outbox, requests under way
+        end."""
         try:
             async with asyncio.timeout(seconds):
                 await self._quiet.wait()
@@ -126,7 +127,7 @@ class Events:
             what, at = self._waiting.popleft()
             outgoing = self._factory.make(what, at)
             if outgoing is not None and isinstance(what, lifecycle.CallerRefused):
-                self._keep_record(outgoing)  # for the history only: nobody was told that a call began
+                self._keep_record(outgoing)  # for the history only: there was no `call.started`
             elif outgoing is not None:
                 self._tell(outgoing)
 
@@ -143,10 +144,10 @@ class Events:
             draft = Draft(event.id, event.type, outgoing.call, receiver.name, own, body, event.timestamp)
             accepted = self._writer.offer(draft) and accepted
         if accepted and isinstance(outgoing.event.data, Queued | Settled):
-            self._writer.told(Told(outgoing.call, getattr(outgoing.event.data, "due_at", None)))
+            self._writer.mark_told(MarkTold(outgoing.call, getattr(outgoing.event.data, "due_at", None)))
 
     async def _watch(self) -> None:
-        """The sizes of the outbox, and the end of old dead letters."""
+        """Until cancelled: measures the outbox and deletes old dead letters."""
         while True:
             try:
                 pending, dead = await self.outbox.sizes()
@@ -161,7 +162,7 @@ class Events:
 
 
 async def _keep(name: str, step: Callable[[], Awaitable[None]]) -> None:
-    """`step` runs until cancelled; after a fault of ours it begins anew."""
+    """Until cancelled; after a fault of ours `step` is started again."""
     while True:
         try:
             await step()

@@ -1,8 +1,8 @@
 """The latest events, for subscribers who come back: kept in memory, bounded by number and by size. [pure]
 
-Owns what a `Last-Event-ID` means: the place after which somebody wants to read on, and whether that place is still
-kept. An id of another process, or one that never was, is a place that is not kept. Readers of one call, of whom there
-may be many, cost what is kept of that call and not what is kept of all.
+Owns what a `Last-Event-ID` means: the event after which a subscriber wants to read on, and whether everything after it
+is still kept. An id of another process, or one that there never was, counts as not kept. To find what is kept of one
+call costs as much as is kept of that call, not of all.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ MOST_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What there is to read on from a place. `gap`: the place is not kept, something may have been missed."""
+    """The events after a `Last-Event-ID`. `gap`: some may be missing before the first one."""
 
     gap: bool
     events: tuple[OutgoingEvent, ...]
@@ -33,7 +33,7 @@ class ReplayBuffer:
         self._kept: deque[OutgoingEvent] = deque()
         self._by_call: dict[str, deque[OutgoingEvent]] = {}
         self._over: set[str] = set()
-        """Calls of which the end is kept."""
+        """Calls whose last event is kept."""
         self._bytes = 0
         self._forgotten = 0
 
@@ -44,7 +44,7 @@ class ReplayBuffer:
         return iter(self._kept)
 
     def add(self, outgoing: OutgoingEvent) -> None:
-        """In their order."""
+        """Events are added in the order of `order`."""
         self._bytes += len(outgoing.full)
         self._kept.append(outgoing)
         self._by_call.setdefault(outgoing.call, deque()).append(outgoing)
@@ -66,11 +66,11 @@ class ReplayBuffer:
         return tuple(self._by_call.get(call, ()))
 
     def knows(self, call: str) -> bool:
-        """Something is kept of this call."""
+        """There are events of this call."""
         return call in self._by_call
 
     def over(self, call: str) -> bool:
-        """The end of this call is kept."""
+        """The last event of this call is kept."""
         return call in self._over
 
     def after(self, last_id: str, call: str | None = None) -> Replay:

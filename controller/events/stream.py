@@ -20,7 +20,7 @@ MOST_SUBSCRIBERS = 200
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events somebody wants."""
+    """Which events a subscriber wants."""
 
     types: frozenset[str] = frozenset(TYPES)
     call: str | None = None
@@ -31,11 +31,12 @@ class EventFilter:
 
 
 class TooManySubscribers(Exception):
-    """As many as there may be are listening already."""
+    """There are `MOST_SUBSCRIBERS` already."""
 
 
 class Subscriber:
-    """One who listens. What it came back for is `missed`; what happens from now on comes by `read`."""
+    """One reader of the stream. `missed`: what it asked for that has happened before; what happens from now on comes by
+    `read`."""
 
     def __init__(self, wanted: EventFilter, missed: tuple[OutgoingEvent, ...], gap: bool) -> None:
         self._wanted = wanted
@@ -43,10 +44,10 @@ class Subscriber:
         self._news = asyncio.Event()
         self.missed = missed
         self.gap = gap
-        """The place it asked for is not kept."""
+        """Events may be missing between the `Last-Event-ID` and `missed`."""
         self.overflowed = False
         self.closed = False
-        """Nothing more comes: because it fell behind (`overflowed`), or because the process stops."""
+        """Nothing more comes: it fell behind (`overflowed`), or the process stops."""
 
     def offer(self, outgoing: OutgoingEvent) -> None:
         if self.closed or outgoing not in self._wanted:
@@ -64,7 +65,7 @@ class Subscriber:
         self._news.set()
 
     async def read(self, seconds: float) -> list[OutgoingEvent]:
-        """What has happened since the last time; empty after `seconds` of nothing, and when it is `closed`."""
+        """The events since the last time. Empty if there were none for `seconds`, or if it is `closed`."""
         if not self._waiting and not self.closed:
             try:
                 async with asyncio.timeout(seconds):
@@ -83,9 +84,9 @@ class EventStream:
         self._subscribers: set[Subscriber] = set()
         self._closed = False
         self.overflows = 0
-        """Readers that fell behind."""
+        """How many subscribers fell behind so far."""
         self.turn = asyncio.Lock()
-        """Of those who read on from an old place: so that a piece for one of them is all that is made at once."""
+        """Held by a subscriber while one piece of what it missed is made into JSON: one at a time, as it costs time."""
 
     @property
     def subscribers(self) -> int:
@@ -100,8 +101,8 @@ class EventStream:
 
     @contextmanager
     def subscribe(self, wanted: EventFilter, last_id: str | None) -> Iterator[Subscriber]:
-        """`last_id`: of the last event that it has read. Without one, all that is kept of the one call that it wants,
-        or, of all calls, what happens from now on. What it has missed is of any type. Raises TooManySubscribers."""
+        """`last_id`: of the last event that was read before. Without it, `missed` is everything kept of the one call
+        that is wanted, or nothing if all calls are. `missed` has events of every type. Raises TooManySubscribers."""
         if len(self._subscribers) >= MOST_SUBSCRIBERS:
             raise TooManySubscribers
         gap = False
@@ -119,15 +120,15 @@ class EventStream:
             self._subscribers.discard(subscriber)
 
     def knows(self, call: str) -> bool:
-        """Something is kept of this call."""
+        """There are events of this call in the buffer."""
         return self._replay.knows(call)
 
     def over(self, call: str) -> bool:
-        """The end of this call is kept: nothing more comes of it."""
+        """The last event of this call is in the buffer."""
         return self._replay.over(call)
 
     def close(self) -> None:
-        """Readers get what waits for them, and then nothing more."""
+        """Each subscriber can still read what waits for it."""
         self._closed = True
         for subscriber in self._subscribers:
             subscriber.close()

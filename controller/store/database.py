@@ -1,10 +1,10 @@
 """The connection to the database: opened once, brought up to date, used in short transactions.
 
 Owns the engine, the migrations at start, and how SQLite is set up: WAL and synchronous=FULL, so that what is committed
-survives a loss of power, and locking_mode=EXCLUSIVE. Without it SQLite would map a file (`-shm`) into our memory, and
-whoever makes that file shorter or immutable ends the process (SIGBUS). So there is one connection, and no other program
+survives a loss of power, and locking_mode=EXCLUSIVE. Without EXCLUSIVE, SQLite maps a file (`-shm`) into our memory,
+and a program that makes that file shorter ends this process (SIGBUS). So there is one connection, and no other program
 can open the file meanwhile. One writer at a time; each transaction has a time limit, after which StoreError is raised.
-Live calls never wait for the store: whoever writes on behalf of one does it beside the call.
+No live call waits for the store: what is written for a call is written by another task (`write_behind`).
 
 Source: SQLAlchemy's notes on pysqlite ("Serializable isolation"), SQLite's pragma.html and wal.html.
 """
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 TRANSACTION_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 MOST_CONNECTIONS = 5
-"""That are kept open when nobody needs them."""
+"""Connections that PostgreSQL's pool keeps open."""
 BUSY_MS = 5000
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 
@@ -45,12 +45,12 @@ _ONE_CONNECTION: dict[str, Any] = {
 }
 _LOCKED = "database is locked"
 _BROKEN = ("disk i/o error", "malformed", "not a database", "unable to open", "readonly", "read-only")
-"""Words of SQLite after which its connection is given up: the file may be mended, or another one, at the next try."""
+"""Messages of SQLite after which its connection is closed: the next one may find the file repaired or replaced."""
 
 
 def _unreachable() -> tuple[type[Exception], ...]:
-    """What a failed connection raises. SQLAlchemy has no error of its own for that of a socket, and 2.0 none for that
-    of a server which is only starting."""
+    """What a failed connection raises besides SQLAlchemy's errors: SQLAlchemy does not wrap those of the socket, and
+    2.0 not those of a server that is still starting."""
     try:
         import asyncpg  # type: ignore[import-untyped]
     except ModuleNotFoundError:
@@ -71,7 +71,7 @@ class InUse(StoreError):
 
 
 class Unfit(StoreError):
-    """The store is there and refuses what is to be written: it would do so again."""
+    """The store refuses the values that are to be written, and would do so again."""
 
 
 class Database:
@@ -102,21 +102,19 @@ class Database:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Takes leave of the store; one that hangs is left without."""
+        """Closes all connections. One that does not close in `CLOSE_SECONDS` is abandoned."""
         assert self._engine is not None
-        for _attempt in range(
-            MOST_CONNECTIONS
-        ):  # a farewell that is cut short ends that connection, and leaves the others
+        for _attempt in range(MOST_CONNECTIONS):  # a time-out ends one connection, and leaves the others open
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._engine.dispose()
                 return
             except TimeoutError:
-                log.warning("the store did not let go in time")
+                log.warning("a connection to the store did not close in time")
 
     async def wipe(self) -> None:
-        """What was deleted is not in SQLite's file any more either: its log, which still has it, is written back and
-        emptied. On PostgreSQL that is the server's business. Raises StoreError."""
+        """Removes from SQLite's files what was deleted: its write-ahead log, which still holds it, is written back and
+        emptied. On PostgreSQL this does nothing. Raises StoreError."""
         assert self._engine is not None
         if self._engine.dialect.name != "sqlite":
             return
@@ -130,7 +128,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read by; sees one state of the database throughout. Raises StoreError."""
+        """A connection for reading, which sees one state of the database throughout. Raises StoreError."""
         async with self._connected({}) as connection:
             yield connection
 
@@ -192,7 +190,7 @@ def _cause(error: DBAPIError) -> BaseException | None:
 
 
 def _words(error: Exception) -> str:
-    """Without SQLAlchemy's quotation of the statement and its values."""
+    """The error's text, without the statement and its values that SQLAlchemy quotes: they may be personal."""
     text = str(getattr(error, "orig", None) or error)
     if text.startswith(_LOCKED):
         return f"{_LOCKED}: another program has it open; one controller per file"
@@ -224,7 +222,7 @@ def _engine(url: str, health: StoreHealth) -> AsyncEngine:
 
 
 def _prepare_file(path: str | None) -> None:
-    """It holds numbers of people: nobody else on this machine may read it. Raises StoreError."""
+    """Creates SQLite's file, readable by its owner only: it holds numbers of people. Raises StoreError."""
     if not path or path == ":memory:":
         return
     file = Path(path)
@@ -252,12 +250,12 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
 
 
 def _text(stored: bytes) -> str:
-    """One that is no UTF-8 would make the whole of what is asked for unreadable."""
+    """A text that is not UTF-8 must not make the whole row unreadable."""
     return stored.decode(errors="replace")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes the lock at its start: one that reads first and then writes could find that it may not."""
+    """A writing transaction takes SQLite's lock at its start: one that reads first could be refused the lock later."""
     options = connection.get_execution_options()
     if not options.get("voiceai_begins", True):
         return

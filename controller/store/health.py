@@ -1,7 +1,8 @@
 """What is wrong with the store at this moment, for `/readyz` and the log.
 
-Owns two observations: which file SQLite has open, and when a transaction that writes failed last. A file that was
-deleted or replaced goes on taking what is written, unseen, until the process ends: only its inode tells.
+Owns two observations: which file SQLite has open, and when a writing transaction failed last. After the file was
+deleted or replaced, SQLite goes on writing to the old one without an error, and that one is gone when the process ends.
+Only the inode of the path shows it.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import structlog
 log = structlog.get_logger()
 
 RECENT_SECONDS = 60.0
-"""Whoever has something to write tries again sooner: a failure that is older is over, or nobody needs the store."""
+"""Every writer tries again sooner than that. So after an older failure the store works again, or nobody writes."""
 CHECK_SECONDS = 5.0
 
 
@@ -30,10 +31,11 @@ class StoreHealth:
         self._path, self._file = path, _identity(path)
 
     def failed(self, reason: str) -> None:
-        """Something could not be written."""
+        """A writing transaction failed."""
         self._failed = (monotonic(), reason)
 
     def written(self) -> None:
+        """A writing transaction succeeded."""
         self._failed = None
 
     def trouble(self) -> list[str]:
@@ -49,7 +51,7 @@ class StoreHealth:
         return found
 
     async def watch(self) -> None:
-        """Tells the log of a file that is not there any more, once."""
+        """Until cancelled: one line in the log when the file is lost, and one when it is back."""
         told = False
         while True:
             lost = self._lost()
@@ -64,11 +66,12 @@ class StoreHealth:
             await asyncio.sleep(CHECK_SECONDS)
 
     def _lost(self) -> bool:
+        """The path names another file than the one that is open, or none."""
         return self._path is not None and self._file is not None and _identity(self._path) != self._file
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """None: there is no such file, or it can't be looked at."""
+    """Device and inode; None: there is no such file, or it can't be examined."""
     try:
         found = os.stat(path)
     except OSError:

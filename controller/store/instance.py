@@ -1,8 +1,10 @@
-"""One controller per store: who runs is locked out of nothing, who comes second touches nothing.
+"""One controller per store: a second one stops before it has changed anything.
 
-Owns the lock that is taken before anything else: on a file next to the store (flock(2): gone with the process, however
-it ends) and, on PostgreSQL, an advisory lock of the database as well, which other machines see. The file says who holds
-it, for whoever comes second.
+Owns the lock that is taken before anything else: flock(2) on a file next to the store, which ends with the process
+however it ends; and on PostgreSQL an advisory lock as well, which other machines see. The file names the process that
+holds the lock, for the message of the second one.
+
+Source: flock(2); PostgreSQL documentation, "Advisory Locks" and the view pg_locks.
 """
 
 import asyncio
@@ -27,16 +29,16 @@ from controller.store.database import UNREACHABLE, StoreError
 
 try:
     import fcntl
-except ModuleNotFoundError:  # Windows: nobody is locked out there
+except ModuleNotFoundError:  # Windows: there is no lock there
     fcntl = None  # type: ignore[assignment]
 
 log = structlog.get_logger()
 
 KEY = 0x766F696365_6169
-"""Of the advisory lock, whose name is one number for each database: "voiceai"."""
+"""The key of the advisory lock: the letters "voiceai". The lock is of one database, not of the server."""
 CONNECT_SECONDS = 10.0
 LEAVING_SECONDS = 2.0
-"""A controller that was killed is gone at once; its PostgreSQL connection, a moment later."""
+"""How long the lock of a controller that was killed is waited for: PostgreSQL notices a moment later."""
 CHECK_SECONDS = 5.0
 _AWAY: tuple[type[Exception], ...] = (SQLAlchemyError, TimeoutError, *UNREACHABLE)
 _KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
@@ -48,7 +50,7 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A controller that runs."""
+    """The controller that holds the lock, as the lock file describes it. `since`: ISO 8601."""
 
     pid: int
     host: str
@@ -62,6 +64,7 @@ class Holder:
 
     @staticmethod
     def read(source: Any) -> "Holder | None":
+        """None: a field is missing or is no text."""
         try:
             return Holder(int(source["pid"]), *(str(source[each]) for each in ("host", "since", "api", "app")))
         except (KeyError, TypeError, ValueError):
@@ -80,7 +83,8 @@ class StoreLock:
         self._engine: AsyncEngine | None = None
         self._connection: AsyncConnection | None = None
         self.store = ""
-        """The same for all who have this store: whoever holds its lock knows that none of the others runs."""
+        """A name of the store, the same for every controller that locks it. Who holds the lock knows that no other
+        controller of this name runs."""
 
     async def acquire(self) -> None:
         try:
@@ -105,7 +109,7 @@ class StoreLock:
             self._file = None
 
     async def lost(self) -> AlreadyRunning:
-        """Returns when another controller has the lock instead of us: the server was away, and it was faster."""
+        """Returns when another controller has the lock: PostgreSQL was away, and that one was faster than we."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             if self._connection is None:

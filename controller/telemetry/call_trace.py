@@ -1,7 +1,7 @@
-"""What happened in each call, step by step, for whoever looks for what went wrong: a flight recorder. [pure]
+"""The trace of each call: what happened in it, step by step, to find out what went wrong. [pure]
 
-Owns the steps and their bounds: of what happens only harmless fields are taken (`harmless_fields`). Lives in memory: of
-calls that ended the latest `KEPT` are kept.
+Owns the steps and their bounds. Only harmless fields of what happens are taken (`harmless_fields`). Traces are in
+memory; of calls that ended the latest `KEPT` are kept.
 """
 
 from collections import OrderedDict, deque
@@ -19,7 +19,7 @@ from controller.calls.reporting import lifecycle
 from controller.telemetry.harmless_fields import Fact, facts_of, scrubbed
 
 STEPS = 500
-"""Per call; beyond them the oldest are forgotten, and counted."""
+"""Per call; beyond them the oldest are dropped, and counted."""
 KEPT = 200
 
 
@@ -56,14 +56,14 @@ class Trace:
     steps: deque[Step] = field(default_factory=lambda: deque(maxlen=STEPS))
     forgotten: int = 0
     asked_at: datetime | None = None
-    """When the latest AI session was asked for: its worker counts from there."""
+    """When the latest AI session was asked for: the times that its worker reports count from there."""
 
     def note(self, step: Step) -> None:
         self.forgotten += len(self.steps) == STEPS
         self.steps.append(step)
 
     def __iter__(self) -> Iterator[Step]:
-        """By time: what went over the AI's connection is told at the end of its session."""
+        """Sorted by time: what went over the AI's connection is reported at the end of its session only."""
         return iter(sorted(self.steps, key=lambda step: step.at))
 
 

@@ -1,6 +1,6 @@
-"""Traces of calls, where the config asks for them: from what happens to the collector.
+"""Spans of calls, from what happens to the collector, if the config has `traces`.
 
-Owns when the SDK is loaded: only then, since it is an extra.
+The SDK of OpenTelemetry is an optional dependency (an extra): it is imported only if it is needed.
 """
 
 import asyncio

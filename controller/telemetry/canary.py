@@ -1,9 +1,9 @@
-"""A call of our own, now and then: is the agent heard, all the way from the dialplan to the AI and back?
+"""The canary: a test call at intervals, to see whether an agent is heard, from the dialplan to the AI and back.
 
-Owns the canary's Stasis app (`<ours>-canary`), for as long as one of its calls lasts, and the metrics. Asterisk dials a
-Local channel: its far half runs the dialplan like any caller and becomes a call of ours, its near half is the canary,
-with Asterisk's own ear on it (TALK_DETECT). So nothing of what is tried here takes part in trying it: no sound comes
-near this process. Refuses to know the call that it makes; that one ends because its caller hangs up.
+Owns the canary's Stasis app (`<ours>-canary`), while one of its calls lasts, and the metrics. Asterisk dials a Local
+channel. Its far half runs the dialplan as a caller does and becomes a call of ours. Its near half is the canary, on
+which Asterisk detects speech (TALK_DETECT): no sound comes to this process, and no part of what is tested takes part in
+the test. The call ends because its caller hangs up.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ log = structlog.get_logger()
 CALLER_ID = "voiceai canary <canary>"
 TALKING = "ChannelTalkingStarted"
 RESULTS = ("heard", "silent", "refused", "unreachable")
-"""Heard; answered, and not a sound; ended before that; Asterisk could not be asked."""
+"""The agent was heard; answered, but nothing was heard; ended before that; Asterisk did not answer or refused."""
 SETTLE_S = 5.0
-"""After the start, and before it is looked again whether calls can be carried."""
+"""Seconds until the next look, while calls can't be carried."""
 
 
 class CanaryMetrics:
-    """Of the canary. Only where there is one."""
+    """Metrics of the canary, registered only if the config has one."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.ok = Gauge("voiceai_canary_ok", "1 if the last canary call was answered and heard.", registry=registry)
@@ -49,7 +49,7 @@ class CanaryMetrics:
 
 
 class Canary:
-    """`run()` is a task of the controller's. `ready`: could a call be carried at all? Then there is no need to try."""
+    """`run()` is a task of the controller's. `ready`: whether a call could be carried; if not, none is made."""
 
     def __init__(self, settings: Settings, access: Access, metrics: CanaryMetrics, ready: Callable[[], bool]) -> None:
         self._settings = settings
@@ -61,7 +61,7 @@ class Canary:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            ready = self._ready()  # if not, `voiceai_ready` tells
+            ready = self._ready()  # if not, the metric `voiceai_ready` says so
             if ready:
                 await self.once()
             await asyncio.sleep(self._settings.every_s if ready else SETTLE_S)
@@ -117,6 +117,6 @@ class Canary:
         return "unreachable"
 
     async def _dial(self, ari: Ari, channel: str) -> None:
-        """/n: otherwise Asterisk would take the two halves out of the way, and the canary with them."""
+        """`/n`: Asterisk must not optimise the Local channel away, as the canary is one half of it."""
         timeout = self._settings.wait_s
         await ari.originate(f"Local/{self._settings.to}/n", channel_id=channel, caller_id=CALLER_ID, timeout=timeout)

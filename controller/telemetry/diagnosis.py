@@ -1,6 +1,6 @@
-"""Why a call went as it did, read off what is kept of it: sentences for people, each with what to do. [pure]
+"""What went wrong in a call, from its view and its trace: sentences for people, each with what to do. [pure]
 
-Owns the rules. Quotes nothing that anybody said; texts for people pass `trace.scrubbed`.
+Owns the rules. Nothing that anybody said is quoted; free text passes `reporting.steps.scrubbed`.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from controller.telemetry.harmless_fields import scrubbed
 
 SLOW_MS = 1500.0
 LOST_FRAMES = 50
-"""A second of the caller."""
+"""Frames of 20 ms: one second."""
 HEARD_AFTER_S = 10.0
 
 FAR_END = {
@@ -84,7 +84,7 @@ class Reason:
 
 
 def reasons(detail: CallDetail, steps: Iterable[Step]) -> list[Reason]:
-    """What was not well, the most likely cause first. Empty: nothing was seen."""
+    """What went wrong, the most likely cause first. Empty: nothing is known to have gone wrong."""
     kept = tuple(steps)
     return [*_asterisk(detail, kept), *_ai(kept), *_sound(detail, kept), *_pace(detail), *_beside(detail, kept)]
 
@@ -134,7 +134,7 @@ def _ai(steps: tuple[Step, ...]) -> Iterator[Reason]:
 
 
 def _ai_warnings(steps: tuple[Step, ...]) -> Iterator[Reason]:
-    """What went wrong at the AI's side while the call went on, by kind."""
+    """Problems of the AI after which the call went on, one sentence per kind."""
     counted: Counter[str] = Counter()
     codes: dict[str, set[str]] = {}
     for step in steps:
@@ -149,7 +149,7 @@ def _ai_warnings(steps: tuple[Step, ...]) -> Iterator[Reason]:
 
 
 def _named(step: Step) -> str:
-    """Which of its kind; of differing sessions both values."""
+    """The code of a warning; for `session_differs` both values."""
     detail = str(step.facts.get("detail", ""))
     if step.facts.get("kind") == "session_differs":
         return detail if ", in force " in detail else ""  # else a total of what has been named

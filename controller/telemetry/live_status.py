@@ -1,8 +1,8 @@
-"""What is heard in live calls at this moment, for those who look: how loud, who speaks, the agent's words so far.
+"""The live status of calls, for subscribers: how loud it is, who speaks, the agent's words so far.
 
-Owns those who look. Workers measure only while somebody does, and are told so again and again: a worker that comes
-meanwhile hears of it, and one that hears nothing stops by itself. Who does not keep up sees fewer scenes: the latest
-of each call is all that is kept.
+Owns the subscribers. Workers measure only while there are some: they are asked again every few seconds, so that a new
+worker hears of it, and a worker that is not asked any more stops by itself. A subscriber that reads slowly gets fewer
+reports: only the latest of each call is kept.
 """
 
 import asyncio
@@ -13,24 +13,24 @@ from dataclasses import dataclass
 from bridge import contract
 
 WATCH_SECONDS = 5.0
-"""What workers are asked for at a time, twice as often as needed."""
+"""How long a worker measures after it was asked. It is asked twice in that time."""
 MOST_SUBSCRIBERS = 100
 
 
 class TooManySubscribers(Exception):
-    """As many as there may be look already."""
+    """There are `MOST_SUBSCRIBERS` already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One call at one moment. `cost`: US dollars so far."""
+    """A worker's report of one call at one moment. `cost`: US dollars so far."""
 
     scene: contract.Scene
     cost: float
 
 
 class LiveSubscriber:
-    """One who looks, at all calls or at one."""
+    """One reader, of one call or, with None, of all."""
 
     def __init__(self, call: str | None) -> None:
         self._call = call
@@ -48,7 +48,7 @@ class LiveSubscriber:
         self._news.set()
 
     async def read(self, seconds: float) -> list[Seen]:
-        """The latest of each call that has changed; empty after `seconds` of nothing, and at the end."""
+        """The latest report of each call that has a new one. Empty if there was none for `seconds`, or at the end."""
         try:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
@@ -62,7 +62,7 @@ class LiveSubscriber:
 
 
 class LiveStatusHub:
-    """`tell` reaches all workers; `cost` knows what a live call has cost, None of one that is over."""
+    """`tell`: sends a command to all workers. `cost`: what a live call has cost in US dollars; None: it is over."""
 
     def __init__(self, tell: Callable[[contract.Watch], Awaitable[None]], cost: Callable[[str], float | None]) -> None:
         self._tell = tell
@@ -71,7 +71,7 @@ class LiveStatusHub:
         self._wanted = asyncio.Event()
 
     def take(self, scenes: list[contract.Scene]) -> None:
-        """From a worker."""
+        """Reports of a worker."""
         if not self._subscribers:
             return
         for scene in scenes:
@@ -95,7 +95,7 @@ class LiveStatusHub:
             self._subscribers.discard(subscriber)
 
     async def run(self) -> None:
-        """Until cancelled: has the workers measure as long as somebody looks."""
+        """Until cancelled: asks the workers to measure while there are subscribers."""
         while True:
             await self._wanted.wait()
             if not self._subscribers:

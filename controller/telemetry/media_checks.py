@@ -1,8 +1,8 @@
-"""Checks whether Asterisk reaches the workers, by a connection from Asterisk that is for no call.
+"""Checks whether Asterisk reaches the workers' AudioSocket ports, by a connection that belongs to no call.
 
-Owns one task that looks which worker is to be checked (`reachability`): one of another machine when it comes, and one
-that a call did not reach until it is reached again. A worker that can't be reached costs no further caller, and its log
-line says what to do. Decides nothing about calls.
+Owns the task that finds which workers are to be checked (`workers.reachability`): one of another machine when it
+registers, and one that a call did not reach, until it is reached again. A worker that can't be reached gets no calls,
+and its line in the log says what to do.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ EXPECTED = 10.0  # seconds in which a worker takes the connection
 LOOK = 0.25  # seconds
 ANSWER = 2.0  # seconds from Asterisk's connection until the worker must have said so
 CHANNEL = "voiceai-check-"
-"""Ids of the channels begin so."""
+"""The ids of its channels begin with it."""
 
 NOBODY = "Asterisk can't connect to it (refused, or no answer within 2 s)"
 OTHER = "Asterisk connects to that port, and the worker sees nothing of it"
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 class MediaChecks:
-    """`may_check`: whether Asterisk is there to be asked."""
+    """`run()` is a task of the controller's. `may_check`: whether Asterisk is up."""
 
     def __init__(self, workers: WorkerPool, ari: Ari, may_check: Callable[[], bool]) -> None:
         self._workers = workers
@@ -77,7 +77,7 @@ class MediaChecks:
             seen.set()
 
     async def check(self, worker: Worker) -> None:
-        """One check, and what follows from it."""
+        """Checks one worker and notes the result with it."""
         loop, check = asyncio.get_running_loop(), str(uuid4())
         try:
             reason = await self._try(worker, check)
@@ -92,7 +92,7 @@ class MediaChecks:
             log.error("worker gets no calls", worker=worker.name, media=worker.media_address, reason=reason, fix=FIX)
 
     async def _try(self, worker: Worker, check: str) -> str | None:
-        """Why it is not reached; None: it is. Raises AriError, WorkerUnreachable and TimeoutError: nobody knows."""
+        """Why it is not reached; None: it is. Raises AriError, WorkerUnreachable and TimeoutError: it is not known."""
         channel, media = f"{CHANNEL}{check}", str(uuid4())
         seen = asyncio.Event()
         self._awaited[check] = worker, seen

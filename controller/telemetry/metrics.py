@@ -1,10 +1,10 @@
-"""What is counted, for Prometheus: every metric of the controller, and how each milestone of a call changes them.
+"""The controller's metrics of calls and workers, for Prometheus, and which event of a call changes them how.
 
 Owns the metrics, on a registry that it is given. `observe` takes what happens in calls, `ari_request` each request to
-Asterisk; the state of calls and workers is asked for at each scrape. docs/metrics.md says what each one means.
+Asterisk; the state of calls and workers is read at each scrape (`Present`). docs/metrics.md says what each one means.
 
-Refuses labels that a caller or a model could make up, and personal ones: there are as many series as the config has
-agents' models, tools and workers.
+No label is personal, and none holds a text that a caller or a model makes up: the number of series follows from the
+models, tools and workers of the config.
 """
 
 import asyncio
@@ -151,7 +151,7 @@ class Metrics:
         self._unlinked.inc()
 
     def _session(self, event: lifecycle.LifecycleEvent) -> None:
-        """What workers tell. All that is not named is told to those who listen, and not counted."""
+        """What workers report. An event that is not named here is not counted."""
         match event:
             case contract.TurnMeasured():
                 _observe_ms(self._told, event.stopped_to_told_ms)
@@ -203,7 +203,8 @@ def _observe_ms(histogram: Histogram, milliseconds: float | None) -> None:
 
 
 class Present(Collector):
-    """What is the case at the moment of a scrape. `live`: calls; `ready`: parts; `workers`: those registered."""
+    """Gauges that are read at each scrape. `live`: how many calls there are; `ready`: which parts that a call needs are
+    there, by name; `workers`: those registered."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""Spans of calls, sent to a collector (OTLP over HTTP) by OpenTelemetry's own SDK, which is an extra.
+"""Sends spans of calls to a collector (OTLP over HTTP) with OpenTelemetry's SDK, an optional dependency.
 
-Owns the way there: beside the calls, in a thread of the SDK's, bounded; a collector that is away costs spans and
-nothing else. The trace's id is the call's, so that whoever has one finds the other.
+Owns the sending: in a thread of the SDK, with a bounded queue. While the collector is away spans are lost, and nothing
+else happens. The id of the trace is the id of the call, so that one leads to the other.
 
 Source: OpenTelemetry specification, trace SDK and OTLP 1.x.
 """
@@ -27,7 +27,7 @@ from bridge.common.tls import LOOPBACK
 from controller.telemetry.spans import Span
 
 WAITING = 4096
-"""Spans that may wait for the collector; more are dropped."""
+"""Spans that may wait for the collector; beyond them new ones are dropped."""
 PATIENCE = 5.0
 """Seconds that a request to the collector may take."""
 
@@ -62,8 +62,7 @@ class SpanExporter:
 
 
 class _Session(requests.Session):
-    """requests takes a SOCKS proxy of the environment for an error, as it lacks a package, and asks any proxy for this
-    machine, too."""
+    """Without SOCKS proxies, for which requests lacks a package and fails, and without any proxy to this machine."""
 
     def merge_environment_settings(self, url: Any, *given: Any, **named: Any) -> dict[str, Any]:
         """requests' own, at each request."""

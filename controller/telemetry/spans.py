@@ -1,7 +1,8 @@
-"""A call as spans, for tools that show traces: the call, and in it its set-up, turns, tools, transfers, losses. [pure]
+"""A call as spans of OpenTelemetry: the call, and in it set-up, session, turns, tools, transfers, lost connections.
+[pure]
 
-Owns what becomes a span, read off `lifecycle` as they come. Nothing personal is in one: no number, no word, no
-argument. Refuses to send anything (`traces`).
+Owns which events of `lifecycle` become a span. Nothing personal is in a span: no telephone number, no words, no
+arguments. `otel` sends them.
 """
 
 from collections.abc import Mapping
@@ -12,14 +13,14 @@ from bridge import contract
 from controller.calls.reporting import lifecycle
 
 MOST = 1000
-"""Spans of one call; what comes after them is not told."""
+"""Spans of one call; later ones are left out."""
 
 Value = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`ok` None: it neither failed nor is it known to have gone well."""
+    """`facts`: its attributes. `ok` None: it neither failed nor is it known to have succeeded."""
 
     name: str
     begin: datetime
@@ -87,7 +88,7 @@ def _inner(call: _Call, what: lifecycle.LifecycleEvent, at: datetime) -> None:
         case lifecycle.CallAnswered():
             call.note("setup", call.begin, at)
         case contract.TurnMeasured():
-            # Told when the answer's first frame is played: it began when the caller fell silent.
+            # reported when the answer's first frame is played; it began when the caller fell silent
             waited = (what.stopped_to_told_ms or 0.0) + (what.first_frame_ms or 0.0)
             facts = what.model_dump(include={"turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms"})
             call.note("turn", at - timedelta(milliseconds=waited), at, **facts)

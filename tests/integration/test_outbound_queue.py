@@ -12,7 +12,7 @@ from controller.api.models.calls import PlaceCall
 from controller.calls.outbound.entry import Attempt, CallOrder, QueuedCall, Status
 from controller.calls.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
 from controller.calls.outbound.retry_policy import Final, RetryAt
-from controller.events.webhooks.outbox import Outbox, Told
+from controller.events.webhooks.outbox import MarkTold, Outbox
 from controller.store.database import Database
 from tests.integration.outbound_harness import FakeControl, office
 from tests.peers.stores import store_at
@@ -189,14 +189,14 @@ async def test_the_outbox_takes_the_mark_away_unless_there_is_a_newer_change(tmp
     async with Database(store_at(tmp_path)) as database:
         queue, outbox = Queue(database), Outbox(database)
         call = await add(queue)
-        await outbox.write([Told(call.id, later), Told(call.id, None)], NOW)
+        await outbox.write([MarkTold(call.id, later), MarkTold(call.id, None)], NOW)
         assert await queue.untold(later) == [call.id]
-        await outbox.write([Told(call.id, call.due_at)], NOW)
+        await outbox.write([MarkTold(call.id, call.due_at)], NOW)
         assert await queue.untold(later) == []
         await queue.cancel(call.id, "ops", NOW)
-        await outbox.write([Told(call.id, call.due_at)], NOW)
+        await outbox.write([MarkTold(call.id, call.due_at)], NOW)
         assert await queue.untold(later) == [call.id]
-        await outbox.write([Told(call.id, None)], NOW)
+        await outbox.write([MarkTold(call.id, None)], NOW)
         assert await queue.untold(later) == []
 
 

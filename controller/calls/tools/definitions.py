@@ -1,6 +1,9 @@
-"""What an agent's tools are called, what they are for and what they take: as the model is told. [pure]
+"""The definitions of an agent's tools, as the model reads them: name, description, parameters. [pure]
 
-Owns the built-in tools' descriptions. Which of them are carried out how is `builtin.py`'s and `http.py`'s.
+Owns those of the built-in tools. `calls.machine.rows.agent_tools` carries out the built-in ones, `http` those over
+HTTP.
+
+Source: OpenAI Realtime API, function calling (tools of a session).
 """
 
 from collections.abc import Callable
@@ -11,14 +14,15 @@ from controller.config import Config
 from controller.config.models.agents import Agent, HttpTool
 
 LONGEST_S = 120.0
-"""The most that a worker waits for a tool. A transfer rings within it, a caller on hold comes back within it."""
+"""The longest time that a worker waits for a tool's answer: a transfer rings, and a hold lasts, less than that."""
 HOLD_S = (5, 90)
+"""The least and the most that the model may ask for."""
 MARGIN_S = 5.0
-"""What a worker waits beyond a tool's own timeout, so that the reason comes from who knows it."""
+"""How much longer than a tool's own timeout the worker waits, so that the controller can answer with the reason."""
 
 
 def tools(config: Config, agent: Agent) -> tuple[FunctionTool, ...]:
-    """`transfer` only where it has a destination."""
+    """Those of an agent. `transfer` only if there is a destination."""
     names = (name for name in agent.tools if name != "transfer" or _transfers(config))
     return tuple(
         _BUILT_IN[name](config) if name in _BUILT_IN else _http(name, config.http_tools[name]) for name in names
@@ -26,7 +30,7 @@ def tools(config: Config, agent: Agent) -> tuple[FunctionTool, ...]:
 
 
 def with_voicemail(config: Config, offered: tuple[FunctionTool, ...]) -> tuple[FunctionTool, ...]:
-    """For calls in which it is to be found out who has answered."""
+    """For calls with answering machine detection: the tool `voicemail` is added."""
     named = any(tool.name == "voicemail" for tool in offered)
     return offered if named else (*offered, _voicemail(config))
 

@@ -1,7 +1,7 @@
 """Tools over HTTP, carried out: one request each, bounded in time, size and reach (`bridge.common.guarded_http`).
 
-Owns the answer that the model reads, and what is told to operators of a tool that failed: the cause, the server's host,
-the status. Never logs an argument, an address with arguments in it, or an answer.
+Owns the answer that the model reads, and what the log and the metrics say of a tool that failed: the cause, the host,
+the status. No argument, no URL with arguments in it, and no answer is logged.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ CUT = "\n[cut off here: the answer is longer]"
 
 _LIMITS = httpx.Limits(
     max_connections=200,
-    max_keepalive_connections=0,  # kept by address, so that another host's request could get on this one's TLS
+    max_keepalive_connections=0,  # httpx keeps connections by address, and two hosts may share one
 )
 _MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
 _TEXT_TYPES = ("json", "xml", "javascript", "x-www-form-urlencoded", "yaml")
@@ -54,7 +54,8 @@ _UNREACHED = "The tool can't be reached at the moment."
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model gets to read. `failure`: for operators; with `ok` it is that the answer was cut."""
+    """`output`: what the model reads. `failure`: for the log and the metrics; together with `ok`: the answer was
+    cut."""
 
     ok: bool
     output: str = field(repr=False)
@@ -142,14 +143,14 @@ def _check(response: httpx.Response) -> None:
 
 
 def _what_it_is(kind: str, encoded: bool) -> str:
-    """The type as the server says it, if it is one that could be."""
+    """The media type is quoted only if it has the form of one."""
     if encoded:
         return "the answer is compressed, which was not asked for"
     return f"the answer is {kind}, not text" if _MEDIA_TYPE.fullmatch(kind) else "the answer is not text"
 
 
 async def _text(response: httpx.Response) -> tuple[str, bool]:
-    """And whether there was more of it."""
+    """The text, up to `LARGEST_ANSWER` bytes, and whether there was more."""
     read = bytearray()
     async for chunk in response.aiter_raw():
         read += chunk
@@ -160,8 +161,8 @@ async def _text(response: httpx.Response) -> tuple[str, bool]:
 
 
 def _charset(response: httpx.Response) -> str:
-    """Python's codecs are more than charsets: some raise, unpack, or make what is no text. Any other than those below
-    is read as UTF-8."""
+    """The charset of the answer if it is in `_CHARSETS`, else UTF-8: some of Python's codecs raise, decompress, or do
+    not return text."""
     try:
         named = codecs.lookup(response.charset_encoding or "utf-8").name
     except (LookupError, ValueError):

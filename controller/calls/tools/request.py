@@ -1,8 +1,7 @@
-"""What a tool over HTTP sends: the model's arguments checked and put in their place. [pure]
+"""The request of a tool over HTTP: the model's arguments, checked and put into URL or body. [pure]
 
-Owns the way from arguments to a URL and a body. Refuses arguments that do not fit the tool's JSON Schema and those that
-would change the shape of the URL: every one is percent-encoded whole, and none may make a path segment `.` or `..`.
-Reasons are for the model, which wrote the arguments.
+Refuses arguments that do not fit the tool's JSON Schema, and those that would change the structure of the URL: each is
+percent-encoded as a whole, and no path segment may become empty, `.` or `..`. The reasons are written for the model.
 """
 
 import json
@@ -20,7 +19,7 @@ _SENDS_BODY = ("POST", "PUT", "PATCH")
 
 
 class Unfit(Exception):
-    """These arguments are not sent. The text is for the model."""
+    """The arguments are refused. The text is for the model."""
 
 
 def request_of(tool: HttpTool, arguments: Mapping[str, Any]) -> Request:
@@ -57,7 +56,7 @@ def _filled(template: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _fill(template: str, arguments: Mapping[str, Any]) -> str:
-    """Split at the braces once: what an argument holds is never looked at again."""
+    """The template is split at its braces once, so that braces in an argument are never read as a placeholder."""
     pieces = []
     for number, piece in enumerate(template.replace("}", "{").split("{")):
         pieces.append(quote(_text(arguments.get(piece)), safe="") if number % 2 else piece)

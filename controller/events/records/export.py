@@ -1,7 +1,7 @@
-"""Calls of the past as lines of a file: CSV, JSON lines, and the CDR of Asterisk. [pure]
+"""Past calls as lines of a file: CSV, JSON lines, and Asterisk's CDR. [pure]
 
-Owns the columns. A spreadsheet takes a cell that begins with `=` for a formula: such text gets an apostrophe before it,
-in either form of CSV (OWASP, "CSV Injection").
+Owns the columns. A spreadsheet takes a cell that begins with `=` for a formula: in both forms of CSV such text gets an
+apostrophe before it (OWASP, "CSV Injection").
 """
 
 import csv
@@ -51,8 +51,8 @@ _DISPOSITIONS = {
     "interrupted": "FAILED",
 }
 _FORMULA = re.compile('(^|[;,|\t\r\n])(?=[\\s"]*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n])')
-"""The four are full-width: some spreadsheets take them for the others. Where a comma is written in numbers, a semicolon
-begins a cell, whatever quotes are around it."""
+"""The last four signs are full-width forms of the first four: some spreadsheets take them for these. Where the decimal
+sign is a comma, a semicolon begins a cell, even in quotes."""
 
 
 def head(form: Format) -> str:
@@ -98,7 +98,7 @@ def cdr(call: Any) -> Sequence[str | int | None]:
 
 
 def disposition(outcome: str | None, answered: datetime | None) -> str:
-    """Asterisk's word. Whatever happened later, a call that was answered was answered."""
+    """Asterisk's word for it: ANSWERED for every call that was answered, whatever its outcome."""
     return "ANSWERED" if answered else _DISPOSITIONS.get(outcome or "", "NO ANSWER").replace("ANSWERED", "NO ANSWER")
 
 
@@ -107,7 +107,7 @@ def _clock(moment: datetime | None) -> str | None:
 
 
 def _asterisk(value: str | int | None) -> str:
-    """As cdr_csv writes it: text in quotes even if it is empty, numbers and a time that never was without."""
+    """As cdr_csv writes it: text in quotes, also empty text; numbers, and a time that there is none of, without."""
     if isinstance(value, str):
         return '"' + value.replace('"', '""') + '"'
     return "" if value is None else str(value)
@@ -118,7 +118,7 @@ def _plain(value: Any) -> Any:
 
 
 def _harmless(value: Any) -> Any:
-    """A number of a telephone may begin with its plus."""
+    """Without a formula. A telephone number keeps its plus."""
     if isinstance(value, str) and not value.removeprefix("+").isdecimal():
         return _FORMULA.sub(r"\1'", value)
     return value

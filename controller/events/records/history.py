@@ -1,7 +1,7 @@
-"""Records read: the calls of the past, and one of them with all that is kept of it.
+"""Reads records: pages of past calls, and one call with everything that is kept of it.
 
-Owns the SQL that reads, and the turns in which it is done: to search in all that was said takes a while, and who
-searches again and again keeps nobody else from the store. Raises StoreError.
+Owns the SQL that reads, and that one page is read at a time: a search in all transcripts takes long, and must not take
+the store from others. Raises StoreError.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ from controller.store.tables.records import (
 
 PAGE = 500
 MOST_WAITING = 16
-"""Pages that are read in turns; more are refused."""
+"""Pages that may wait for their turn; more are refused."""
 
 
 class TooManySearches(Exception):
-    """As many as may wait do so."""
+    """`MOST_WAITING` pages wait already."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which calls. All that is given must hold."""
+    """Which calls: those for which every field that is not None holds."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -46,18 +46,18 @@ class RecordFilter:
     number: str | None = field(default=None, repr=False)
     """Of the caller or the callee."""
     names: frozenset[str] = field(default=frozenset(), repr=False)
-    """Under which the number was written down besides."""
+    """Other texts that stand for this number in the records (`number_redaction`)."""
     text: str | None = field(default=None, repr=False)
-    """Said in it by anybody; upper and lower case are the same."""
+    """Part of what anybody said in the call; upper and lower case are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
-    """One call."""
+    """One attempt of a call, as rows of the tables."""
 
     call: Row[Any]
     attempts: Sequence[int]
-    """To call somebody, of which `call` is one."""
+    """The numbers of all attempts of this call."""
     parts: Mapping[str, Sequence[Row[Any]]] = field(repr=False)
     """By the name of the table."""
 

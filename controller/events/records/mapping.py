@@ -1,7 +1,8 @@
-"""Events become rows: what is kept of a call, in which table. [pure]
+"""From events to rows: what is kept of a call, in which table. [pure]
 
-Owns redaction, which comes before anything is written, and the mapping. Rows can be put twice without harm: those of
-an event are named by its id, those of a call or a leg by theirs.
+Owns the redaction, which comes before anything is written, and the mapping. A row may be written twice without harm:
+its key is the id of its event, of its call, or of its leg. A type of event without a table of its own is a row of
+`call_events`.
 """
 
 from collections.abc import Mapping
@@ -15,12 +16,12 @@ from controller.events import schemas
 from controller.events.envelope import Data, Event
 
 _NOT_LISTED = ("call.said", "call.turn", "call.used", "call.recorded")
-"""They have tables of their own, and nothing that would be missed in the list of events."""
+"""Types with a table of their own that has everything: they are no rows of `call_events`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowWrite:
-    """One row. If the one with this `key` is there, `values` replace what it says, and `once` changes nothing."""
+    """One row to be written. If there is one with this `key`, `values` replace its values, and `once` is left out."""
 
     table: str
     key: Mapping[str, Any]
@@ -29,7 +30,7 @@ class RowWrite:
 
 
 def redacted(event: Event, settings: Records) -> Event:
-    """As it may be written down."""
+    """The event as it may be stored."""
     hidden: dict[str, Any] = {}
     for name in event.data.personal():
         if name == "text":
@@ -43,7 +44,7 @@ def redacted(event: Event, settings: Records) -> Event:
 
 
 def rows(event: Event) -> list[RowWrite]:
-    """In the order in which they are to be put."""
+    """In the order in which they are to be written."""
     listed = [] if event.type in _NOT_LISTED else [_event_row(event)]
     return [*_rows(event), *listed]
 
@@ -104,7 +105,7 @@ def _call(data: Data, values: Mapping[str, Any], started_at: datetime) -> RowWri
 
 
 def _settled(data: schemas.Settled, at: datetime) -> RowWrite:
-    """Of a call that was dialled this only repeats how the last attempt ended, unless nobody was there to see it."""
+    """Of a call that was dialled this repeats how the last attempt ended, unless no controller saw that end."""
     same = {name: getattr(data, name) for name in ("agent", "trunk", "caller", "callee")}
     once = same | {"direction": "outbound", "started_at": at, "ended_at": at}
     values = {"outcome": data.outcome, "detail": data.detail}

@@ -1,4 +1,4 @@
-"""Records in the store: put there, and taken away. Each method is one transaction, or a few short ones.
+"""Writes and deletes records. Each method is one transaction, or a few short ones.
 
 Owns the SQL that writes. Raises StoreError.
 """
@@ -47,7 +47,8 @@ class RecordRepository:
                     await connection.execute(made.on_conflict_do_nothing(index_elements=list(put.key)))
 
     async def end_abandoned(self, before: datetime, live: Collection[str], now: datetime) -> int:
-        """Calls that began before and have no end, and are not `live`: nobody saw it. How many."""
+        """Ends calls that began before `before`, are not `live` and have no end: their controller was killed. Returns
+        how many they were."""
         open_ = and_(calls.c.ended_at.is_(None), calls.c.started_at < before)
         async with self._database.writing() as connection:
             found = (await connection.execute(select(calls.c.number, calls.c.call).where(open_))).all()
@@ -58,7 +59,7 @@ class RecordRepository:
         return len(gone)
 
     async def forget_old(self, settings: Settings, now: datetime) -> int:
-        """What is older than it may be; how many calls that were."""
+        """Deletes what is older than the config allows. Returns how many calls that were."""
         if settings.transcript_days is not None:
             before = now - timedelta(days=settings.transcript_days)
             async with self._database.writing() as connection:
@@ -73,10 +74,10 @@ class RecordRepository:
         return forgotten
 
     async def forget_number(self, number: str, names: Collection[str] = ()) -> tuple[int, list[str]]:
-        """All that is kept of calls from and to this number, also what waits for webhooks and what the queue has
-        done, and the number itself where calls of others were connected to it, where the records hid it and a webhook
-        is told it, and in answers that are kept for who asks twice. `names`: under which it was written
-        down besides. How many calls, and the paths of their recordings, which are not deleted here."""
+        """Deletes everything that is kept of calls from and to this number: records, events for webhooks, and entries
+        of the queue that are done. Elsewhere it is replaced by null: in legs of other calls, in events that wait for
+        webhooks, and in stored answers of the API (`idempotency`). `names`: other texts that stand for the number in
+        the records. Returns how many calls there were, and the paths of their recordings, which are not deleted."""
         paths: list[str] = []
         forgotten = 0
         all_names = {number, *names}
@@ -90,7 +91,7 @@ class RecordRepository:
         async with self._database.writing() as connection:
             await connection.execute(delete(outbound_calls).where(done))
             await connection.execute(update(call_legs).where(call_legs.c.party.in_(all_names)).values(party=None))
-            await _blot_out(connection, number)
+            await _redact(connection, number)
         await self._database.wipe()
         return forgotten, paths
 
@@ -113,8 +114,8 @@ async def _delete(connection: AsyncConnection, keys: list[tuple[str, int]], path
         await connection.execute(delete(table).where(_among(table, keys)))
 
 
-async def _blot_out(connection: AsyncConnection, number: str) -> None:
-    """From texts in JSON, unless they are of calls that are not over."""
+async def _redact(connection: AsyncConnection, number: str) -> None:
+    """Replaces the number by null in JSON texts, but not in those of calls that are not over."""
     quoted = json.dumps(number, ensure_ascii=False)
     open_ = union(
         select(calls.c.call).where(calls.c.ended_at.is_(None)),
@@ -135,8 +136,8 @@ def _chunks(numbers: list[int]) -> Iterable[list[int]]:
 
 
 def _fitting(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
-    """No text is longer than its column, and none has a NUL, which PostgreSQL does not take, or half of a surrogate
-    pair: what a carrier or a model sends must not hold up what comes after it."""
+    """Texts that every database takes: cut to the length of the column, without NUL, which PostgreSQL refuses, and
+    without half of a surrogate pair. What a carrier or a model sends must not stop what is written after it."""
     return {name: _fit(table, name, value) if isinstance(value, str) else value for name, value in values.items()}
 
 

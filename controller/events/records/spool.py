@@ -1,7 +1,7 @@
-"""A file for what the store does not take at the moment: lines are added at its end, read from its beginning.
+"""A file of lines that wait until the store is back: added at its end, read from its beginning.
 
-Owns the file, nothing else: its methods block, so they are called in a thread. A line that is not whole, as a loss of
-power leaves it, is passed over. Readable by its owner only: it holds numbers and words of people.
+Owns the file. Its methods block, so they are to be called in a thread. A line may be incomplete after a loss of power:
+the reader skips it. The file is readable by its owner only: it holds numbers and words of people.
 """
 
 import os
@@ -12,20 +12,22 @@ LARGEST = 512 * 1024 * 1024
 
 
 class SpoolFull(OSError):
-    """It is as large as it may become."""
+    """The file has reached `LARGEST` bytes."""
 
 
 class Spool:
+    """`path`: the file, which may be missing."""
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read_to = 0
 
     def __repr__(self) -> str:
-        return f"<Journal {self._path}: {self.size} bytes>"
+        return f"<Spool {self._path}: {self.size} bytes>"
 
     @property
     def size(self) -> int:
-        """Bytes that have not been taken out yet."""
+        """Bytes that have not been removed by `taken` yet."""
         try:
             return self._path.stat().st_size - self._read_to
         except FileNotFoundError:
@@ -51,7 +53,7 @@ class Spool:
             os.close(file)
 
     def first(self, most: int) -> tuple[list[bytes], int]:
-        """Up to so many lines, and how far they reach: for `taken`."""
+        """The first lines, up to so many, and the offset of their end, for `taken`. Raises OSError."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._read_to)
@@ -61,7 +63,7 @@ class Spool:
         return [line.rstrip(b"\n") for line in lines], self._read_to + sum(map(len, lines))
 
     def taken(self, to: int) -> None:
-        """What came before is not needed any more. A file that was read to its end goes."""
+        """Removes everything before this offset. A file that was read to its end is deleted. Raises OSError."""
         self._read_to = to
         if self.size <= 0:
             self._path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""Carries events from the outbox to their receivers: each lane in order, receivers beside each other.
+"""Sends events from the outbox to their receivers: each lane in order, all receivers in parallel.
 
-Owns what is under way: at most `PER_RECEIVER` requests at once for a receiver of the config, and `OF_CALLS` for all the
-receivers that calls brought along, `PER_HOST` for each of their hosts. A receiver that is slow or dead holds up itself
-alone. An entry stays under way until what became of it is written.
+Owns which entries are under way: at most `PER_RECEIVER` requests at once for a receiver of the config, and `OF_CALLS`
+for all the receivers that calls were placed with, `PER_HOST` for each host of those. A receiver that is slow or dead
+delays only its own events. An entry is under way until the result of its attempt is written.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ import structlog
 
 from controller.events.metrics import EventMetrics
 from controller.events.webhooks.http_sender import HttpSender
-from controller.events.webhooks.outbox import Entry, Lane, Outbox, Settled
+from controller.events.webhooks.outbox import AttemptResult, Entry, Lane, Outbox
 from controller.events.webhooks.outbox_writer import OutboxWriter
 from controller.events.webhooks.receivers import OF_CALL, Receivers
-from controller.events.webhooks.retry_policy import Attempt, Done, GiveUp, Retry, verdict
+from controller.events.webhooks.retry_policy import Attempt, GiveUp, Retry, Verdict, verdict
 from controller.store.database import StoreError
 
 log = structlog.get_logger()
@@ -27,7 +27,7 @@ PER_RECEIVER = 8
 OF_CALLS = 16
 PER_HOST = 4
 LOOK_SECONDS = 30.0
-"""The outbox is looked at so often even if nothing was told of."""
+"""The outbox is read at least so often."""
 AWAY_SECONDS = 2.0
 FAULT_SECONDS = 60.0
 
@@ -55,7 +55,7 @@ class DeliveryWorker:
         self._news.set()
 
     def stop(self) -> None:
-        """Nothing more is begun."""
+        """No more requests are begun."""
         self._stopping = True
 
     async def run(self, writer: OutboxWriter) -> None:
@@ -75,7 +75,7 @@ class DeliveryWorker:
                     pass
 
     async def idle(self, seconds: float) -> None:
-        """Waits until nothing is under way, or so long."""
+        """Waits until nothing is under way, for at most so long."""
         try:
             async with asyncio.timeout(seconds):
                 while self._under_way:
@@ -95,7 +95,7 @@ class DeliveryWorker:
             if not self._stopping and entry.lane not in self._under_way and self._fits(entry.receiver):
                 self._under_way[entry.lane] = entry
                 self._at_once.update(_pools(entry.receiver))
-                posts.create_task(self._carry(entry, writer), name=f"webhook {entry.event} to {entry.receiver}")
+                posts.create_task(self._deliver(entry, writer), name=f"webhook {entry.event} to {entry.receiver}")
         return (
             LOOK_SECONDS if found.later is None else min(LOOK_SECONDS, max(0.0, (found.later - _now()).total_seconds()))
         )
@@ -105,27 +105,27 @@ class DeliveryWorker:
             return self._at_once[OF_CALL] < OF_CALLS and self._at_once[receiver] < PER_HOST
         return self._at_once[receiver] < PER_RECEIVER
 
-    async def _carry(self, entry: Entry, writer: OutboxWriter) -> None:
+    async def _deliver(self, entry: Entry, writer: OutboxWriter) -> None:
         try:
-            settled = await self._attempt(entry)
+            result = await self._attempt(entry)
         except Exception:  # the top of this task: it is tried again, other events go on
             log.exception("webhook not sent: a fault of ours", call=entry.call, receiver=entry.receiver)
-            settled = Settled(entry, Retry(FAULT_SECONDS), _now(), "a fault of ours")
+            result = AttemptResult(entry, Retry(FAULT_SECONDS), _now(), "a fault of ours")
         try:
-            self._metrics.attempt(entry.receiver, settled.verdict)
-            await writer.settle(settled)
+            self._metrics.attempt(entry.receiver, result.verdict)
+            await writer.record_result(result)
         finally:
             del self._under_way[entry.lane]
             self._at_once.subtract(_pools(entry.receiver))
             self.wake()
 
-    async def _attempt(self, entry: Entry) -> Settled:
+    async def _attempt(self, entry: Entry) -> AttemptResult:
         if entry.damaged:
             log.error("webhook given up: its row in the store is damaged", number=entry.number)
-            return Settled(entry, GiveUp(DAMAGED), _now())
+            return AttemptResult(entry, GiveUp(DAMAGED), _now())
         receiver = self._receivers.named(entry.receiver, entry.url)
         if receiver is None:
-            return Settled(entry, GiveUp(NO_RECEIVER), _now())
+            return AttemptResult(entry, GiveUp(NO_RECEIVER), _now())
         attempt = await self._sender.send(receiver, entry.event, entry.body)
         now = _now()
         age = (now - entry.since).total_seconds()
@@ -133,15 +133,15 @@ class DeliveryWorker:
         if attempt.failed is not None:
             self._metrics.failure(entry.receiver, attempt.failed)
         _tell(entry, receiver.host, attempt, what)
-        return Settled(entry, what, now, attempt.reason)
+        return AttemptResult(entry, what, now, attempt.reason)
 
 
 def _pools(receiver: str) -> tuple[str, ...]:
     return (receiver, OF_CALL) if receiver.startswith(OF_CALL) else (receiver,)
 
 
-def _tell(entry: Entry, host: str, attempt: Attempt, what: Done | Retry | GiveUp) -> None:
-    """The first failure and the last: what lies between is counted."""
+def _tell(entry: Entry, host: str, attempt: Attempt, what: Verdict) -> None:
+    """Logs the first failure and the last one; the others are only counted."""
     told: dict[str, Any] = {"call": entry.call, "receiver": entry.receiver, "event_id": entry.event, "host": host}
     told |= {"status": attempt.status, "reason": attempt.failed, "detail": attempt.reason}
     match what:

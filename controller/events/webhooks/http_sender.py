@@ -16,7 +16,7 @@ from controller.events.webhooks import signing
 from controller.events.webhooks.receivers import Receiver
 from controller.events.webhooks.retry_policy import Attempt
 
-_LIMITS = httpx.Limits(max_keepalive_connections=0)  # kept by address, so another host's event could get on this one's
+_LIMITS = httpx.Limits(max_keepalive_connections=0)  # httpx keeps connections by address, and two hosts may share one
 
 
 class HttpSender:
@@ -42,12 +42,12 @@ class HttpSender:
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds. RFC 9110 §10.2.3: a number of them, or a date."""
+    """Seconds, from a number or a date (RFC 9110 §10.2.3); None: there is none that can be read."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
         return float(text)
     try:
         when = parsedate_to_datetime(text)
         return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-    except (ValueError, OverflowError, IndexError):  # digits without end, and what else a parser stumbles over
+    except (ValueError, OverflowError, IndexError):  # what `parsedate_to_datetime` raises for other text
         return None

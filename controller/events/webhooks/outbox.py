@@ -1,8 +1,8 @@
 """Events on their way to webhooks, in the store: accepted, due, delivered, dead, replayed.
 
-Owns the order within a lane (one receiver, one call): only the first entry of a lane is ever due, and the next one
-becomes due in the same transaction that delivers it or gives it up. So order and at-least-once hold over any crash.
-Each method is one short transaction, and raises StoreError. What is delivered is deleted.
+Owns the order within a lane (one receiver, one call): only the first entry of a lane is ever due. The transaction that
+deletes it as delivered, or gives it up, makes the next one due. So the order, and that each entry is sent at least
+once, hold over any crash. Each method is one short transaction, and raises StoreError.
 """
 
 import json
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.events.webhooks.receivers import OF_CALL
-from controller.events.webhooks.retry_policy import Done, GiveUp, Retry
+from controller.events.webhooks.retry_policy import Delivered, GiveUp, Retry, Verdict
 from controller.store.cells import moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database
 from controller.store.tables.events import webhook_outbox as table
@@ -61,27 +61,27 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of an entry by one more attempt."""
+class AttemptResult:
+    """One more attempt to deliver an entry, and what follows from it."""
 
     entry: Entry
-    verdict: Done | Retry | GiveUp
+    verdict: Verdict
     at: datetime
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A change of the queue whose events stand before this: the queue need not remember that it has to be told."""
+class MarkTold:
+    """All events of a change in the queue of calls were put before this: the change is marked as told (`untold`)."""
 
     call: str
     due_at: datetime | None
-    """For which the call waits; None: the queue is done with it."""
+    """When the call is to be placed; None: it will not be placed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """`later`: when the next one will be due, of those that are not yet."""
+    """Entries to be sent now. `later`: when the next one is due after that; None: none is."""
 
     entries: list[Entry]
     later: datetime | None
@@ -104,30 +104,30 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def write(self, ops: Sequence[Draft | Settled | Told], now: datetime) -> None:
-        """All of it or nothing, in order."""
+    async def write(self, ops: Sequence[Draft | AttemptResult | MarkTold], now: datetime) -> None:
+        """All of it or nothing, in order. `now`: when the next entries of the lanes become due."""
         drafts = [each for each in ops if isinstance(each, Draft)]
-        settled = [each for each in ops if isinstance(each, Settled)]
-        done = [each.entry.number for each in settled if isinstance(each.verdict, Done)]
+        results = [each for each in ops if isinstance(each, AttemptResult)]
+        done = [each.entry.number for each in results if isinstance(each.verdict, Delivered)]
         free = {(each.receiver, each.call) for each in drafts}
-        free |= {each.entry.lane for each in settled if not isinstance(each.verdict, Retry)}
+        free |= {each.entry.lane for each in results if not isinstance(each.verdict, Retry)}
         async with self._database.writing() as connection:
             if drafts:
                 await connection.execute(insert(table), [_row(each) for each in drafts])
             if done:
                 await connection.execute(delete(table).where(table.c.number.in_(done)))
-            for each in settled:
-                await _settle(connection, each)
-            if any(each.entry.damaged for each in settled):
+            for each in results:
+                await _write_result(connection, each)
+            if any(each.entry.damaged for each in results):
                 await _promote(connection, None, now)  # nobody knows what waits behind it
             elif free:
                 await _promote(connection, free, now)
-            for told in (each for each in ops if isinstance(each, Told)):
-                await _unmark(connection, told)
+            for told in (each for each in ops if isinstance(each, MarkTold)):
+                await _mark_told(connection, told)
 
     async def due(self, now: datetime, busy: Collection[int], most: int, most_of_calls: int) -> Due:
         """What is to be sent now, without the numbers in `busy`: up to `most` for each receiver of the config, and
-        `most_of_calls` for all those of calls together, so that none of them hides another."""
+        `most_of_calls` for the receivers of all calls together, so that none of them keeps another one waiting."""
         own = table.c.receiver.startswith(OF_CALL, autoescape=True)
         order = (table.c.due_at, table.c.number)
         pool = case((own, OF_CALL), else_=table.c.receiver)
@@ -180,28 +180,28 @@ class Outbox:
             return (await connection.execute(delete(table).where(table.c.dead_at < before))).rowcount
 
 
-async def _settle(connection: AsyncConnection, settled: Settled) -> None:
-    """One that was not delivered."""
-    mine = table.c.number == settled.entry.number
-    tried: dict[str, Any] = {"attempts": settled.entry.attempts + 1, "reason": settled.reason[:LONGEST_REASON]}
-    match settled.verdict:
+async def _write_result(connection: AsyncConnection, result: AttemptResult) -> None:
+    """Of an entry that was not delivered."""
+    mine = table.c.number == result.entry.number
+    tried: dict[str, Any] = {"attempts": result.entry.attempts + 1, "reason": result.reason[:LONGEST_REASON]}
+    match result.verdict:
         case Retry(seconds):
-            due = settled.at + timedelta(seconds=seconds)
+            due = result.at + timedelta(seconds=seconds)
             await connection.execute(update(table).where(mine).values(due_at=due, **tried))
         case GiveUp(reason):
             tried["reason"] = reason[:LONGEST_REASON]
-            await connection.execute(update(table).where(mine).values(due_at=None, dead_at=settled.at, **tried))
+            await connection.execute(update(table).where(mine).values(due_at=None, dead_at=result.at, **tried))
 
 
-async def _unmark(connection: AsyncConnection, told: Told) -> None:
-    """Unless there is a newer change, which is told by itself."""
+async def _mark_told(connection: AsyncConnection, told: MarkTold) -> None:
+    """Not if the queue has changed again: that change has events of its own."""
     over = outbound_calls.c.status == "ended"
     same = over if told.due_at is None else and_(~over, outbound_calls.c.due_at == told.due_at)
     await connection.execute(update(outbound_calls).where(outbound_calls.c.id == told.call, same).values(untold=False))
 
 
 async def _promote(connection: AsyncConnection, lanes: Collection[Lane] | None, now: datetime) -> None:
-    """The first living entry of each lane becomes due, if it was behind another one. `lanes` None: of all."""
+    """The first entry of each lane that is not dead becomes due, if it is not yet. `lanes` None: of all lanes."""
     alive = select(func.min(table.c.number)).where(table.c.dead_at.is_(None))
     if lanes is not None:
         alive = alive.where(tuple_(table.c.receiver, table.c.call).in_(list(lanes)))
@@ -230,7 +230,7 @@ def _row(draft: Draft) -> dict[str, Any]:
 
 
 def _entry(row: Row[Any]) -> Entry:
-    """One that is damaged is given up, and what waits behind it goes on."""
+    """Of a damaged row too: it is given up, and those behind it are sent."""
     body, attempts, since = text_in(row.body).encode(errors="replace"), whole_in(row.attempts), moment_in(row.since)
     names = text_in(row.event), text_in(row.call), text_in(row.receiver), text_or_none_in(row.url)
     as_written = since is not None and attempts == row.attempts and body.startswith(b"{") and _is_json(body)
@@ -247,7 +247,7 @@ def _is_json(body: bytes) -> bool:
 
 
 def _letter(row: Row[Any]) -> DeadLetter:
-    """A damaged one, too, as far as it can be read: who looks can discard it."""
+    """Of a damaged row too, as far as it can be read, so that it can be discarded."""
     return DeadLetter(
         row.number,
         text_in(row.event),

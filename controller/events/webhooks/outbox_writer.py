@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import structlog
 
 from controller.events.metrics import EventMetrics
-from controller.events.webhooks.outbox import Draft, Outbox, Settled, Told
+from controller.events.webhooks.outbox import AttemptResult, Draft, MarkTold, Outbox
 from controller.store.database import StoreError
 from controller.store.write_behind import WriteBehind
 
@@ -27,7 +27,7 @@ AWAY_SECONDS = (1.0, 2.0, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    what: Draft | Settled | Told
+    what: Draft | AttemptResult | MarkTold
     written: asyncio.Future[None] | None = None
 
     @property
@@ -57,7 +57,7 @@ class OutboxWriter:
         self.run = self._queue.run
 
     def offer(self, draft: Draft) -> bool:
-        """Whether there was room for it."""
+        """False: there is no room for it, and it is dropped."""
         full = self._queue.put(_Write(draft)) is not None
         if full:
             self._metrics.dropped.labels("outbox").inc()
@@ -66,19 +66,19 @@ class OutboxWriter:
         self._dropping = full
         return not full
 
-    def told(self, what: Told) -> None:
-        """All events of a change of the queue were offered: it is marked as told in the transaction of the last one, or
-        after it."""
+    def mark_told(self, what: MarkTold) -> None:
+        """To be called after `offer` took all events of the change: written in the same transaction as the last of
+        them, or in a later one."""
         self._queue.put(_Write(what), bounded=False)
 
-    async def settle(self, settled: Settled) -> None:
-        """Returns once it is written; however long that takes."""
+    async def record_result(self, result: AttemptResult) -> None:
+        """Returns once it is written, however long that takes."""
         written = asyncio.get_running_loop().create_future()
-        self._queue.put(_Write(settled, written), bounded=False)
+        self._queue.put(_Write(result, written), bounded=False)
         await written
 
     async def flush(self, seconds: float) -> None:
-        """Waits until all is written, or so long."""
+        """Waits until everything is written, for at most so long."""
         try:
             async with asyncio.timeout(seconds):
                 await self._queue.empty()

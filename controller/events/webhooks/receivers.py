@@ -1,6 +1,6 @@
-"""Who is told by webhook: the config's receivers, and the URL that a call was placed with. [pure]
+"""The receivers of webhooks: those of the config, and the URL that a call was placed with. [pure]
 
-Owns the choice: which event goes to whom, with or without what is personal, and whether a URL may be a call's own.
+Owns which event goes to which receiver, with or without personal data, and whether a call may be placed with a URL.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ from controller.config.models.webhooks import CallWebhooks, Webhook, WebhookUrl
 from controller.events.factory import OutgoingEvent
 
 OF_CALL = "call:"
-"""Begins the name of a receiver that a call was placed with: `call:<host>`. A name in the config has no colon."""
+"""The name of a receiver that a call was placed with is `call:<host>`. A name in the config has no colon."""
 
 _url: TypeAdapter[str] = TypeAdapter(WebhookUrl)
 
@@ -41,6 +41,7 @@ class Receiver:
         return urlsplit(self.url).hostname or ""
 
     def body(self, outgoing: OutgoingEvent) -> bytes:
+        """JSON, as this receiver may see it."""
         return outgoing.full if self.personal else outgoing.bare
 
 
@@ -56,7 +57,8 @@ class Receivers:
         return [*found, own] if own is not None and outgoing.type in own.types else found
 
     def named(self, name: str, url: str | None) -> Receiver | None:
-        """As it is configured today; `url`: the call's own. None: it may have nothing sent to it any more."""
+        """The receiver as the config has it now. `url`: that of a call's own receiver. None: the config has it no
+        more."""
         if url is None:
             return self._configured.get(name)
         if self._of_calls is None:
@@ -93,7 +95,7 @@ def _receiver(name: str, url: str, how: CallWebhooks) -> Receiver:
 
 
 def _is_private(host: str) -> bool:
-    """Told early where it is plain to see; what a name stands for is looked at each time before it is sent to."""
+    """Only of addresses and `localhost`; the addresses of a name are checked at each request (`address_guard`)."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:

@@ -10,22 +10,22 @@ from bridge.common.request_failure import Reason
 WAITS: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0)
 """Seconds after each attempt that failed; the last one from then on."""
 JITTER = 0.2
-"""Waits are longer or shorter by so much of themselves: a receiver that comes back is not met by all at once."""
+"""The share by which each wait is longer or shorter: when a receiver is back, not all requests come at once."""
 LONGEST_WAIT = 3600.0
-"""As much as a receiver may ask for by Retry-After."""
+"""Seconds; the most that a receiver may ask for by Retry-After."""
 GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How one went. `status`: of the answer, None where there was none; `reason` is for the record, and holds nothing
-    that was sent or answered."""
+    """One request and what came of it. `status`: of the answer; None: there was none. `reason`: for the log and the
+    dead letter; nothing of the request or the answer is in it. `retry_after`: seconds."""
 
     status: int | None
     reason: str = ""
     retry_after: float | None = None
     failed: Reason | None = None
-    """The kind of it, None if it was delivered."""
+    """Why it failed; None: it was delivered."""
 
     @property
     def delivered(self) -> bool:
@@ -43,17 +43,21 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Delivered:
     pass
 
 
-def verdict(attempt: Attempt, attempts: int, age: float, give_up_after: float, chance: float) -> Done | Retry | GiveUp:
+Verdict = Delivered | Retry | GiveUp
+
+
+def verdict(attempt: Attempt, attempts: int, age: float, give_up_after: float, chance: float) -> Verdict:
     """`attempts`: this one included; `age`: seconds since the event was accepted; `chance`: 0 to 1.
 
-    410 says that nobody wants this any more. Everything else may be repaired, a wrong path or a wrong secret too.
+    Status 410 (Gone): the receiver wants no more. Every other failure can be repaired, a wrong path or a wrong secret
+    too, and so is tried again.
     """
     if attempt.delivered:
-        return Done()
+        return Delivered()
     if attempt.status == GONE:
         return GiveUp(attempt.reason)
     wait = WAITS[min(attempts, len(WAITS)) - 1] * (1 + JITTER * (2 * chance - 1))

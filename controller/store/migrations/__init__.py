@@ -1,5 +1,7 @@
-"""The steps from an empty database to today's tables, run at each start. Numbered files in `versions`, never edited
-once released: a change is one more step. Alembic keeps the number in the database itself.
+"""The steps from an empty database to today's tables, run at each start.
+
+Each step is a numbered file in `versions`. A released step is never edited: a change is one more step. Alembic keeps
+the number of the last step in the database.
 """
 
 from pathlib import Path
@@ -12,7 +14,7 @@ from sqlalchemy import Connection
 
 
 class NewerStore(Exception):
-    """A newer release has been here. The text is for people, one line."""
+    """The database was upgraded by a newer release. The text is for people, one line."""
 
 
 def configured(connection: Connection) -> Config:

@@ -1,6 +1,6 @@
 """What the API keeps: who did what, who is logged in, and the answers to requests that may be sent twice. [pure]
 
-What the columns mean is the matter of `controller/api/`: `audit`, `sessions`, `idempotency`.
+`audit`, `auth.sessions` and `idempotency` in `controller/api/` write and read them.
 """
 
 from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text

@@ -1,7 +1,7 @@
 """The one `MetaData` that all tables of the store belong to, and the column types that they share. [pure]
 
-Each part keeps its tables in a module of its own beside this one and names it in `migrations/env.py`; each change of
-them is a numbered migration in `migrations/versions`.
+Each part of the product has its tables in a module beside this one, which `tables/__init__.py` imports. Each change of
+a table is a numbered migration in `migrations/versions`.
 """
 
 import json
@@ -34,12 +34,12 @@ class Moment(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a moment without a time zone is not a moment")
+            raise ValueError("a moment needs a time zone")
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        """What SQLite holds and can't be a moment is read as None: whoever reads the row sees which one it is."""
+        """What SQLite holds and is no moment is read as None, so that the rest of the row can be read."""
         process = super().result_processor(dialect, coltype)
 
         def processed(value: Any) -> Any:
@@ -57,7 +57,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 def parsed_json(text: str | bytes) -> Any:
-    """What a column of JSON holds; None for what is none: one damaged row must not hide the others."""
+    """What a JSON column holds; None for what is no JSON: one damaged row must not hide the others."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

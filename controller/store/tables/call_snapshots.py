@@ -1,6 +1,6 @@
-"""Calls that are up, for a controller that has to take them over. [pure]
+"""Live calls, for a controller that has to take them over. [pure]
 
-`kept` is `controller/calls/runtime/recovery.py`'s.
+`controller/calls/runtime/recovery.py` writes and reads the column `kept`.
 """
 
 from sqlalchemy import JSON, Column, String, Table

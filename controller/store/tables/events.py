@@ -1,6 +1,6 @@
 """Events on their way to webhooks, as a table. [pure]
 
-What the columns mean is `controller/events/webhooks/outbox.py`'s.
+`controller/events/webhooks/outbox.py` writes and reads it.
 """
 
 from sqlalchemy import Column, Index, Integer, String, Table, Text

@@ -1,4 +1,4 @@
-"""The queue of calls to be placed, as tables. What the columns mean is `controller/outbound`'s. [pure]"""
+"""The queue of calls to be placed, as tables. `controller/calls/outbound/queue.py` writes and reads them. [pure]"""
 
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text, false
 

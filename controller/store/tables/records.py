@@ -1,4 +1,4 @@
-"""What is kept of calls, as tables. What the columns mean is `controller/events/records/mapping.py`'s. [pure]"""
+"""What is kept of calls, as tables. `controller/events/records/mapping.py` says which event fills which. [pure]"""
 
 from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
 from sqlalchemy.schema import SchemaItem
@@ -40,7 +40,7 @@ calls = Table(
 
 
 def _of_call(name: str, *more: SchemaItem) -> Table:
-    """Whose rows are events: `event` is the event's id, so that none is kept twice."""
+    """A table with one row per event. `event` is the event's id, so that none is kept twice."""
     return Table(
         name,
         metadata,
@@ -116,4 +116,4 @@ call_legs = Table(
 )
 
 PARTS = (call_words, call_turns, call_tools, call_usage, call_recordings, call_events, call_legs)
-"""All that hangs on a call, by `call` and `attempt`."""
+"""The tables whose rows belong to a row of `calls`, by `call` and `attempt`."""

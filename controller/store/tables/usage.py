@@ -1,6 +1,6 @@
 """What has been dialled and spent, for the caps of an hour and a day. [pure]
 
-What the columns mean is `controller/calls/admission/usage.py`'s.
+`controller/calls/admission/usage_store.py` writes and reads them.
 """
 
 from sqlalchemy import Column, Float, Index, String, Table

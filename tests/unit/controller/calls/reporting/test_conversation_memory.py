@@ -7,7 +7,7 @@ from bridge import contract
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import CHARACTERS, OPEN, TURNS, UNHEARD, ConversationMemory
 from controller.events.records.history import StoredCall
-from controller.events.records.restore import recall
+from controller.events.records.restore import restore
 from tests.unit.controller.calls.machine.test_table import CALL, SPEC
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
@@ -128,7 +128,7 @@ def test_what_is_written_down_late_after_a_restart_stands_in_its_place() -> None
     words = [Row(now - timedelta(seconds=ago), who, who) for ago, who in [(30, "agent"), (20, "caller"), (3, "agent")]]
     parts = {"call_words": words, "call_turns": [], "call_usage": []}
     record, recollection = CallLog(), ConversationMemory()
-    recall(StoredCall(call=None, attempts=(), parts=parts), record, recollection)  # type: ignore[arg-type]
+    restore(StoredCall(call=None, attempts=(), parts=parts), record, recollection)  # type: ignore[arg-type]
     late = contract.Said(call="c1", who="caller", text="late", item="u2", ago_ms=10_000)
     record.take(late, now)
     recollection.take(late, SPEC, now)

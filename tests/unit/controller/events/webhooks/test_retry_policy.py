@@ -9,7 +9,7 @@ from controller.events.webhooks.retry_policy import (
     LONGEST_WAIT,
     WAITS,
     Attempt,
-    Done,
+    Delivered,
     GiveUp,
     Retry,
     verdict,
@@ -21,8 +21,8 @@ DAY = 86400.0
 @pytest.mark.parametrize(
     ("attempt", "attempts", "age", "then"),
     [
-        (Attempt(200), 1, 0.0, Done()),
-        (Attempt(204), 9, 2 * DAY, Done()),
+        (Attempt(200), 1, 0.0, Delivered()),
+        (Attempt(204), 9, 2 * DAY, Delivered()),
         (Attempt(500, "500"), 1, 0.0, Retry(1.0)),
         (Attempt(None, "timeout"), 2, 1.0, Retry(5.0)),
         (Attempt(404, "404"), 9, 1.0, Retry(900.0)),
