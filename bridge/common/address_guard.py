@@ -1,7 +1,7 @@
-"""Which addresses a request may be sent to: public ones, and private ones only where the config names the host.
+"""Which addresses a request may be sent to: public ones, and private ones only if the config lists the host.
 
-Owns the look-up of a host's name. Whoever asks connects to the addresses given here, not to the name, so that no second
-look-up can lead elsewhere.
+Owns the look-up of a host's name. The caller connects to the addresses that are returned, not to the name: a second
+look-up could give other addresses (DNS rebinding).
 """
 
 import asyncio
@@ -14,7 +14,8 @@ class PrivateAddress(Exception):
 
 
 async def addresses(host: str, port: int, *, listed: bool) -> list[str]:
-    """Those that may be connected to, in the resolver's order. Raises PrivateAddress, and OSError for unknown names."""
+    """The addresses that may be connected to, in the resolver's order. `listed`: the config lists the host. Raises
+    PrivateAddress, and OSError for a name that has no address."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     known = [str(entry[4][0]) for entry in found]
     allowed = [address for address in known if listed or public(address)]
@@ -24,7 +25,8 @@ async def addresses(host: str, port: int, *, listed: bool) -> list[str]:
 
 
 def public(address: str) -> bool:
-    """Whether anybody on the internet could reach it, and nobody but the host's owner answers there."""
+    """Whether it is an address of the internet, and not one of a private network, a cloud's services or this
+    machine."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv4Address):
         return not any(ip in network for network in _NOT_PUBLIC_4)
@@ -34,7 +36,7 @@ def public(address: str) -> bool:
 
 
 def _inside(ip: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address] | None:
-    """The IPv4 addresses to which packets for this one go. None: none."""
+    """The IPv4 addresses that packets for this address are sent on to (tunnels, NAT64). None: there are none."""
     if ip.ipv4_mapped is not None:
         return [ip.ipv4_mapped]
     if ip.sixtofour is not None:

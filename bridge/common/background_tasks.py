@@ -1,7 +1,7 @@
-"""Background tasks of the controller, and what an error in one of them does: never more than that task's own work.
+"""Background tasks: an error in one of them ends no other task and not the process.
 
 Owns the tasks. An error is logged with its traceback and counted. A task that has to go on (`keep`) is started again
-after a pause; a task that runs once (`create_task`) is over. No error ends the process or another task.
+after a pause; a task that runs once (`create_task`) has ended.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ RESTART_DELAYS = (0.2, 1.0, 2.0, 5.0, 10.0)
 STEADY = 30.0
 """Seconds; a task that has run so long begins with the first delay again."""
 CLOSE_SECONDS = 8.0
-"""What cancelled tasks are given to end."""
+"""How long cancelled tasks are waited for."""
 ONCE = "once"
 """The metric's label of all tasks that run once: their names hold ids of calls."""
 
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 class Tasks(Protocol):
-    """Who starts tasks. `asyncio.TaskGroup` is one too."""
+    """What starts tasks: `BackgroundTasks`, or an `asyncio.TaskGroup`."""
 
     def create_task(
         self, coro: Coroutine[Any, Any, Result], /, *, name: str | None = None
@@ -54,7 +54,7 @@ class BackgroundTasks:
 
     @property
     def failing(self) -> list[str]:
-        """Names of the tasks that failed, and have not run for a while since."""
+        """Names of the tasks that failed and have not run for `STEADY` seconds since."""
         return sorted(self._failing)
 
     def create_task(self, coro: Coroutine[Any, Any, Result], /, *, name: str | None = None) -> "asyncio.Task[Result]":
@@ -115,7 +115,7 @@ class BackgroundTasks:
 
 
 async def ended(tasks: Collection["asyncio.Task[Any]"], seconds: float) -> bool:
-    """Waits for tasks, but not for ever. False: some go on; the log names them."""
+    """Waits until the tasks have ended, for at most so long. False: some have not; the log names them."""
     if not tasks:
         return True
     _, late = await asyncio.wait(list(tasks), timeout=seconds)
@@ -125,14 +125,14 @@ async def ended(tasks: Collection["asyncio.Task[Any]"], seconds: float) -> bool:
 
 
 async def cancelled(tasks: Collection["asyncio.Task[Any]"], seconds: float) -> bool:
-    """As `ended`, after it has cancelled them."""
+    """Cancels the tasks, then as `ended`."""
     for task in tasks:
         task.cancel()
     return await ended(tasks, seconds)
 
 
 async def all_done(seconds: float, *steps: Coroutine[Any, Any, None]) -> None:
-    """Each step, whatever becomes of the others, and none of them for longer."""
+    """Runs all steps at once, each for at most so long. An error in one of them is logged, and the others go on."""
     tasks = [asyncio.create_task(step, name=getattr(step, "__qualname__", "a step")) for step in steps]
     await ended(tasks, seconds)
     for task in tasks:
@@ -141,7 +141,7 @@ async def all_done(seconds: float, *steps: Coroutine[Any, Any, None]) -> None:
 
 
 async def every(seconds: float, step: Callable[[], None]) -> None:
-    """Until cancelled."""
+    """Until cancelled: calls `step` after each pause."""
     while True:
         await asyncio.sleep(seconds)
         step()

@@ -1,9 +1,9 @@
-"""Requests to the servers that the config names (tools, look-ups, webhooks): bounded in time and reach.
+"""The HTTP client for tools, look-ups and webhooks: bounded in time, and in the addresses that it connects to.
 
-Owns the connections. A host with private addresses is asked only where the config lists it: its name is looked up
-here, each address checked, and that address connected to, so that no second look-up can lead elsewhere. Refuses
-redirects, cookies, compression and the environment's proxies but those of SOCKS, which can be told the address that was
-checked; a name is theirs to look up only if the config lists it. Whatever goes wrong is one `RequestFailed`.
+Owns the connections. A host with private addresses is connected to only if the config lists it (`address_guard`). Each
+address of the host is tried until one is reached. There are no redirects, no cookies, no compression, and of the
+environment's proxies only those of SOCKS: they can be told the address that was checked. A SOCKS proxy resolves a name
+itself only if the config lists the host. Every failure is a `RequestFailed`.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _PHASES: tuple[tuple[str, Phase], ...] = (
     ("connection.start_tls", "tls"),
     ("http", "answer"),
 )
-"""By the beginning of the names of httpcore's trace events ("Extensions", request extensions, trace)."""
+"""By the first letters of the names of httpcore's trace events (httpcore, "Extensions", `trace`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ class Request:
 
 
 class _Progress:
-    """How far one request has come."""
+    """The phase of one request, for the message if it fails."""
 
     def __init__(self) -> None:
         self.phase: Phase = "dns"
         self.way = Way()
         self._stream: Any = None
-        """The connection, which httpcore does not close if it is cancelled in the TLS handshake."""
+        """The connection: httpcore does not close it if it is cancelled in the TLS handshake."""
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(".started"):
@@ -92,7 +92,8 @@ class GuardedHttp:
 
     @asynccontextmanager
     async def send(self, request: Request) -> AsyncIterator[httpx.Response]:
-        """The answer, with its body to be read inside, within the request's time. Raises RequestFailed, there too."""
+        """The answer; its body is to be read inside the block, within the request's time. Raises RequestFailed, also
+        while the body is read."""
         progress = _Progress()
         try:
             async with asyncio.timeout(request.timeout_s):
@@ -163,7 +164,7 @@ class GuardedHttp:
 
 
 async def _looked_up(request: Request, proxy: str | None) -> list[str]:
-    """Here, whoever is asked then."""
+    """The addresses of the host, resolved here also if a proxy is used."""
     try:
         return await address_guard.addresses(request.host, request.port, listed=request.listed)
     except socket.gaierror:

@@ -1,7 +1,8 @@
-"""Warnings that a peer can cause again and again: the first one at once, all of them as a total at the end. [pure]
+"""Warnings that a peer can cause many times: the first ones are logged at once, at the end their total. [pure]
 
 Owns the bound on one call's lines in the log. A server, Asterisk or a tool that fails in the same way a thousand times
-writes a line and a total, and not a thousand lines. `FEW` are written where each may say something else.
+causes one line and a total, not a thousand lines. Where each warning may have other details, the first `FEW` are
+logged.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 
 FEW = 5
 MOST = 64
-"""Different warnings that are told apart; beyond them only the text does."""
+"""Different warnings that are counted by their fields; further ones are counted by their text alone."""
 
 
 class Log(Protocol):
@@ -19,7 +20,7 @@ class Log(Protocol):
 
 
 class LimitedWarnings:
-    """Of one call. Whoever has it calls `close` when the call ends."""
+    """Those of one call. `each`: how many of a kind are logged at once. Its owner calls `close` when the call ends."""
 
     def __init__(self, log: Log, each: int = 1) -> None:
         self._log = log
@@ -27,7 +28,8 @@ class LimitedWarnings:
         self._seen: Counter[tuple[str, tuple[tuple[str, Any], ...]]] = Counter()
 
     def warning(self, text: str, /, *, by: tuple[str, ...] = (), **fields: Any) -> None:
-        """A line, or one more for the total. `by`: the fields that tell warnings of one text apart."""
+        """Logs it, or counts it for the total. `by`: the fields by which warnings of the same text are of different
+        kinds."""
         apart = tuple((name, fields[name]) for name in by if name in fields)
         if (text, apart) not in self._seen and len(self._seen) >= MOST:
             apart = ()
@@ -36,7 +38,7 @@ class LimitedWarnings:
             self._log.warning(text, **fields)
 
     def close(self) -> None:
-        """Tell the totals of those that were not all told."""
+        """Logs the total of each kind of which not all were logged."""
         for (text, apart), total in self._seen.items():
             if total > self._each:
                 self._log.warning(text, **dict(apart), total=total)

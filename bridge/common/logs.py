@@ -1,13 +1,13 @@
-"""How a process of ours writes its log. Shared by worker and controller; knows nothing of either.
+"""The log of a process, the same for controller and workers.
 
-On a terminal for people, otherwise one JSON object per line, to stderr. Static messages, data in fields; fields whose
-name ends in `_pii` hold what a caller said or is called from, and are dropped unless VOICEAI_LOG_PII=1, as is what an
-exception says. Libraries are heard from WARNING on. VOICEAI_LOG=debug shows more of ours.
+Written to stderr: on a terminal as text for people, otherwise one JSON object per line. The message is static, data are
+in fields. Fields whose name ends in `_pii` hold personal data: they are dropped, as are the messages of exceptions,
+unless VOICEAI_LOG_PII=1. Libraries log from WARNING on. VOICEAI_LOG=debug shows more of our own lines.
 
-Lines are written by a thread: a terminal stopped with Ctrl-S, or a full pipe, must not stop the sound.
+A thread writes the lines: a terminal that is stopped with Ctrl-S, or a full pipe, must not stop the sound.
 
 Controller and workers write to one pipe, which keeps a write of up to 4096 bytes in one piece (POSIX, PIPE_BUF). So
-each text of a line is cut at `LONGEST_TEXT`: a long one of a model or a caller would be torn by other processes' lines.
+each text of a line is cut at `LONGEST_TEXT`: lines of other processes would be mixed into a longer one.
 """
 
 import atexit
@@ -31,7 +31,7 @@ FLUSH_SECONDS = 1.0
 LONGEST_TEXT = 2500
 """Bytes of one text in a line, as JSON."""
 CHAIN = 8
-"""So many exceptions of one traceback are told: of a group, and what they came from."""
+"""The most exceptions that are written of one traceback: members of groups, and causes."""
 
 
 class LineWriter:
@@ -70,15 +70,15 @@ class LineWriter:
             try:
                 self._put(text)
                 self._stream.flush()
-            except OSError:  # a full disk, a pipe without a reader: either may be well again with the next line
+            except OSError:  # a full disk, or a pipe without a reader: the next line may succeed
                 self._dropped += dropped + 1
             except ValueError:
-                return  # closed: nobody can be told that the log is gone
+                return  # the stream is closed: there is nowhere to say so
 
     def _put(self, text: str) -> None:
         try:
             self._stream.write(text)
-        except UnicodeEncodeError:  # half a character, or a stream that has few of them: the line is told escaped
+        except UnicodeEncodeError:  # half a surrogate pair, or a stream that is not UTF-8: the line is escaped
             self._stream.write(text.encode("ascii", "backslashreplace").decode())
 
 
@@ -154,8 +154,8 @@ def _whole(exc_info: ExcInfo) -> str:
 
 
 def _without_words(exc_info: ExcInfo) -> str:
-    """Where it happened and what kind it is. The words of an exception may quote what was read and refused, such as a
-    number or a sentence of a caller; only the system's own errors do not."""
+    """Traceback and class of an exception, without its message: that may quote what was read, such as a number or a
+    sentence of a caller. Only the messages of the operating system are written."""
     parts: list[str] = []
     waiting: list[BaseException | None] = [exc_info[1]]
     while waiting and len(parts) < CHAIN:
@@ -178,5 +178,5 @@ def _route_libraries(writer: LineWriter, before: list[Processor], render: list[P
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in ("httpx", "httpcore"):  # below WARNING they tell whole URLs, whoever lowers the level of the rest
+    for name in ("httpx", "httpcore"):  # below WARNING they log whole URLs
         logging.getLogger(name).setLevel(logging.WARNING)

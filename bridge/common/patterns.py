@@ -1,8 +1,8 @@
-"""Regular expressions of the config, matched in time that grows with the text and no faster. [pure]
+"""Regular expressions of the config, matched in time linear to the length of the text. [pure]
 
-Python's own matcher may need longer than a life for a short text (`(a+)+b`), and would hold every call meanwhile. This
-one is Rust's `regex`, which pydantic brings along. It has no look-ahead, no look-behind and no back-references: a
-pattern with one of these is refused where the config is read.
+Python's own matcher can need years for a short text (`(a+)+b`), and no call would go on meanwhile. This one is Rust's
+`regex`, which comes with pydantic. It has no look-ahead, no look-behind and no back-references: a pattern with one of
+these is refused when the config is read.
 """
 
 import re
@@ -13,7 +13,7 @@ from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_sc
 LONGEST = 500
 """Characters of a pattern."""
 MOST_REPEATS = 1000
-"""Product of all counts in braces: each makes the matcher larger."""
+"""The largest product of all counts in braces: each count makes the matcher larger."""
 
 _COUNT = re.compile(r"\{([0-9]*)(?:,([0-9]*))?\}")
 
@@ -36,7 +36,7 @@ def problem(pattern: str) -> str | None:
 
 
 def _words(error: str) -> str:
-    """Of the library's message, without the pattern that it quotes."""
+    """The library's message without the pattern, which it quotes."""
     what = error.rpartition("error: ")[2].strip()
     if "size limit" in error:
         return "is too large"
@@ -46,7 +46,7 @@ def _words(error: str) -> str:
 
 
 def fullmatch(pattern: str, text: str) -> bool:
-    """Whether the pattern matches the whole of the text. One that is no pattern matches nothing."""
+    """Whether the pattern matches the whole text. A text that is no pattern matches nothing."""
     return _matches(_whole(pattern), text)
 
 

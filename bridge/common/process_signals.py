@@ -1,4 +1,4 @@
-"""The signals that a controller obeys: SIGINT and SIGTERM end it, SIGHUP has it read its config again."""
+"""The signals that the controller handles: SIGINT and SIGTERM stop it, SIGHUP makes it read its config again."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def obey(*, stop: Callable[[], None], reload: Callable[[], None]) -> None:
-    """Until the loop is closed."""
+    """Installs the handlers on the running loop, until it is closed."""
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         try:

@@ -1,7 +1,7 @@
-"""The proxy by which a server in the internet is reached, as the environment names it (HTTPS_PROXY, ALL_PROXY, …).
+"""The proxy for a connection to the internet, as the environment names it (HTTPS_PROXY, ALL_PROXY, …).
 
-Owns the choice, what may be wrong with it, and the words for a proxy that does not let us through. No proxy reaches
-this machine's loopback. Proxies are shown without user name and password.
+Owns the choice, the check of the proxy's URL, and the message for a proxy that refuses or fails. The loopback addresses
+are always reached without a proxy. No message shows a proxy's user name or password.
 
 Sources: websockets, "Proxies"; RFC 1928 and 1929 (SOCKS 5); SOCKS 4 and 4A have no RFC.
 """
@@ -27,12 +27,12 @@ _IN_ORDER: Mapping[str, tuple[str, ...]] = {
     "https": ("socks", "https", "all"),
     "http": ("socks", "http", "all"),
 }
-"""Which variables count, by the scheme of the URL. For websockets as the library has it, and `all`."""
+"""The variables that are read, by the scheme of the URL: for websockets those of the library, and `all`."""
 _PORT = 1080
 """IANA: socks."""
 _REFUSALS = (401, 403, 407)
 _BYTES = 255
-"""RFC 1929: of a user name, of a password."""
+"""RFC 1929: the most bytes of a user name, and of a password."""
 
 WANTS_PASSWORD = "wants a user name and a password"
 WRONG_PASSWORD = "does not accept the user name and the password"
@@ -58,7 +58,7 @@ _REPLIES: Mapping[int, str] = {
     92: "rejected, for no identd of ours answers it",
     93: "rejected, for the identd here tells another user",
 }
-"""RFC 1928 §6, and SOCKS 4. Other codes are told as they are."""
+"""RFC 1928 §6, and SOCKS 4. Of other codes the message has the number."""
 
 
 class BadProxy(Exception):
@@ -66,8 +66,8 @@ class BadProxy(Exception):
 
 
 class ProxyFault(Exception):
-    """The proxy did not take us to the server. `lasting`: it will not, as long as nothing is set in another way.
-    `server`: it works, and can't get to the server's address."""
+    """There is no connection to the server because of the proxy. `lasting`: it will fail again until a setting is
+    changed. `server`: the proxy works, and can't reach the server."""
 
     def __init__(self, words: str, *, lasting: bool = False, server: bool = False) -> None:
         super().__init__(words)
@@ -76,7 +76,7 @@ class ProxyFault(Exception):
 
 
 def proxy_for(url: str) -> str | None:
-    """For a URL of a websocket or of HTTP. None: it is reached without. Raises BadProxy."""
+    """The URL of the proxy for a websocket or HTTP URL; None: no proxy. Raises BadProxy."""
     variable, proxy = _named(url)
     if proxy is None:
         return None
@@ -93,20 +93,20 @@ def proxy_for(url: str) -> str | None:
 
 
 def socks_for(url: str) -> str | None:
-    """As `proxy_for`, but of HTTP proxies nothing is told, nor of what is no proxy's URL."""
+    """As `proxy_for`, but only SOCKS proxies; None for all others, without a check."""
     _, proxy = _named(url)
     return proxy_for(url) if proxy is not None and is_socks(proxy) else None
 
 
 def _named(url: str) -> tuple[str, str | None]:
-    """And by which variable."""
+    """The variable, and the proxy that it names; None: no proxy."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme in ("wss", "https") else 80)
         if parts.scheme in ("ws", "wss"):
             parse_uri(url)
     except (InvalidURI, ValueError):
-        return "", None  # told by whoever connects
+        return "", None  # whoever connects raises for it
     if host in LOOPBACK or urllib.request.proxy_bypass(f"{host}:{port}"):
         return "", None
     named = urllib.request.getproxies()
@@ -120,7 +120,7 @@ def _named(url: str) -> tuple[str, str | None]:
 
 
 def _complete(proxy: str) -> str:
-    """A SOCKS proxy has its usual port, and SOCKS 4 a user without a password."""
+    """Adds the usual port to a SOCKS proxy, and an empty password to the user of SOCKS 4."""
     try:
         parts = urlsplit(proxy)
         if not is_socks(proxy) or not parts.hostname:
@@ -130,7 +130,7 @@ def _complete(proxy: str) -> str:
             user += ":"
         if parts.port is None:
             address = f"{address.removesuffix(':')}:{_PORT}"
-    except ValueError:  # told by whoever parses it
+    except ValueError:  # whoever parses it raises for it
         return proxy
     return parts._replace(netloc=f"{user}{at}{address}").geturl()
 
@@ -140,12 +140,12 @@ def is_socks(proxy: str) -> bool:
 
 
 def looks_names_up(proxy: str) -> bool:
-    """Of SOCKS proxies. The others are told addresses, so names are looked up here."""
+    """Whether a SOCKS proxy resolves the server's name. The other ones get an address that was resolved here."""
     return urlsplit(proxy).scheme in ("socks5h", "socks4a")
 
 
 def shown(proxy: str) -> str:
-    """With the variable that names it, and without user name and password. `proxy`: as `proxy_for` gives it."""
+    """For messages: with the name of the variable, without user name and password. `proxy`: as of `proxy_for`."""
     parts = parse_proxy(proxy)
     host = f"[{parts.host}]" if ":" in parts.host else parts.host
     address = proxy.partition("://")[2]
@@ -156,7 +156,7 @@ def shown(proxy: str) -> str:
 
 
 def replied(proxy: str, code: int) -> ProxyFault:
-    """A SOCKS proxy answered with this code, which is not that of success."""
+    """The fault for a SOCKS proxy's answer with this code, which is not the code of success."""
     told = "it answered: " + _REPLIES[code] if code in _REPLIES else f"it answered with code {code}"
     lasting = code == 2 and urlsplit(proxy).scheme.startswith("socks5")
     words = f"{NOT_LET_THROUGH} (forbidden by its rules)" if lasting else f"does not reach the server ({told})"
@@ -164,11 +164,12 @@ def replied(proxy: str, code: int) -> ProxyFault:
 
 
 def faulty(proxy: str, words: str) -> ProxyFault:
+    """`words`: what the proxy does, after "the proxy …"."""
     return ProxyFault(f"the proxy {shown(proxy)} {words}", lasting=words.startswith(_LASTING))
 
 
 class Way:
-    """How one connection reaches its server: by which proxy, and whether that has let it through."""
+    """The way of one connection to its server. `proxy` None: no proxy. `through`: the proxy has connected us."""
 
     def __init__(self, proxy: str | None = None) -> None:
         self.proxy = proxy
@@ -178,7 +179,7 @@ class Way:
         return f" by the proxy {shown(self.proxy)}" if self.proxy is not None else ""
 
     def fault(self, error: Exception) -> ProxyFault | None:
-        """`error`: websockets', python-socks', or the system's. None: it is not the proxy that is at fault."""
+        """`error`: of websockets, python-socks or the system. None: the proxy is not the cause."""
         if self.proxy is None or self.through:
             return None
         code = getattr(error.__cause__, "error_code", None) if isinstance(error, ProxyError) else None
@@ -188,7 +189,7 @@ class Way:
 
 
 def _words(error: Exception, proxy: Proxy) -> str:
-    """What the proxy did."""
+    """What the proxy did, for `faulty`."""
     match error:
         case InvalidProxyStatus():
             return _status(error.response.status_code, proxy)
@@ -212,7 +213,7 @@ def _words(error: Exception, proxy: Proxy) -> str:
 
 
 def _unfit(told: str, proxy: Proxy) -> str:
-    """An answer without a code. `told`: what python-socks says of it."""
+    """For an answer without a code. `told`: the message of python-socks."""
     told = told.lower()
     if "authentication failure" in told:
         return WRONG_PASSWORD

@@ -1,7 +1,7 @@
-"""Why an HTTP request to a server of the config failed: one word for metrics, a few for the log.
+"""Why an HTTP request to a server of the config failed: one word for the metrics, a sentence for the log.
 
-Owns the list of causes, and how the exceptions of httpx, OpenSSL and the system are told apart. Nothing that was sent
-or answered, and no path of a URL, is in what is told here: texts of an answer that can't be read stay unread.
+Owns the list of causes, and which exception of httpx, OpenSSL or the system is which cause. No message quotes the
+request, the answer or the path of a URL.
 """
 
 import os
@@ -47,7 +47,7 @@ class RequestFailure:
 
 
 class RequestFailed(Exception):
-    """See `failure`."""
+    """There is no answer, or none that can be used. `failure`: why."""
 
     def __init__(self, failure: RequestFailure) -> None:
         super().__init__(str(failure))
@@ -55,7 +55,7 @@ class RequestFailed(Exception):
 
 
 def of_status(status: int) -> RequestFailure | None:
-    """None: it is well."""
+    """None for 200 to 299."""
     if 200 <= status < 300:
         return None
     reason: Reason = "server_error"
@@ -67,7 +67,7 @@ def of_status(status: int) -> RequestFailure | None:
 
 
 def of_timeout(phase: Phase, seconds: float) -> RequestFailure:
-    """`phase`: what had begun and was not done."""
+    """`phase`: what was under way when the time was over. `seconds`: the limit."""
     match phase:
         case "dns":
             return RequestFailure("dns", f"its name was not resolved within {seconds:g} s")
@@ -80,7 +80,7 @@ def of_timeout(phase: Phase, seconds: float) -> RequestFailure:
 
 
 def of_error(error: Exception, phase: Phase) -> RequestFailure:
-    """`error`: httpx's, or one of the look-up of the name."""
+    """`error`: of httpx, or of the look-up of the name."""
     causes = list(_causes(error))
     for each in causes:
         if isinstance(each, ssl.SSLCertVerificationError):
@@ -104,7 +104,7 @@ def of_error(error: Exception, phase: Phase) -> RequestFailure:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """It, and what led to it; of several at once the first."""
+    """The exception and its causes; of a group the first member."""
     at: BaseException | None = error
     while at is not None:
         yield at
@@ -112,5 +112,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _cut_off(error: httpx.RemoteProtocolError) -> bool:
-    """The other kind is an answer that breaks the protocol; httpx says the two with one exception."""
+    """The connection was closed. httpx raises the same exception for an answer that breaks the protocol."""
     return "disconnected" in str(error) or "closed connection" in str(error)

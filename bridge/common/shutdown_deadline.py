@@ -1,8 +1,7 @@
-"""The last resort of a shutdown: a process that does not end by itself is ended.
+"""Ends a process that does not end by itself within a time.
 
-Owns one thread, which needs neither the event loop nor any library to be in order: a store, a disk or a server that
-never answers can hold up a task that nobody can cancel. What it prevents is a process that waits for ever, with ports
-and files that the next one needs.
+Owns one thread, which works even if the event loop stands still: a task that waits for a disk may be impossible to
+cancel. Without this the process could wait for ever and keep ports and files that the next one needs.
 """
 
 import os
@@ -14,17 +13,17 @@ import structlog
 log = structlog.get_logger()
 
 FLUSH_SECONDS = 0.2
-"""For the thread that writes the log."""
+"""How long the thread that writes the log is waited for."""
 
 
 class ShutdownDeadline:
     def __init__(self, status: int) -> None:
-        """`status`: the exit status of a process that was ended."""
+        """`status`: the exit status if the process is ended here."""
         self._status = status
         self._timer: threading.Timer | None = None
 
     def set(self, seconds: float) -> None:
-        """The process ends within so many seconds. A second call counts from then."""
+        """The process ends in so many seconds, counted from the latest call."""
         self.cancel()
         self._timer = threading.Timer(seconds, self._expire, [seconds])
         self._timer.daemon = True

@@ -1,10 +1,8 @@
 """HTTP through a SOCKS proxy: 4, 4A, 5 and 5H.
 
-Owns the connections, on which `socks_handshake` is carried out. httpx has a handshake of its own, for SOCKS 5 only: it
-has no time limit, takes each answer for one that comes in one piece, lets the proxy look up every name, and leaves the
-connection open where the proxy refuses.
-
-Whatever the proxy does instead of letting us through is a `bridge.common.proxies.ProxyFault`.
+Owns the connections, and carries out `socks_handshake` on them. httpx's own handshake is for SOCKS 5 only, has no time
+limit, expects each answer in one read, lets the proxy resolve every name, and leaves the connection open if the proxy
+refuses. Raises `bridge.common.proxies.ProxyFault` for whatever the proxy does instead of connecting us.
 """
 
 import asyncio
@@ -23,7 +21,7 @@ from bridge.common.socks_handshake import Steps, after, as_it_is, chosen, handsh
 
 
 class ThroughSocks(httpx.AsyncHTTPTransport):
-    """`proxy`: as `bridge.common.proxies.proxy_for` gives it. `tls`: towards the server."""
+    """`proxy`: as of `bridge.common.proxies.proxy_for`. `tls`: for the connection to the server."""
 
     def __init__(self, proxy: str, *, tls: SSLContext, limits: httpx.Limits) -> None:
         super().__init__(verify=tls, trust_env=False, limits=limits)
@@ -37,7 +35,7 @@ class ThroughSocks(httpx.AsyncHTTPTransport):
 
 
 class ThroughSocksBlocking(httpx.HTTPTransport):
-    """For commands, which do one thing at a time."""
+    """The same without asyncio, for the command line."""
 
     def __init__(self, proxy: str, *, tls: SSLContext) -> None:
         super().__init__(verify=tls, trust_env=False)
@@ -45,7 +43,7 @@ class ThroughSocksBlocking(httpx.HTTPTransport):
 
 
 class _Backend(httpcore.AnyIOBackend):
-    """Connections that lead to the server by the proxy."""
+    """Makes TCP connections to the server through the proxy."""
 
     def __init__(self, proxy: str) -> None:
         self._proxy = proxy

@@ -1,6 +1,6 @@
-"""What is said to a SOCKS proxy before it leads to a server, and what its answers mean. Speaks with nobody itself.
+"""The handshake with a SOCKS proxy, as steps: bytes to send and bytes to read. Does no I/O.
 
-Whatever the proxy does instead of letting us through is a `bridge.common.proxies.ProxyFault`.
+Raises `bridge.common.proxies.ProxyFault` for whatever the proxy does instead of connecting us.
 
 Sources: RFC 1928 and 1929; "SOCKS: A protocol for TCP proxy across firewalls" and its 4A extension.
 """
@@ -24,21 +24,21 @@ from websockets.proxy import Proxy, parse_proxy
 from bridge.common import proxies
 
 _NOTHING, _PASSWORD = 0, 2
-"""RFC 1928 §3: how we make ourselves known."""
+"""RFC 1928 §3: authentication methods."""
 _NAME, _IPV6 = 3, 4
-"""RFC 1928 §5: kinds of addresses."""
+"""RFC 1928 §5: address types."""
 _LONGEST = 255
-"""Of a name."""
+"""Characters of a name."""
 _GRANTED = 90
-"""SOCKS 4."""
+"""SOCKS 4: the code of success."""
 
 Steps = Generator[bytes | int, bytes, None]
-"""Bytes are to be sent. A number is of bytes to be read, and not one more: the generator is sent these, or fewer where
-the connection has ended."""
+"""Yields bytes that are to be sent, or how many bytes are to be read, exactly. The generator is sent the bytes that
+were read: fewer than that if the connection has ended."""
 
 
 def after(steps: Steps, answer: bytes) -> bytes | int | None:
-    """The next step; None: the connection is the server's."""
+    """The next step; None: the handshake is done, and the connection leads to the server."""
     try:
         return steps.send(answer)
     except StopIteration:
@@ -46,7 +46,7 @@ def after(steps: Steps, answer: bytes) -> bytes | int | None:
 
 
 def handshake(proxy: str, host: str, port: int) -> Steps:
-    """`host`: an address, or a name that the proxy is to look up. Raises ProxyFault."""
+    """`host`: an address, or a name that the proxy resolves. Raises ProxyFault."""
     at = parse_proxy(proxy)
     if at.scheme.startswith("socks4"):
         yield from _socks4(proxy, at, host, port)
@@ -56,12 +56,12 @@ def handshake(proxy: str, host: str, port: int) -> Steps:
 
 
 def as_it_is(proxy: str, host: str) -> bool:
-    """The proxy is told this. False: it is a name, which is looked up here."""
+    """Whether the proxy gets `host` itself. False: it is a name that has to be resolved here."""
     return _kind(host) is not None or (len(host) <= _LONGEST and proxies.looks_names_up(proxy))
 
 
 def chosen(proxy: str, known: Iterable[tuple[Any, ...]]) -> str:
-    """Of what getaddrinfo knows. IPv4 first, as python-socks does it for workers."""
+    """One address of the result of getaddrinfo, IPv4 first, as python-socks chooses."""
     addresses = sorted((str(each[4][0]) for each in known), key=lambda each: _kind(each) or 0)
     return addresses[0]
 

@@ -1,10 +1,8 @@
-"""Text and JSON that come from elsewhere, made well-formed where they enter. [pure]
+"""Text and JSON from outside, made well-formed where they enter. [pure]
 
-Owns what every parser of ours has in common, in both halves. A text that comes out of here can be written as UTF-8, as
-JSON and into any database: two halves of a character that were escaped one by one are joined, and what remains of
-half characters (lone surrogates), and NUL, become U+FFFD. JSON is bounded in depth, length and numbers.
-
-Knows nothing of calls, workers or Asterisk. What is not well-formed JSON is refused by one error, `BadJson`.
+A text that leaves this module can be written as UTF-8, as JSON and into any database: surrogate pairs that were escaped
+one by one are joined; lone surrogates and NUL become U+FFFD. JSON is bounded in depth, length and numbers, and the one
+error for what is refused is `BadJson`.
 """
 
 import json
@@ -19,11 +17,11 @@ _REPLACEMENT = "\ufffd"
 
 
 class BadJson(ValueError):
-    """The text is not JSON that we take. The message holds nothing of the text and follows a subject ("It ...")."""
+    """The text is not JSON, or beyond a bound. The message continues "It …" and quotes nothing of the text."""
 
 
 def well_formed(text: str) -> str:
-    """The same text, able to be encoded and stored."""
+    """The text as it can be encoded and stored."""
     if "\0" in text:
         text = text.replace("\0", _REPLACEMENT)
     if text.isascii():
@@ -36,8 +34,8 @@ def well_formed(text: str) -> str:
 
 
 def well_formed_piece(text: str) -> str:
-    """The same for a piece of a text that comes in pieces: half a character at either end is left, because the next
-    piece may hold the other half. `well_formed` makes the whole."""
+    """As `well_formed`, for a piece of a text that comes in pieces: a lone surrogate at either end is kept, as its
+    other half may be in the piece before or after. The whole text still needs `well_formed`."""
     start = text[:1] if "\udc00" <= text[:1] <= "\udfff" else ""
     rest = text[len(start) :]
     end = rest[-1:] if "\ud800" <= rest[-1:] <= "\udbff" else ""
@@ -45,7 +43,7 @@ def well_formed_piece(text: str) -> str:
 
 
 def well_formed_value(value: Any, depth: int = MOST_DEPTH) -> Any:
-    """The same for all texts in a value as JSON has them, keys too. Raises BadJson where it is nested deeper."""
+    """As `well_formed`, for all texts and keys in a JSON value. Raises BadJson if it is nested deeper than `depth`."""
     if isinstance(value, str):
         return well_formed(value)
     if not isinstance(value, dict | list | tuple):
@@ -58,7 +56,7 @@ def well_formed_value(value: Any, depth: int = MOST_DEPTH) -> Any:
 
 
 def parse(text: str | bytes, *, depth: int = MOST_DEPTH, characters: int = MOST_CHARACTERS) -> Any:
-    """What a JSON text says. Of a key that is there twice the last value counts. Raises BadJson."""
+    """The value of a JSON text. If a key is there twice, the last value counts. Raises BadJson."""
     if len(text) > characters:
         raise BadJson(f"is longer than {characters} characters")
     try:
@@ -84,7 +82,7 @@ def _float(text: str) -> float:
 
 
 def _int(text: str) -> int:
-    """Databases, and programs in other languages, have 64 bits."""
+    """Only what fits into 64 bits, as databases and other languages have them."""
     number = int(text) if len(text) <= 20 else 1 << 63
     if not -(1 << 63) <= number < 1 << 63:
         raise BadJson("holds a whole number that is too large")

@@ -1,6 +1,6 @@
-"""What systemd is told of this process (`Type=notify`, `WatchdogSec=`); nothing, where nobody asks.
+"""Messages to systemd (`Type=notify`, `WatchdogSec=`). Without systemd nothing is done.
 
-Controller and workers use it. Source: sd_notify(3), sd_watchdog_enabled(3).
+Source: sd_notify(3), sd_watchdog_enabled(3).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID
 
 
 def tell(state: str, env: Mapping[str, str] = os.environ) -> None:
-    """Such as READY=1 or STOPPING=1. Never waits, never raises: to be heard is no condition for our work."""
+    """Sends a state such as READY=1 or STOPPING=1. Never waits and never raises."""
     address = env.get(SOCKET, "")
     if not address:
         return
@@ -23,7 +23,7 @@ def tell(state: str, env: Mapping[str, str] = os.environ) -> None:
 
 
 async def watchdog(env: Mapping[str, str] = os.environ) -> None:
-    """Says that the loop turns, twice as often as systemd wants to hear it. Returns at once where nobody does."""
+    """Tells systemd that the event loop runs, twice in each `WatchdogSec`. Returns at once if systemd does not ask."""
     usec = env.get(WATCHDOG, "")
     if not usec.isdigit() or env.get(WATCHDOG_PID, str(os.getpid())) != str(os.getpid()):
         return

@@ -1,7 +1,4 @@
-"""Which certificates are believed: the system's, or those of one file. [pure but for reading the file]
-
-Owns the TLS contexts of the two sides of the control link and of the way to Asterisk.
-"""
+"""TLS contexts: for our servers, and for connections to the controller and to Asterisk. Reads certificate files."""
 
 import ipaddress
 import ssl
@@ -11,10 +8,11 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def towards(url: str, ca_file: str | None) -> ssl.SSLContext | None:
-    """None: `url` is not encrypted. `ca_file`: PEM, of authorities or of the server itself; None: the system's.
+    """The context of a client; None: `url` is not encrypted. `ca_file`: PEM, with certificates of authorities or of the
+    server itself; None: the system's authorities.
 
-    On this machine a server that shows a certificate of that file is the one that is meant, whatever names it has.
-    Raises OSError and ssl.SSLError where the file is none.
+    With a `ca_file` the host name is not checked on the loopback addresses. Raises OSError and ssl.SSLError if the file
+    can't be used.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("https", "wss"):
@@ -27,13 +25,13 @@ def towards(url: str, ca_file: str | None) -> ssl.SSLContext | None:
 
 
 def in_clear(url: str) -> bool:
-    """It leads to another machine, and what is sent there (tokens, keys, what is said) can be read on the way."""
+    """Whether tokens, keys and words that are sent there can be read on the way: no TLS, and another machine."""
     parts = urlsplit(url)
     return parts.scheme not in ("https", "wss") and not on_this_machine(parts.hostname or "")
 
 
 def on_this_machine(host: str) -> bool:
-    """A name such as 127.0.0.1.example.com is anybody's: only whole addresses count, and `localhost`."""
+    """Only whole addresses count, and `localhost`: a name such as 127.0.0.1.example.com can be of any machine."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -43,7 +41,7 @@ def on_this_machine(host: str) -> bool:
 
 
 def of_ours(certificate: str, key: str) -> ssl.SSLContext:
-    """For those who come to us. `certificate`: PEM, with what leads to its authority. Raises OSError, ssl.SSLError."""
+    """The context of a server. `certificate`: PEM, with the intermediate ones. Raises OSError and ssl.SSLError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)

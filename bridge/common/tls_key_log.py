@@ -1,7 +1,7 @@
-"""The environment's SSLKEYLOGFILE: a file that TLS keys are written to, for whoever debugs a connection.
+"""The environment variable SSLKEYLOGFILE: a file to which TLS keys are written, to debug a connection.
 
-Python raises for each TLS context, also while libraries are imported, if that file can't be written. Owns the look at
-it, before anything else is imported; one that can't be written is ignored.
+If that file can't be written, Python raises for each TLS context, also while libraries are imported. So it is checked
+before anything else is imported, and ignored if it can't be written.
 """
 
 import os
@@ -12,6 +12,7 @@ NAME = "SSLKEYLOGFILE"
 
 
 def ignore_unwritable(environment: MutableMapping[str, str]) -> None:
+    """Removes the variable, with a line on stderr, if its file can't be written."""
     path = environment.get(NAME)
     if not path:
         return

@@ -1,7 +1,8 @@
-"""How often each token may ask: a token bucket. [pure]
+"""A rate limit by the token bucket algorithm, and its HTTP headers. [pure]
 
-Moments are seconds of any clock that does not go back. The headers are those of
-draft-ietf-httpapi-ratelimit-headers-10, and RFC 9110's Retry-After.
+Moments are seconds of any clock that does not go back.
+
+Source: draft-ietf-httpapi-ratelimit-headers-10; RFC 9110 §10.2.3 (Retry-After).
 """
 
 import math
@@ -13,7 +14,7 @@ RETRY_AFTER, POLICY, LEFT = "Retry-After", "RateLimit-Policy", "RateLimit"
 
 @dataclass(slots=True)
 class TokenBucket:
-    """Holds `burst` requests when full, and gets `per_second` more each second."""
+    """Holds up to `burst` requests, and gains `per_second` each second."""
 
     per_second: float
     burst: int
@@ -21,7 +22,7 @@ class TokenBucket:
     at: float = -math.inf
 
     def take(self, now: float) -> float:
-        """One request. Returns 0, or the seconds until it would be let through: then nothing was taken."""
+        """Takes one request and returns 0; or takes none and returns the seconds until there is one."""
         gained = (now - self.at) * self.per_second if self.level < self.burst else 0.0
         self.level, self.at = min(float(self.burst), self.level + max(0.0, gained)), now
         if self.level < 1:
@@ -30,7 +31,7 @@ class TokenBucket:
         return 0.0
 
     def headers(self, wait: float = 0.0) -> Mapping[str, str]:
-        """After `take`, which returned `wait`."""
+        """To be sent after a `take` that returned `wait`."""
         full = math.ceil((self.burst - self.level) / self.per_second)
         window = math.ceil(self.burst / self.per_second)
         told = {

@@ -1,15 +1,14 @@
-"""A websocket to exactly the address that is configured.
+"""A websocket client that follows no redirects.
 
-Owns that redirects are not followed. Nobody whom we connect to needs one, the library follows one to any host, and a
-`Location` that is no URL comes out of it as an exception of no documented kind.
+The library would follow a redirect to any host, and raises undocumented exceptions for a `Location` that is no URL.
 """
 
 from websockets.asyncio.client import connect
 
 
 class Upgrade(connect):
-    """The library's `connect`. An answer with a redirect is an `InvalidStatus` as any other refusal."""
+    """websockets' `connect`. A redirect raises `InvalidStatus`, as every other refusal does."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """The library's hook."""
+        """Called by websockets."""
         return exc

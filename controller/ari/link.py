@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import structlog
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from bridge.common.backoff import Backoff
+from bridge.common.websocket_upgrade import Upgrade
 from controller.ari.errors import AriError, Unauthorized
 from controller.ari.events import ApplicationReplaced, BadEvent, Event, parse
 from controller.ari.transport import checked_id, checked_url
@@ -47,15 +48,6 @@ MAX_FRAME = 16 * 1024 * 1024
 # At DEBUG the library logs the handshake, credentials included.
 _library_log = logging.getLogger(f"{__name__}.websocket")
 _library_log.setLevel(logging.INFO)
-
-
-class _Upgrade(connect):
-    """A redirect is a refusal as any other: the library would follow it to any host, and raises what it likes where its
-    address is none."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        """The library's hook."""
-        return exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +163,7 @@ class Link:
             try:
                 if self._admit is not None:
                     await self._admit()
-                return await _Upgrade(
+                return await Upgrade(
                     self._uri,
                     additional_headers={"Authorization": self._authorization},
                     compression=None,

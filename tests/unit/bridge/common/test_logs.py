@@ -13,7 +13,7 @@ import pytest
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from bridge.common import logs as logs
+from bridge.common import logs
 
 
 @pytest.fixture(autouse=True)
