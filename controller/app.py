@@ -20,7 +20,7 @@ from bridge import contract
 from bridge.common import systemd
 from bridge.common.background_tasks import BackgroundTasks, all_done, cancelled, every
 from bridge.common.shutdown_deadline import ShutdownDeadline
-from bridge.common.tls import of_ours
+from bridge.common.tls import server_context
 from controller.api import metrics as exposition
 from controller.api.audit import AuditLog
 from controller.api.auth.authenticator import Authenticator
@@ -228,7 +228,7 @@ class Controller:
         keeping = [keep("events", self.events.run), keep("records", self.records.run)]
         dialing = keep("dialer", self.dialer.run)
         background = [dialing, *self._background(trail)]
-        tls = of_ours(config.api.tls.certificate, config.api.tls.key) if config.api.tls else None
+        tls = server_context(config.api.tls.certificate, config.api.tls.key) if config.api.tls else None
         at, application = (config.api.listen.host, config.api.listen.port), self._application(trail)
         async with ApiServer(application, *at, tls, sockets, config.api.connections) as server:
             if own_workers:
@@ -245,9 +245,9 @@ class Controller:
                 )
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
             self._up = True
-            systemd.tell("READY=1")
+            systemd.notify("READY=1")
             await self._stop.wait()
-            systemd.tell("STOPPING=1")
+            systemd.notify("STOPPING=1")
             log.info("controller going down", live_calls=self.registry.live)
             dialing.cancel()
             if config.shutdown.keep_calls or self._status == EXIT_REPLACED:

@@ -13,25 +13,25 @@ class PrivateAddress(Exception):
     """The host has private addresses only, and the config does not list it."""
 
 
-async def addresses(host: str, port: int, *, listed: bool) -> list[str]:
+async def allowed_addresses(host: str, port: int, *, listed: bool) -> list[str]:
     """The addresses that may be connected to, in the resolver's order. `listed`: the config lists the host. Raises
     PrivateAddress, and OSError for a name that has no address."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     known = [str(entry[4][0]) for entry in found]
-    allowed = [address for address in known if listed or public(address)]
+    allowed = [address for address in known if listed or is_public(address)]
     if known and not allowed:
         raise PrivateAddress
     return list(dict.fromkeys(allowed))
 
 
-def public(address: str) -> bool:
+def is_public(address: str) -> bool:
     """Whether it is an address of the internet, and not one of a private network, a cloud's services or this
     machine."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv4Address):
         return not any(ip in network for network in _NOT_PUBLIC_4)
     if (inner := _inside(ip)) is not None:
-        return all(public(str(each)) for each in inner)
+        return all(is_public(str(each)) for each in inner)
     return ip in _GLOBAL_UNICAST and not any(ip in network for network in _NOT_PUBLIC_6)
 
 

@@ -166,7 +166,7 @@ class GuardedHttp:
 async def _looked_up(request: Request, proxy: str | None) -> list[str]:
     """The addresses of the host, resolved here also if a proxy is used."""
     try:
-        return await address_guard.addresses(request.host, request.port, listed=request.listed)
+        return await address_guard.allowed_addresses(request.host, request.port, listed=request.listed)
     except socket.gaierror:
         if proxy is None or not looks_names_up(proxy):
             raise

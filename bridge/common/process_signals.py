@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 
 
-def obey(*, stop: Callable[[], None], reload: Callable[[], None]) -> None:
+def install_handlers(*, stop: Callable[[], None], reload: Callable[[], None]) -> None:
     """Installs the handlers on the running loop, until it is closed."""
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):

@@ -36,6 +36,8 @@ Phase = Literal["dns", "connect", "tls", "answer"]
 
 @dataclass(frozen=True, slots=True)
 class RequestFailure:
+    """A cause, as a label of metrics and as a text."""
+
     reason: Reason
     detail: str = ""
     """For people. Nothing personal."""

@@ -17,6 +17,8 @@ FLUSH_SECONDS = 0.2
 
 
 class ShutdownDeadline:
+    """One deadline, which can be set again and cancelled."""
+
     def __init__(self, status: int) -> None:
         """`status`: the exit status if the process is ended here."""
         self._status = status

@@ -17,7 +17,7 @@ from websockets.proxy import parse_proxy
 
 from bridge.common import proxies
 from bridge.common.request_failure import of_error
-from bridge.common.socks_handshake import Steps, after, as_it_is, chosen, handshake
+from bridge.common.socks_handshake import HandshakeSteps, handshake, next_step, preferred_address, takes_host
 
 
 class ThroughSocks(httpx.AsyncHTTPTransport):
@@ -71,10 +71,12 @@ class _Backend(httpcore.AnyIOBackend):
         return stream
 
     async def _address(self, host: str) -> str:
-        if as_it_is(self._proxy, host):
+        if takes_host(self._proxy, host):
             return host
         try:
-            return chosen(self._proxy, await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM))
+            return preferred_address(
+                self._proxy, await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+            )
         except (socket.gaierror, UnicodeError):
             raise proxies.faulty(self._proxy, proxies.NO_ADDRESS) from None
 
@@ -105,15 +107,15 @@ class _BlockingBackend(httpcore.SyncBackend):
         return stream
 
     def _address(self, host: str) -> str:
-        if as_it_is(self._proxy, host):
+        if takes_host(self._proxy, host):
             return host
         try:
-            return chosen(self._proxy, socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM))
+            return preferred_address(self._proxy, socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM))
         except (socket.gaierror, UnicodeError):
             raise proxies.faulty(self._proxy, proxies.NO_ADDRESS) from None
 
 
-async def _carried_out(steps: Steps, stream: httpcore.AsyncNetworkStream) -> None:
+async def _carried_out(steps: HandshakeSteps, stream: httpcore.AsyncNetworkStream) -> None:
     step = next(steps, None)
     while step is not None:
         answer = b""
@@ -122,10 +124,10 @@ async def _carried_out(steps: Steps, stream: httpcore.AsyncNetworkStream) -> Non
         else:
             while len(answer) < step and (data := await stream.read(step - len(answer))):
                 answer += data
-        step = after(steps, answer)
+        step = next_step(steps, answer)
 
 
-def _carry_out(steps: Steps, stream: httpcore.NetworkStream, timeout: float | None) -> None:
+def _carry_out(steps: HandshakeSteps, stream: httpcore.NetworkStream, timeout: float | None) -> None:
     step = next(steps, None)
     while step is not None:
         answer = b""
@@ -134,7 +136,7 @@ def _carry_out(steps: Steps, stream: httpcore.NetworkStream, timeout: float | No
         else:
             while len(answer) < step and (data := stream.read(step - len(answer), timeout)):
                 answer += data
-        step = after(steps, answer)
+        step = next_step(steps, answer)
 
 
 def _unreached(proxy: str, error: httpcore.ConnectError) -> proxies.ProxyFault:

@@ -32,12 +32,12 @@ _LONGEST = 255
 _GRANTED = 90
 """SOCKS 4: the code of success."""
 
-Steps = Generator[bytes | int, bytes, None]
+HandshakeSteps = Generator[bytes | int, bytes, None]
 """Yields bytes that are to be sent, or how many bytes are to be read, exactly. The generator is sent the bytes that
 were read: fewer than that if the connection has ended."""
 
 
-def after(steps: Steps, answer: bytes) -> bytes | int | None:
+def next_step(steps: HandshakeSteps, answer: bytes) -> bytes | int | None:
     """The next step; None: the handshake is done, and the connection leads to the server."""
     try:
         return steps.send(answer)
@@ -45,7 +45,7 @@ def after(steps: Steps, answer: bytes) -> bytes | int | None:
         return None
 
 
-def handshake(proxy: str, host: str, port: int) -> Steps:
+def handshake(proxy: str, host: str, port: int) -> HandshakeSteps:
     """`host`: an address, or a name that the proxy resolves. Raises ProxyFault."""
     at = parse_proxy(proxy)
     if at.scheme.startswith("socks4"):
@@ -55,18 +55,18 @@ def handshake(proxy: str, host: str, port: int) -> Steps:
         yield from _socks5(proxy, host, port)
 
 
-def as_it_is(proxy: str, host: str) -> bool:
+def takes_host(proxy: str, host: str) -> bool:
     """Whether the proxy gets `host` itself. False: it is a name that has to be resolved here."""
     return _kind(host) is not None or (len(host) <= _LONGEST and proxies.looks_names_up(proxy))
 
 
-def chosen(proxy: str, known: Iterable[tuple[Any, ...]]) -> str:
+def preferred_address(proxy: str, known: Iterable[tuple[Any, ...]]) -> str:
     """One address of the result of getaddrinfo, IPv4 first, as python-socks chooses."""
     addresses = sorted((str(each[4][0]) for each in known), key=lambda each: _kind(each) or 0)
     return addresses[0]
 
 
-def _log_in(proxy: str, at: Proxy) -> Steps:
+def _log_in(proxy: str, at: Proxy) -> HandshakeSteps:
     ways = [SOCKS5AuthMethod.NO_AUTH_REQUIRED]
     if at.password:
         ways.append(SOCKS5AuthMethod.USERNAME_PASSWORD)
@@ -83,7 +83,7 @@ def _log_in(proxy: str, at: Proxy) -> Steps:
         raise proxies.faulty(proxy, proxies.OTHER_LOGIN if at.password else proxies.WANTS_PASSWORD)
 
 
-def _socks5(proxy: str, host: str, port: int) -> Steps:
+def _socks5(proxy: str, host: str, port: int) -> HandshakeSteps:
     yield SOCKS5CommandRequest.from_address(SOCKS5Command.CONNECT, (host, port)).dumps()
     yield from _expected(proxy, 5)
     code, _ = yield from _read(proxy, 2)
@@ -96,7 +96,7 @@ def _socks5(proxy: str, host: str, port: int) -> Steps:
     yield from _read(proxy, length + 2)
 
 
-def _socks4(proxy: str, at: Proxy, host: str, port: int) -> Steps:
+def _socks4(proxy: str, at: Proxy, host: str, port: int) -> HandshakeSteps:
     if _kind(host) == 6:
         words = f"the proxy {proxies.shown(proxy)} can't be told an IPv6 address: it speaks SOCKS 4"
         raise proxies.ProxyFault(words, server=True)
@@ -108,7 +108,7 @@ def _socks4(proxy: str, at: Proxy, host: str, port: int) -> Steps:
         raise proxies.replied(proxy, code)
 
 
-def _expected(proxy: str, version: int) -> Steps:
+def _expected(proxy: str, version: int) -> HandshakeSteps:
     if (yield from _read(proxy, 1)) != bytes((version,)):
         raise proxies.faulty(proxy, proxies.NO_SOCKS)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 
 
-def tell(state: str, env: Mapping[str, str] = os.environ) -> None:
+def notify(state: str, env: Mapping[str, str] = os.environ) -> None:
     """Sends a state such as READY=1 or STOPPING=1. Never waits and never raises."""
     address = env.get(SOCKET, "")
     if not address:
@@ -28,5 +28,5 @@ async def watchdog(env: Mapping[str, str] = os.environ) -> None:
     if not usec.isdigit() or env.get(WATCHDOG_PID, str(os.getpid())) != str(os.getpid()):
         return
     while True:
-        tell("WATCHDOG=1", env)
+        notify("WATCHDOG=1", env)
         await asyncio.sleep(int(usec) / 2e6)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def towards(url: str, ca_file: str | None) -> ssl.SSLContext | None:
+def client_context(url: str, ca_file: str | None) -> ssl.SSLContext | None:
     """The context of a client; None: `url` is not encrypted. `ca_file`: PEM, with certificates of authorities or of the
     server itself; None: the system's authorities.
 
@@ -24,7 +24,7 @@ def towards(url: str, ca_file: str | None) -> ssl.SSLContext | None:
     return context
 
 
-def in_clear(url: str) -> bool:
+def is_readable_on_the_way(url: str) -> bool:
     """Whether tokens, keys and words that are sent there can be read on the way: no TLS, and another machine."""
     parts = urlsplit(url)
     return parts.scheme not in ("https", "wss") and not on_this_machine(parts.hostname or "")
@@ -40,7 +40,7 @@ def on_this_machine(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def of_ours(certificate: str, key: str) -> ssl.SSLContext:
+def server_context(certificate: str, key: str) -> ssl.SSLContext:
     """The context of a server. `certificate`: PEM, with the intermediate ones. Raises OSError and ssl.SSLError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

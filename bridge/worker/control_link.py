@@ -27,7 +27,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from bridge import contract
 from bridge.common.backoff import Backoff
-from bridge.common.tls import towards
+from bridge.common.tls import client_context
 from bridge.common.websocket_upgrade import Upgrade
 
 BEAT_SECONDS = 0.5
@@ -87,7 +87,7 @@ class ControlLink:
         ca_file: str | None = None,
     ) -> None:
         self._url = url
-        self._trust = towards(url, ca_file)
+        self._trust = client_context(url, ca_file)
         self._token = token
         self._hello = hello
         self._load = load

@@ -11,7 +11,7 @@ from typing import get_args
 
 from bridge import contract
 from bridge.audiosocket.server import LOOPBACK
-from bridge.common.tls import in_clear
+from bridge.common.tls import is_readable_on_the_way
 from bridge.worker import scheduling
 
 PRIVATE = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
@@ -89,7 +89,7 @@ def parse(argv: Sequence[str]) -> Options:
     add("--realtime", nargs="?", const="yes", default="auto", choices=get_args(scheduling.Mode), help=when)
     add("--insecure", action="store_true", help="dial ws:// on another machine: token and keys go there in clear")
     given = parser.parse_args(argv)
-    if in_clear(given.controller) and not given.insecure:
+    if is_readable_on_the_way(given.controller) and not given.insecure:
         parser.error(
             "--controller: ws:// to another machine sends the token, the AI's key and what is said in clear. "
             "Use wss:// (api.tls in the controller's config), or --insecure in a network that nobody else is in"

@@ -150,7 +150,7 @@ class Worker:
 
     async def _carry(self) -> None:
         self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
-        systemd.tell("READY=1")
+        systemd.notify("READY=1")
         # Without calls it keeps time as well: else nobody knew that it can't before a caller heard it.
         own = self._ticker.add(lambda: False, lambda fault: None)
         link = asyncio.create_task(self._link.run(), name="control link")

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from bridge.common import process_signals
 from bridge.common.background_tasks import BackgroundTasks
-from bridge.common.tls import towards
+from bridge.common.tls import client_context
 from controller.api.config_reload import Read
 from controller.api.listening import listen as bound
 from controller.app import Controller
@@ -55,7 +55,7 @@ async def _serve(
     prices = Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
     metrics = Metrics(CollectorRegistry())
     there = at.url, at.username, at.password.get_secret_value(), at.app
-    async with Ari(*there, observe=metrics.ari_request, trust=towards(at.url, at.ca_file)) as ari:
+    async with Ari(*there, observe=metrics.ari_request, trust=client_context(at.url, at.ca_file)) as ari:
         lease = Lease(ari, lock.store, asdict(us))
         await claim(lease, at.app, takeover=takeover)
         async with (
@@ -63,5 +63,5 @@ async def _serve(
             BackgroundTasks(metrics.registry) as tasks,
         ):
             controller = Controller(config, ari, tasks, prices, metrics, database, lock, lease, read)
-            process_signals.obey(stop=controller.stop, reload=controller.reload)
+            process_signals.install_handlers(stop=controller.stop, reload=controller.reload)
             return await controller.run(sockets, own_workers=own_workers)

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from bridge.common.tls import of_ours, towards
+from bridge.common.tls import client_context, server_context
 from controller.config import Config
 from controller.config.errors import ConfigError
 
@@ -17,10 +17,12 @@ def wrong(config: Config) -> list[ConfigError]:
     found = []
     if ari.ca_file is not None:
         file = ari.ca_file
-        found += _tried("asterisk.ari.ca_file", file, lambda: towards("https://", file), "a PEM file of certificates")
+        found += _tried(
+            "asterisk.ari.ca_file", file, lambda: client_context("https://", file), "a PEM file of certificates"
+        )
     if tls is not None:
         hint = "PEM files that belong together, and that this user may read"
-        found += _tried("api.tls", tls.certificate, lambda: of_ours(tls.certificate, tls.key), hint)
+        found += _tried("api.tls", tls.certificate, lambda: server_context(tls.certificate, tls.key), hint)
     if config.traces is not None and find_spec("opentelemetry") is None:
         hint = "pip install 'voiceai[otel]'"
         found.append(ConfigError("traces", "", "needs packages that are not installed", hint))

@@ -48,13 +48,13 @@ class Event(Part):
     """When it happened."""
     data: "Data"
 
-    def bare(self) -> Self:
+    def without_personal(self) -> Self:
         """Without what is personal."""
-        return self.model_copy(update={"data": self.data.bare()})
+        return self.model_copy(update={"data": self.data.without_personal()})
 
-    def wordless(self) -> Self:
+    def without_words(self) -> Self:
         """Without what somebody has said."""
-        return self.model_copy(update={"data": self.data.wordless()})
+        return self.model_copy(update={"data": self.data.without_words()})
 
 
 def _undescribed(schema: dict[str, Any]) -> None:
@@ -120,11 +120,11 @@ class Data(Part):
         """The names of the fields that not every receiver may see."""
         return cls._marked("x-personal")
 
-    def bare(self) -> Self:
+    def without_personal(self) -> Self:
         """Without what is personal."""
         return self._without(self.personal())
 
-    def wordless(self) -> Self:
+    def without_words(self) -> Self:
         """Without what somebody has said."""
         return self._without(self._marked("x-words"))
 

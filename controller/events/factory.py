@@ -45,14 +45,14 @@ class OutgoingEvent:
         return self.event.model_dump_json().encode()
 
     @cached_property
-    def wordless(self) -> bytes:
+    def without_words(self) -> bytes:
         """JSON, with what is personal, but without what was said."""
-        return self.event.wordless().model_dump_json().encode()
+        return self.event.without_words().model_dump_json().encode()
 
     @cached_property
-    def bare(self) -> bytes:
+    def without_personal(self) -> bytes:
         """JSON, without what is personal. Cached, as the others: many receive the same."""
-        return self.event.bare().model_dump_json().encode()
+        return self.event.without_personal().model_dump_json().encode()
 
 
 @dataclass(slots=True)

@@ -13,6 +13,8 @@ NAMESPACE = "voiceai"
 
 
 class EventMetrics:
+    """On a registry that it is given."""
+
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, what: str, *labels: str) -> Counter:
             return Counter(name, what, labels, namespace=NAMESPACE, registry=registry)

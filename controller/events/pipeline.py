@@ -95,7 +95,7 @@ class Events:
                     "outbox watch": self._watch,
                 }
                 for name, step in steps.items():
-                    tasks.create_task(_keep(name, step), name=name)
+                    tasks.create_task(_restarted(name, step), name=name)
         finally:
             await self._sender.close()
 
@@ -117,21 +117,21 @@ class Events:
         while True:
             self._news.clear()
             while self._waiting:
-                self._tell_some()
+                self._make_some()
                 await asyncio.sleep(0)
             self._quiet.set()
             await self._news.wait()
 
-    def _tell_some(self) -> None:
+    def _make_some(self) -> None:
         for _ in range(min(AT_ONCE, len(self._waiting))):
             what, at = self._waiting.popleft()
             outgoing = self._factory.make(what, at)
             if outgoing is not None and isinstance(what, lifecycle.CallerRefused):
                 self._keep_record(outgoing)  # for the history only: there was no `call.started`
             elif outgoing is not None:
-                self._tell(outgoing)
+                self._send(outgoing)
 
-    def _tell(self, outgoing: OutgoingEvent) -> None:
+    def _send(self, outgoing: OutgoingEvent) -> None:
         self._metrics.made.labels(outgoing.type).inc()
         before = self.stream.overflows
         self._keep_record(outgoing)
@@ -161,7 +161,7 @@ class Events:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _keep(name: str, step: Callable[[], Awaitable[None]]) -> None:
+async def _restarted(name: str, step: Callable[[], Awaitable[None]]) -> None:
     """Until cancelled; after a fault of ours `step` is started again."""
     while True:
         try:

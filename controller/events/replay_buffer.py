@@ -26,6 +26,8 @@ class Replay:
 
 
 class ReplayBuffer:
+    """`epoch`: as in the ids of events (`EventFactory`)."""
+
     def __init__(self, epoch: str, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._epoch = epoch
         self._most = most
@@ -65,11 +67,11 @@ class ReplayBuffer:
         """Everything kept of one call, oldest first."""
         return tuple(self._by_call.get(call, ()))
 
-    def knows(self, call: str) -> bool:
+    def has_events_of(self, call: str) -> bool:
         """There are events of this call."""
         return call in self._by_call
 
-    def over(self, call: str) -> bool:
+    def has_end_of(self, call: str) -> bool:
         """The last event of this call is kept."""
         return call in self._over
 

@@ -79,6 +79,8 @@ class Subscriber:
 
 
 class EventStream:
+    """`epoch`: as in the ids of events (`EventFactory`)."""
+
     def __init__(self, epoch: str) -> None:
         self._replay = ReplayBuffer(epoch)
         self._subscribers: set[Subscriber] = set()
@@ -119,13 +121,13 @@ class EventStream:
         finally:
             self._subscribers.discard(subscriber)
 
-    def knows(self, call: str) -> bool:
+    def has_events_of(self, call: str) -> bool:
         """There are events of this call in the buffer."""
-        return self._replay.knows(call)
+        return self._replay.has_events_of(call)
 
-    def over(self, call: str) -> bool:
+    def has_end_of(self, call: str) -> bool:
         """The last event of this call is in the buffer."""
-        return self._replay.over(call)
+        return self._replay.has_end_of(call)
 
     def close(self) -> None:
         """Each subscriber can still read what waits for it."""

@@ -66,11 +66,11 @@ class StoreError(Exception):
     """The store does not answer, or not in time. The text is for the log and holds nothing that is stored."""
 
 
-class InUse(StoreError):
+class StoreInUse(StoreError):
     """Another program has SQLite's file open, most likely a controller."""
 
 
-class Unfit(StoreError):
+class ValueRefused(StoreError):
     """The store refuses the values that are to be written, and would do so again."""
 
 
@@ -93,7 +93,7 @@ class Database:
             raise StoreError(str(error)) from error
         except NOT_OPENED as error:
             await self._engine.dispose()
-            kind = InUse if _LOCKED in _words(error) else StoreError
+            kind = StoreInUse if _LOCKED in _words(error) else StoreError
             raise kind(f"the store can't be opened (store.url): {_words(error)}") from error
         except BaseException:
             await self._engine.dispose()
@@ -139,7 +139,7 @@ class Database:
         try:
             async with self._connected({"voiceai_writes": True}, self._writer) as connection:
                 yield connection
-        except Unfit:
+        except ValueRefused:
             raise
         except StoreError as error:
             self.health.failed(str(error))
@@ -171,7 +171,7 @@ class Database:
         except IntegrityError:
             raise
         except DBAPIError as error:
-            kind = Unfit if _is_of_values(error) else StoreError
+            kind = ValueRefused if _is_of_values(error) else StoreError
             raise kind(f"the store refuses: {_words(error)}") from error
         except TimeoutError as error:
             raise StoreError(f"the store did not answer within {TRANSACTION_SECONDS:g} s") from error

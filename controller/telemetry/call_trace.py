@@ -43,6 +43,8 @@ _UNTOLD_TIMERS = (inbound_audio.TIMER, inbound_audio.OTHERS)
 
 @dataclass(frozen=True, slots=True)
 class Step:
+    """`side`: who says so. `what`: the name of an event, input or command. `facts`: its harmless fields."""
+
     at: datetime
     side: Side
     what: str

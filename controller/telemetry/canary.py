@@ -15,7 +15,7 @@ from uuid import uuid4
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from bridge.common.tls import towards
+from bridge.common.tls import client_context
 from controller.ari import events
 from controller.ari.errors import AriError
 from controller.ari.link import Link, LinkUp
@@ -97,8 +97,10 @@ class Canary:
         secret = at.password.get_secret_value()
         channel = f"canary-{uuid4()}"
         async with (
-            Ari(at.url, at.username, secret, self._app, trust=towards(at.url, at.ca_file)) as ari,
-            aclosing(Link(at.url, at.username, secret, self._app, trust=towards(at.url, at.ca_file)).stream()) as told,
+            Ari(at.url, at.username, secret, self._app, trust=client_context(at.url, at.ca_file)) as ari,
+            aclosing(
+                Link(at.url, at.username, secret, self._app, trust=client_context(at.url, at.ca_file)).stream()
+            ) as told,
         ):
             try:
                 async for event in told:

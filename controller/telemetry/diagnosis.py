@@ -79,6 +79,8 @@ AI_WARNINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
+    """A sentence on what went wrong, and one on what to do; empty: nothing is known."""
+
     told: str
     fix: str = ""
 

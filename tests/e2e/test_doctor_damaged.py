@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from bridge.common.tls import of_ours
+from bridge.common.tls import server_context
 from controller.ari.link import Link, LinkUp
 from simulator.ports import free_port
 from tests.e2e.doctor_harness import doctor, settings_of
@@ -226,7 +226,7 @@ async def test_an_asterisk_that_does_not_answer(asterisk: Asterisk, tmp_path: Pa
 
 
 def context(folder: Path, days: int) -> ssl.SSLContext:
-    return of_ours(*astuple(certificate(folder, days=days)))
+    return server_context(*astuple(certificate(folder, days=days)))
 
 
 async def test_dead_key_and_dead_certificate(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def is_refusal(event: Event) -> bool:
 
 
 def without_personal(event: Event) -> dict[str, Any]:
-    body: dict[str, Any] = event.bare().model_dump(mode="json")
+    body: dict[str, Any] = event.without_personal().model_dump(mode="json")
     return body
 
 

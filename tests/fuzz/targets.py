@@ -156,7 +156,7 @@ def tool_arguments(data: bytes) -> None:
     if not isinstance(arguments, dict):
         return
     for tool in _TOOLS:
-        with suppress(request.Unfit):
+        with suppress(request.BadArguments):
             made = request.request_of(tool, arguments)
             path = made.url.partition("?")[0]
             assert made.url.isascii()

@@ -341,7 +341,7 @@ async def test_one_call_is_watched_as_lines_for_people_and_for_programs(tmp_path
         begin(there.events, "a")
         say(there.events, "a", "Grüße")
         end(there.events, "a")
-        await eventually(lambda: there.events.stream.over("a"))
+        await eventually(lambda: there.events.stream.has_end_of("a"))
         assert "caller: Grüße" in await said(there.harness, "watch", "a")
         told = [json.loads(line) for line in (await said(there.harness, "watch", "a", "--json")).splitlines()]
         assert [each["type"] for each in told] == ["call.started", "call.said", "call.ended"]

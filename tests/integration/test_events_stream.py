@@ -107,7 +107,7 @@ async def test_one_call_from_its_first_event_to_its_end(tmp_path: Path) -> None:
     async with served(tmp_path) as there:
         begin(there.events, "a")
         begin(there.events, "b")
-        await eventually(lambda: there.events.stream.knows("b"))
+        await eventually(lambda: there.events.stream.has_events_of("b"))
         async with there.stream("/v1/calls/a/events") as stream:
             first = await stream.next()
             assert first is not None
@@ -128,7 +128,7 @@ async def test_one_call_from_its_first_event_to_its_end(tmp_path: Path) -> None:
 async def test_all_calls_from_now_on_and_by_type(tmp_path: Path) -> None:
     async with served(tmp_path) as there:
         begin(there.events, "before")
-        await eventually(lambda: there.events.stream.knows("before"))
+        await eventually(lambda: there.events.stream.has_events_of("before"))
         async with there.stream() as all_, there.stream("/v1/events?type=call.st*&type=call.ended") as some:
             await eventually(lambda: there.events.stream.subscribers == 2)
             begin(there.events, "a")
@@ -147,7 +147,7 @@ async def test_a_client_comes_back_where_it_left_off(tmp_path: Path) -> None:
             assert first is not None
         say(there.events, "a", times=3)
         end(there.events, "a")
-        await eventually(lambda: there.events.stream.over("a"))
+        await eventually(lambda: there.events.stream.has_end_of("a"))
         async with there.stream(last_id=first.id) as stream:
             assert types(await stream.take(4)) == ["call.said"] * 3 + ["call.ended"]
 
@@ -193,7 +193,7 @@ async def test_who_asks_for_all_that_is_kept_holds_up_nobody(tmp_path: Path) -> 
 async def test_an_id_that_is_not_kept_is_told_as_a_gap(tmp_path: Path, asked: str) -> None:
     async with served(tmp_path) as there:
         begin(there.events, "a")
-        await eventually(lambda: there.events.stream.knows("a"))
+        await eventually(lambda: there.events.stream.has_events_of("a"))
         async with there.stream(last_id=asked) as stream:
             gap, first = await stream.next(), await stream.next()
             assert gap is not None
@@ -205,7 +205,7 @@ async def test_an_id_that_is_not_kept_is_told_as_a_gap(tmp_path: Path, asked: st
 async def test_the_end_shows_whatever_types_are_wanted(tmp_path: Path) -> None:
     async with served(tmp_path) as there:
         begin(there.events, "a")
-        await eventually(lambda: there.events.stream.knows("a"))
+        await eventually(lambda: there.events.stream.has_events_of("a"))
         async with there.stream("/v1/calls/a/events?type=call.started") as stream:
             first = await stream.next()
             assert first is not None
@@ -297,11 +297,11 @@ async def test_what_is_asked_wrongly(tmp_path: Path, path: str, status: int) -> 
 async def test_words_are_for_those_who_may_have_recordings(tmp_path: Path, path: str) -> None:
     async with served(tmp_path) as there:
         begin(there.events, "a")
-        await eventually(lambda: there.events.stream.knows("a"))
+        await eventually(lambda: there.events.stream.has_events_of("a"))
         async with there.harness.request("GET", path, WITHOUT_WORDS) as answer:
             say(there.events, "a", "my card is")
             end(there.events, "a")
-            await eventually(lambda: there.events.stream.over("a"))
+            await eventually(lambda: there.events.stream.has_end_of("a"))
             there.events.stream.close()
             heard = (await answer.content.read()).decode()
     assert "event: call.said" in heard

@@ -104,7 +104,7 @@ async def test_a_name_is_looked_up_once_and_never_again(server: Server, monkeypa
         return await look_up(host, port, **more)
 
     monkeypatch.setattr(loop, "getaddrinfo", rebinding)
-    monkeypatch.setattr("bridge.common.address_guard.public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr("bridge.common.address_guard.is_public", lambda address: address == "127.0.0.1")
     url = f"http://rebind.example:{server.port}/{{id}}?{{q}}"
     assert (await run(server, url=url, allowed_hosts=[])).ok
     assert asked.count("rebind.example") == 1

@@ -13,7 +13,7 @@ from aiohttp import web
 from websockets.asyncio.client import connect
 
 from bridge import contract
-from bridge.common.tls import of_ours, towards
+from bridge.common.tls import client_context, server_context
 from bridge.worker.control_link import ControlLink
 from controller.api.server import ApiServer
 from controller.ari.errors import Unavailable
@@ -58,7 +58,7 @@ async def door(ours: Certificate) -> AsyncIterator[tuple[str, WorkerPool]]:
     app = web.Application()
     app.router.add_get("/ari/asterisk/ping", pong)
     app.router.add_get(contract.LINK_PATH, workers.endpoint)
-    async with ApiServer(app, "127.0.0.1", 0, of_ours(*astuple(ours))) as server:
+    async with ApiServer(app, "127.0.0.1", 0, server_context(*astuple(ours))) as server:
         yield f"127.0.0.1:{server.port}", workers
     workers.close()
 
@@ -86,13 +86,13 @@ async def test_a_worker_does_not_show_its_token_to_somebody_else(ours: Certifica
     ca_file = None if whose == "the system's" else certificate(tmp_path, "other.example").certificate
     async with door(ours) as (address, workers):
         with pytest.raises(ssl.SSLCertVerificationError):
-            await connect(f"wss://{address}/link", ssl=towards(f"wss://{address}", ca_file), proxy=None)
+            await connect(f"wss://{address}/link", ssl=client_context(f"wss://{address}", ca_file), proxy=None)
         assert workers.all() == []
 
 
 async def test_ari_over_tls(ours: Certificate) -> None:
     async with door(ours) as (address, _):
-        trust = towards(f"https://{address}/ari", ours.certificate)
+        trust = client_context(f"https://{address}/ari", ours.certificate)
         async with Ari(f"https://{address}/ari", "u", "p", "voiceai", trust=trust) as ari:
             await ari.ping()
         async with Ari(f"https://{address}/ari", "u", "p", "voiceai") as ari:
@@ -108,14 +108,17 @@ async def test_the_api_does_not_speak_in_clear(ours: Certificate) -> None:
 
 def test_elsewhere_the_name_counts(ours: Certificate) -> None:
     """Only on this machine is the file enough."""
-    found = {url: towards(url, ours.certificate) for url in ("wss://127.0.0.1:1/link", "wss://10.0.0.5/link", "ws://x")}
+    found = {
+        url: client_context(url, ours.certificate)
+        for url in ("wss://127.0.0.1:1/link", "wss://10.0.0.5/link", "ws://x")
+    }
     assert [each and each.check_hostname for each in found.values()] == [False, True, None]
 
 
 @pytest.mark.parametrize("file", ["absent.pem", "voice.example.key"])
 def test_a_file_that_is_none(ours: Certificate, tmp_path: Path, file: str) -> None:
     with pytest.raises(OSError, match=r"No such file|X509|PEM"):
-        towards("https://pbx.example", str(tmp_path / file))
+        client_context("https://pbx.example", str(tmp_path / file))
 
 
 @pytest.mark.parametrize(

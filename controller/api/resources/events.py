@@ -118,7 +118,7 @@ class EventResources:
         """What has happened in one call and what happens until its end, with which the stream ends. 204: there is
         nothing more to come, which keeps browsers from asking again."""
         call, types = asked.part("id"), _types(asked.query)
-        if not self._events.stream.knows(call) and (await self._find(call)).ended_at is not None:
+        if not self._events.stream.has_events_of(call) and (await self._find(call)).ended_at is not None:
             return web.Response(status=HTTPStatus.NO_CONTENT)
         return await self._stream(asked, call, types)
 
@@ -137,7 +137,7 @@ class EventResources:
         response = web.StreamResponse(headers=STREAM_HEADERS)
         try:
             with self._events.stream.subscribe(wanted, last_id) as subscriber:
-                if last_id and call is not None and not subscriber.gap and self._events.stream.over(call):
+                if last_id and call is not None and not subscriber.gap and self._events.stream.has_end_of(call):
                     if not any(each.type in types for each in subscriber.missed):
                         return web.Response(status=HTTPStatus.NO_CONTENT)
                 await response.prepare(request)
@@ -236,7 +236,7 @@ def _full(outgoing: OutgoingEvent) -> bytes:
 
 
 def _wordless(outgoing: OutgoingEvent) -> bytes:
-    return outgoing.wordless
+    return outgoing.without_words
 
 
 def _special(name: str, data: dict[str, Any]) -> bytes:

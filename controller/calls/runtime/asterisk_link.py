@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from bridge.common.tls import towards
+from bridge.common.tls import client_context
 from controller.ari.events import ApplicationReplaced, Event
 from controller.ari.health import PATIENCE, AsteriskHealth
 from controller.ari.lease import RENEW_SECONDS, Lease
@@ -55,7 +55,7 @@ class AsteriskLink:
         self._replaced = replaced
         self._lost = lost
         self._doubt = asyncio.Event()
-        secret, trust = settings.password.get_secret_value(), towards(settings.url, settings.ca_file)
+        secret, trust = settings.password.get_secret_value(), client_context(settings.url, settings.ca_file)
         at = (settings.url, settings.username, secret, settings.app)
         self._link = Link(*at, trust=trust, admit=self._admit, requests=ari.websocket)
 
@@ -97,7 +97,7 @@ class AsteriskLink:
 
     async def feel_pulse(self) -> None:
         at = self._settings
-        secret, trust = at.password.get_secret_value(), towards(at.url, at.ca_file)
+        secret, trust = at.password.get_secret_value(), client_context(at.url, at.ca_file)
         async with Ari(at.url, at.username, secret, at.app, timeout=PATIENCE, trust=trust) as ari:
             await AsteriskHealth(ari, lambda: self._listener.link_up, self._frozen).run()
 

@@ -18,7 +18,7 @@ from bridge.common.guarded_http import GuardedHttp, Request
 from bridge.common.limited_warnings import LimitedWarnings
 from bridge.common.request_failure import Reason, RequestFailed, RequestFailure, of_status
 from bridge.common.strict_json import well_formed
-from controller.calls.tools.request import Unfit, request_of
+from controller.calls.tools.request import BadArguments, request_of
 from controller.config.models.agents import HttpTool
 
 LARGEST_ANSWER = 16 * 1024
@@ -90,7 +90,7 @@ class HttpTools:
             request = request_of(tool, arguments)
             host = request.host
             answer = await self._ask(request)
-        except Unfit as error:
+        except BadArguments as error:
             answer = Answer(False, str(error), RequestFailure("arguments"))  # the text may quote them
         except RequestFailed as error:
             answer = Answer(False, _for_the_model(error.failure), error.failure)

@@ -18,7 +18,7 @@ LONGEST_REASON = 300
 _SENDS_BODY = ("POST", "PUT", "PATCH")
 
 
-class Unfit(Exception):
+class BadArguments(Exception):
     """The arguments are refused. The text is for the model."""
 
 
@@ -37,9 +37,9 @@ def _check(tool: HttpTool, arguments: Mapping[str, Any]) -> None:
         json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
         reason = argument_schema.misfit(tool.parameters, arguments)
     except (ValueError, ArithmeticError, RecursionError):  # ArithmeticError: a whole number that no float can hold
-        raise Unfit("The arguments are not plain JSON.") from None
+        raise BadArguments("The arguments are not plain JSON.") from None
     if reason is not None:
-        raise Unfit(f"The arguments do not fit: {reason}"[:LONGEST_REASON])
+        raise BadArguments(f"The arguments do not fit: {reason}"[:LONGEST_REASON])
 
 
 def _filled(template: str, arguments: Mapping[str, Any]) -> str:
@@ -48,10 +48,10 @@ def _filled(template: str, arguments: Mapping[str, Any]) -> str:
     segments = [_fill(each, arguments) for each in path[start:].split("/")]
     for before, after in zip(path[start:].split("/"), segments, strict=True):
         if after in (".", "..") or (before and not after):
-            raise Unfit("An argument that is part of the address must not be empty, a dot or two dots.")
+            raise BadArguments("An argument that is part of the address must not be empty, a dot or two dots.")
     url = path[:start] + "/".join(segments) + mark + _fill(query, arguments)
     if len(url) > LONGEST_URL:
-        raise Unfit("The arguments are too long.")
+        raise BadArguments("The arguments are too long.")
     return url
 
 

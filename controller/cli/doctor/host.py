@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.config import Config, files as config_files
-from controller.store.database import Database, InUse, StoreError
+from controller.store.database import Database, StoreError, StoreInUse
 
 FILES_PER_CALL = 6
 """AudioSocket, AI connection, recording, and what is open while one replaces another."""
@@ -70,7 +70,7 @@ async def store(config: Config) -> list[Finding]:
     try:
         async with Database(config.store.url.get_secret_value()) as database, database.reading():
             return [ok("store", f"{kind} opens and answers")]
-    except InUse:
+    except StoreInUse:
         return [ok("store", "a controller has it open")]
     except StoreError as error:
         return [

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from bridge.common.tls import towards
+from bridge.common.tls import client_context
 from controller.ari.errors import AriError
 from controller.ari.link import Link, LinkUp
 from controller.ari.rest import Ari
@@ -82,7 +82,7 @@ async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]
     for finding in await _done("certificates", lambda: tls.certificates(tls.asterisk(config))):
         yield finding
     try:
-        trust = towards(at.url, at.ca_file)
+        trust = client_context(at.url, at.ca_file)
     except OSError:  # ssl.SSLError is one; what is wrong with the file is told above
         yield skipped("asterisk", "can't be looked at: the certificates of `asterisk.ari.ca_file` can't be used")
         return
@@ -166,7 +166,7 @@ async def _registered(config: Config) -> AsyncIterator[None]:
     async def listen() -> None:
         secret = at.password.get_secret_value()
         async with aclosing(
-            Link(at.url, at.username, secret, APP, trust=towards(at.url, at.ca_file)).stream()
+            Link(at.url, at.username, secret, APP, trust=client_context(at.url, at.ca_file)).stream()
         ) as events:
             async for event in events:
                 if isinstance(event, LinkUp):

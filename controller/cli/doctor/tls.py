@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from bridge.common.proxies import BadProxy, Way, proxy_for
-from bridge.common.tls import towards
+from bridge.common.tls import client_context
 from controller.cli.doctor import environment
 from controller.cli.doctor.findings import Finding, failure, ok, warning
 from controller.config import Config
@@ -59,7 +59,7 @@ async def _seen(door: Door) -> Finding:
     parts = urlsplit(door.url)
     host, port = parts.hostname or "", parts.port or 443
     try:
-        trust = towards(door.url, door.ca_file)
+        trust = client_context(door.url, door.ca_file)
     except OSError as error:  # ssl.SSLError is one
         told = f"{door.ca_file} can't be used: {error.strerror or type(error).__name__}"
         return failure(door.check, told, "Name a PEM file of certificates that this user may read.")

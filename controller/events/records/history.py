@@ -63,6 +63,8 @@ class StoredCall:
 
 
 class History:
+    """The tables of `store.tables.records`, to be read."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = asyncio.Lock()

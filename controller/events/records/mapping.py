@@ -124,6 +124,7 @@ def _leg(data: schemas.Transfer | schemas.Participant, leg: str, kind: str, at: 
 
 
 def _event_row(event: Event) -> RowWrite:
-    data = event.data.bare().model_dump(mode="json", exclude={"call", "attempt", "number"}, exclude_none=True)
+    data = event.data.without_personal()
+    shown = data.model_dump(mode="json", exclude={"call", "attempt", "number"}, exclude_none=True)
     whose = {"call": event.data.call, "attempt": event.data.attempt, "at": event.timestamp}
-    return RowWrite("call_events", {"event": event.id}, once=whose | {"type": event.type, "data": data})
+    return RowWrite("call_events", {"event": event.id}, once=whose | {"type": event.type, "data": shown})

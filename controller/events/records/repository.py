@@ -27,6 +27,8 @@ INTERRUPTED = "interrupted"
 
 
 class RecordRepository:
+    """The tables of `store.tables.records`."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

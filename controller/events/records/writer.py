@@ -21,7 +21,7 @@ from controller.events.factory import OutgoingEvent
 from controller.events.records.mapping import redacted
 from controller.events.records.repository import RecordRepository
 from controller.events.records.spool import Spool
-from controller.store.database import StoreError, Unfit
+from controller.store.database import StoreError, ValueRefused
 from controller.store.write_behind import WriteBehind
 
 log = structlog.get_logger()
@@ -82,7 +82,7 @@ class RecordWriter:
     async def _write(self, events: Sequence[Event]) -> None:
         try:
             await self._repository.put(events)
-        except Unfit as error:
+        except ValueRefused as error:
             await self._write_singly(events, str(error))
         except StoreError:
             raise

@@ -40,6 +40,8 @@ def _now() -> datetime:
 
 
 class DeliveryWorker:
+    """`run()` is a task of the controller's; `stop()` and `idle()` before it is cancelled."""
+
     def __init__(self, outbox: Outbox, receivers: Receivers, sender: HttpSender, metrics: EventMetrics) -> None:
         self._outbox = outbox
         self._receivers = receivers

@@ -44,6 +44,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """A row: an event that one receiver has not got yet. `since`: when it was first sent, or sent again by a replay."""
+
     number: int
     event: str
     call: str
@@ -89,6 +91,8 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
+    """A row that was given up. `reason`: why the last attempt failed."""
+
     number: int
     event: str
     type: str
@@ -101,6 +105,8 @@ class DeadLetter:
 
 
 class Outbox:
+    """The table `webhook_outbox`."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -42,10 +42,13 @@ class Receiver:
 
     def body(self, outgoing: OutgoingEvent) -> bytes:
         """JSON, as this receiver may see it."""
-        return outgoing.full if self.personal else outgoing.bare
+        return outgoing.full if self.personal else outgoing.without_personal
 
 
 class Receivers:
+    """`configured`: the webhooks of the config, by name. `of_calls`: what holds for the webhooks of calls; None: calls
+    may have none."""
+
     def __init__(self, configured: Mapping[str, Webhook], of_calls: CallWebhooks | None) -> None:
         self._configured = {name: _receiver(name, each.url, each) for name, each in configured.items()}
         self._of_calls = of_calls

@@ -34,17 +34,21 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
+    """To be sent again in so many seconds."""
+
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
+    """To be kept as a dead letter."""
+
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    pass
+    """To be deleted."""
 
 
 Verdict = Delivered | Retry | GiveUp

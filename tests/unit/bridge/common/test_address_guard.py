@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bridge.common.address_guard import PrivateAddress, addresses, public
+from bridge.common.address_guard import PrivateAddress, allowed_addresses, is_public
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from bridge.common.address_guard import PrivateAddress, addresses, public
     ],
 )
 def test_public(address: str) -> None:
-    assert public(address)
+    assert is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -97,15 +97,15 @@ def test_public(address: str) -> None:
     ],
 )
 def test_private(address: str) -> None:
-    assert not public(address)
+    assert not is_public(address)
 
 
 async def test_a_private_host_has_addresses_only_if_it_is_listed() -> None:
-    assert await addresses("127.0.0.1", 80, listed=True) == ["127.0.0.1"]
+    assert await allowed_addresses("127.0.0.1", 80, listed=True) == ["127.0.0.1"]
     for host in ("127.0.0.1", "::1", "2130706433", "0x7f.1"):
         with pytest.raises(PrivateAddress):
-            await addresses(host, 80, listed=False)
-    assert await addresses("93.184.216.34", 80, listed=False) == ["93.184.216.34"]
+            await allowed_addresses(host, 80, listed=False)
+    assert await allowed_addresses("93.184.216.34", 80, listed=False) == ["93.184.216.34"]
 
 
 @pytest.mark.parametrize("answers", [["93.184.216.34", "10.0.0.1"], ["64:ff9b::10.0.0.1", "93.184.216.34"]])
@@ -116,4 +116,4 @@ async def test_of_several_addresses_only_public_ones_are_connected_to(
         return [(0, 0, 0, "", (each, 80)) for each in answers]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
-    assert await addresses("example.com", 80, listed=False) == ["93.184.216.34"]
+    assert await allowed_addresses("example.com", 80, listed=False) == ["93.184.216.34"]

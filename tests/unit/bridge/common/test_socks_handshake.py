@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.common.proxies import ProxyFault
-from bridge.common.socks_handshake import after, as_it_is, handshake
+from bridge.common.socks_handshake import handshake, next_step, takes_host
 
 BOUND = b"\x01" + bytes(6)
 
@@ -17,10 +17,10 @@ def said(proxy: str, host: str, answers: bytes) -> tuple[list[bytes], bytes]:
     while step is not None:
         if isinstance(step, bytes):
             sent.append(step)
-            step = after(steps, b"")
+            step = next_step(steps, b"")
         else:
             answer, left = left[:step], left[step:]
-            step = after(steps, answer)
+            step = next_step(steps, answer)
     return sent, left
 
 
@@ -81,4 +81,4 @@ def test_whatever_it_answers(proxy: str, data: st.DataObject) -> None:
     ],
 )
 def test_what_the_proxy_is_told(proxy: str, host: str, told: bool) -> None:
-    assert as_it_is(proxy, host) == told
+    assert takes_host(proxy, host) == told

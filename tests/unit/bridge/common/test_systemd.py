@@ -22,7 +22,7 @@ def systemd_socket(tmp_path: Path) -> Iterator[tuple[socket.socket, dict[str, st
 
 def test_systemd_is_told(systemd_socket: tuple[socket.socket, dict[str, str]]) -> None:
     listening, env = systemd_socket
-    systemd.tell("READY=1", env)
+    systemd.notify("READY=1", env)
     assert listening.recv(100) == b"READY=1"
 
 
@@ -31,13 +31,13 @@ def test_an_abstract_address() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0{name}")
         listening.settimeout(5)
-        systemd.tell("STOPPING=1", {systemd.SOCKET: f"@{name}"})
+        systemd.notify("STOPPING=1", {systemd.SOCKET: f"@{name}"})
         assert listening.recv(100) == b"STOPPING=1"
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    systemd.tell("READY=1", {})
-    systemd.tell("READY=1", {systemd.SOCKET: str(tmp_path / "nothing")})
+    systemd.notify("READY=1", {})
+    systemd.notify("READY=1", {systemd.SOCKET: str(tmp_path / "nothing")})
 
 
 @pytest.mark.parametrize("env", [{}, {systemd.WATCHDOG: "x"}, {systemd.WATCHDOG: "2000000", systemd.WATCHDOG_PID: "1"}])

@@ -150,7 +150,7 @@ def test_a_call_from_the_queue_that_is_tried_twice() -> None:
     assert (settled["outcome"], settled["callee"]) == ("busy", "5001")
     for each in outgoing_events:
         assert schemas.adapter.validate_json(each.full) == each.event
-        assert not any(secret in each.bare.decode() for secret in SECRETS)
+        assert not any(secret in each.without_personal.decode() for secret in SECRETS)
 
 
 def test_a_call_that_never_was_answered() -> None:
@@ -164,9 +164,9 @@ def test_a_call_that_never_was_answered() -> None:
 @pytest.mark.parametrize("outgoing", told(STORY), ids=lambda outgoing: f"{outgoing.order} {outgoing.type}")
 def test_json_both_ways_and_nothing_personal_in_the_bare_one(outgoing: OutgoingEvent) -> None:
     assert schemas.adapter.validate_json(outgoing.full) == outgoing.event
-    bare = schemas.adapter.validate_json(outgoing.bare)
+    bare = schemas.adapter.validate_json(outgoing.without_personal)
     assert (bare.id, bare.type, bare.data.number) == (outgoing.event.id, outgoing.type, outgoing.event.data.number)
-    assert not any(secret in outgoing.bare.decode() for secret in SECRETS)
+    assert not any(secret in outgoing.without_personal.decode() for secret in SECRETS)
     assert not any(secret in f"{outgoing!r} {outgoing.event!r}" for secret in SECRETS)
     assert json.loads(outgoing.full)["timestamp"].endswith("Z")
 

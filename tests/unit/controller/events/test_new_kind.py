@@ -55,7 +55,7 @@ def test_it_is_told_listed_and_traced(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made is not None
     data = {"call": CALL, "attempt": 1, "number": 2, "kind": "slot", "to": "+49555", "seconds": 1.3}
     assert (made.type, made.event.data.model_dump()) == ("call.parked", data)
-    assert "+49555" not in made.bare.decode()
+    assert "+49555" not in made.without_personal.decode()
     (row,) = rows(made.event)
     assert (row.table, row.once["data"]) == ("call_events", {"kind": "slot", "seconds": 1.3})
     trace = traces.of(CALL)

@@ -59,9 +59,9 @@ async def test_readers_of_one_call_look_at_no_other_call(monkeypatch: pytest.Mon
     for last_id in (None, events[5].event.id, "none-1"):
         with stream.subscribe(EventFilter(call="call7"), last_id) as subscriber:
             assert events[37] in subscriber.missed
-        assert stream.knows("call7")
-        assert not stream.over("call7")
-        assert not stream.knows("nobody")
+        assert stream.has_events_of("call7")
+        assert not stream.has_end_of("call7")
+        assert not stream.has_events_of("nobody")
     assert set(looked) <= {"call7"}
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.calls.tools.request import LONGEST_REASON, Unfit, request_of
+from controller.calls.tools.request import LONGEST_REASON, BadArguments, request_of
 from controller.config.models.agents import HttpTool
 
 ANY: dict[str, Any] = {"type": "object", "properties": {"a": {}, "b": {}}, "required": ["a"]}
@@ -37,13 +37,13 @@ def test_arguments_are_encoded_whole(arguments: dict[str, Any], url: str) -> Non
 
 @pytest.mark.parametrize("a", ["", ".", "..", None])
 def test_no_argument_walks_up_the_path(a: str | None) -> None:
-    with pytest.raises(Unfit):
+    with pytest.raises(BadArguments):
         request_of(tool(), {"a": a})
 
 
 def test_two_arguments_make_no_dots_together() -> None:
     both = tool("https://h/{a}{b}/", parameters=ANY | {"required": ["a", "b"]})
-    with pytest.raises(Unfit):
+    with pytest.raises(BadArguments):
         request_of(both, {"a": ".", "b": "."})
     assert request_of(both, {"a": ".", "b": "x"}).url == "https://h/.x/"
 
@@ -59,17 +59,17 @@ def test_two_arguments_make_no_dots_together() -> None:
 )
 def test_arguments_fit_the_schema(schema: dict[str, Any], arguments: dict[str, Any], words: str) -> None:
     wanted = {"type": "object", "properties": schema, "required": ["a"]}
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(BadArguments) as caught:
         request_of(tool("https://h/{a}", parameters=wanted), arguments)
     assert words in str(caught.value) or len(str(caught.value)) == LONGEST_REASON
 
 
 def test_what_is_no_json_or_too_long_is_not_sent() -> None:
-    with pytest.raises(Unfit, match="plain JSON"):
+    with pytest.raises(BadArguments, match="plain JSON"):
         request_of(tool(), {"a": float("nan")})
-    with pytest.raises(Unfit, match="plain JSON"):
+    with pytest.raises(BadArguments, match="plain JSON"):
         request_of(tool(), {"a": "\ud800"})
-    with pytest.raises(Unfit, match="too long"):
+    with pytest.raises(BadArguments, match="too long"):
         request_of(tool(), {"a": "x" * 9000})
 
 
@@ -90,7 +90,7 @@ def test_what_the_model_chose_is_in_no_repr() -> None:
 def test_whatever_the_arguments_are_the_request_keeps_its_shape(a: str, b: str) -> None:
     try:
         url = request_of(tool(), {"a": a, "b": b}).url
-    except Unfit:
+    except BadArguments:
         return
     parts = urlsplit(url)
     assert (parts.scheme, parts.netloc, parts.fragment) == ("https", "h.example:8443", "")
