@@ -129,7 +129,7 @@ async def test_a_transfer_under_way_is_called_off(asterisk: Asterisk, tmp_path: 
         phone.rtp.say(tone(0.6, 620))
         await target.wait("called")
         await running.service.logged("call state", call=call, state="transferring")
-        await asyncio.sleep(0.3)  # the book of live calls is written beside the call
+        await asyncio.sleep(0.3)  # snapshots are written beside the call
         await running.kill_the_controller()
         await running.start_again()
         await target.wait("cancelled")
@@ -212,7 +212,7 @@ async def test_legs_in_the_dialplan_are_nobodys_orphans(asterisk: Asterisk, tmp_
             await phone.rtp.hears(lambda samples: has_tone(samples, 620))
         state = "transferred" if who == "transferred" else "talking"
         await running.service.logged("call state", call=call, state=state)
-        await asyncio.sleep(0.3)  # the book of live calls is written beside the call
+        await asyncio.sleep(0.3)  # snapshots are written beside the call
         await running.kill_the_controller()
         await running.start_again()
         await adopted(running, call)

@@ -114,7 +114,7 @@ async def test_minutes_that_are_used_up_end_what_is_up(asterisk: Asterisk, tmp_p
         await target.command("answer")
         await running.service.logged("call state", call=one, state="transferred")
         if killed:
-            await asyncio.sleep(0.3)  # the book of live calls is written beside the call
+            await asyncio.sleep(0.3)  # snapshots are written beside the call
             await running.kill_the_controller()
             await running.start_again()
             await adopted(running, one)

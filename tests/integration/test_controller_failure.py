@@ -60,7 +60,7 @@ class Running:
             return list(await store.execute(text("SELECT call, kept FROM live_calls")))
 
     async def written(self) -> None:
-        """Until the book has the call as it is, and has nothing more to do."""
+        """Until the snapshot has the call as it is, and there is nothing more to write."""
         actor = self.controller.registry._live[CALL]
         async with asyncio.timeout(10):
             while actor._queue.qsize() or await self.stored() != [kept_of(actor)]:  # noqa: ASYNC110 - a state

@@ -243,9 +243,9 @@ async def test_what_was_spent_is_written_down_afterwards(server: Server, url: st
     async with Database(url) as database:
         spending = Spending(settings.limits, Prices({}))
         room = AdmissionControl(settings, workers(worker()), spending, lambda: [])
-        book = UsageStore(database, room)
-        await book.read()
-        running = asyncio.create_task(book.run())
+        usage = UsageStore(database, room)
+        await usage.read()
+        running = asyncio.create_task(usage.run())
         dollars = 0
         going = asyncio.create_task(outage(server))
         while not going.done():
@@ -258,7 +258,7 @@ async def test_what_was_spent_is_written_down_afterwards(server: Server, url: st
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
-        await book.finish()
+        await usage.finish()
         async with database.reading() as connection:
             assert (await connection.execute(select(spent_days.c.dollars))).scalar_one() == dollars
 

@@ -26,13 +26,13 @@ OUT = Slot("outbound", "main", "reception")
 
 @asynccontextmanager
 async def opened(folder: Path, settings: Config, *, killed: bool = False) -> AsyncIterator[AdmissionControl]:
-    """A controller's life, as far as the book is concerned."""
+    """A controller's life, as far as its usage is stored."""
     async with Database(f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3") as database:
         spending = Spending(settings.limits, Prices({}))
         room = AdmissionControl(settings, workers(worker()), spending, lambda: [])
-        book = UsageStore(database, room)
-        await book.read()
-        task = asyncio.create_task(book.run())
+        usage = UsageStore(database, room)
+        await usage.read()
+        task = asyncio.create_task(usage.run())
         try:
             yield room
         finally:
@@ -42,11 +42,11 @@ async def opened(folder: Path, settings: Config, *, killed: bool = False) -> Asy
             with suppress(asyncio.CancelledError):
                 await task
             if not killed:
-                await book.finish()
+                await usage.finish()
 
 
 async def written(room: AdmissionControl) -> None:
-    """Until the book has what it was told of."""
+    """Until everything is written."""
     async with asyncio.timeout(5):
         while room.usage._unwritten:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Events with a real store and a real receiver: what a call does is told by milestones, as call control tells it."""
+"""Events with a real store and a real receiver: what happens in a call is told as call control tells it."""
 
 import asyncio
 import json

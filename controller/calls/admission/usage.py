@@ -103,7 +103,7 @@ class Usage:
         caps = (settings.minutes_per_day, settings.calls_per_hour) if settings else ()
         return any(cap is not None for cap in (self._config.limits.minutes_per_day, *caps))
 
-    # ------------------------------------------------------------ the book
+    # ------------------------------------------------------------ the store
 
     def remember(self, uses: Iterable[Use]) -> None:
         """What an earlier process wrote down."""

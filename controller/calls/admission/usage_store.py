@@ -1,7 +1,7 @@
-"""The book of what was dialled and spent: read at the start, kept up while calls go on.
+"""What was dialled and spent, in the store: read at the start, written while calls go on.
 
-Owns the SQL. Beside the calls: nobody waits for it, and what the store did not take is written with the next page. A
-controller that is killed loses at most the last half second of diallings and PAGE_SECONDS of each leg that is up.
+Owns the SQL. No call waits for it, and what the store did not take is written with the next page. A controller that is
+killed loses at most the legs of the last half second, and the last PAGE_SECONDS of each leg that is up.
 """
 
 import math
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 PAGE_SECONDS = 10.0
 GATHER_SECONDS = 0.5
-"""What happens meanwhile is written in one transaction."""
+"""What happens in this time is written in one transaction."""
 LAST_SECONDS = 3.0
 HOUR, KEPT = timedelta(hours=1), timedelta(days=3)
 

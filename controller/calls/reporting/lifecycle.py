@@ -3,6 +3,9 @@
 Owns their types. Call control reports each once, as it happens. Workers' events (`contract.CallEvent`) are reported in
 the same way, except `Used`, which comes with its price (`UsageReported`). Times are seconds. Telephone numbers are
 personal: they are in no repr.
+
+A new kind: its class here and in `LifecycleEvent`, and where it happens (`diff` finds what a row of the machine
+changes). Who observes takes it by rule; as an event for receivers it has a class in `controller.events.schemas`.
 """
 
 from collections.abc import Callable

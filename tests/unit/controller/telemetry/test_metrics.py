@@ -1,4 +1,4 @@
-"""controller.telemetry.metrics: each milestone moves what it should, and nothing else."""
+"""controller.telemetry.metrics: each event of a call changes what it should, and nothing else."""
 
 import re
 from collections.abc import Iterator
@@ -166,7 +166,7 @@ class Meter:
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, dict) else "",
 )
-def test_each_milestone(what: lifecycle.LifecycleEvent, moved: dict[tuple[str, tuple[str, ...]], float]) -> None:
+def test_each_event(what: lifecycle.LifecycleEvent, moved: dict[tuple[str, tuple[str, ...]], float]) -> None:
     meter = Meter()
     meter.metrics.observe(what)
     assert meter.moved() == moved

@@ -1,4 +1,4 @@
-"""What a call did between two looks at it, as milestones."""
+"""What a call did between two looks at it, as lifecycle events."""
 
 from controller.calls.machine import inputs, table
 from controller.calls.machine.call import Call
