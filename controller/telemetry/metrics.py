@@ -223,41 +223,32 @@ class Present(Collector):
         for part, there in self._ready().items():
             ready.add_metric([part], there)
         yield ready
-        yield from self._of_workers(self._workers())
-
-    def _of_workers(self, workers: Sequence[Worker]) -> Iterable[Metric]:
-        up = _gauge("worker_up", "1 while the link to this worker stands.", "worker")
-        capacity = _gauge("worker_capacity", "Calls that this worker carries at most.", "worker")
-        sessions = _gauge("worker_sessions", "Calls that it carries now.", "worker")
-        legs = _gauge("worker_legs", "AudioSocket connections that it has now.", "worker")
-        reached = _gauge("worker_reached", "1 while Asterisk reaches this worker's AudioSocket port.", "worker")
+        workers = self._workers()
         late = _gauge("worker_tick_lateness_seconds", "Of its 20 ms tick, over half a second.", "worker", "quantile")
-        busy = _gauge("worker_busy_ratio", "Of the one core that it can use, over half a second.", "worker")
+        cpu = CounterMetricFamily(f"{NAMESPACE}_worker_cpu_seconds", "Of its process.", labels=["worker"])
         for worker in workers:
-            busy.add_metric([worker.name], worker.load.busy)
-            up.add_metric([worker.name], worker.socket is not None)
-            reached.add_metric([worker.name], worker.media.reached)
-            capacity.add_metric([worker.name], worker.capacity)
-            sessions.add_metric([worker.name], worker.load.sessions)
-            legs.add_metric([worker.name], worker.load.legs)
             late.add_metric([worker.name, "0.99"], worker.load.lateness_p99_ms / 1000)
             late.add_metric([worker.name, "1"], worker.load.lateness_max_ms / 1000)
-        yield from (up, reached, capacity, sessions, legs, late, busy)
-        yield from _efforts(workers)
+            cpu.add_metric([worker.name], worker.load.cpu_s)
+        for name, what, value in _OF_WORKERS:
+            gauge = _gauge(name, what, "worker")
+            for worker in workers:
+                gauge.add_metric([worker.name], value(worker))
+            yield gauge
+        yield from (late, cpu)
 
 
-def _efforts(workers: Sequence[Worker]) -> Iterable[Metric]:
-    """What each takes of its machine."""
-    cpu = CounterMetricFamily(f"{NAMESPACE}_worker_cpu_seconds", "Of its process.", labels=["worker"])
-    memory = _gauge("worker_memory_bytes", "Resident memory of its process.", "worker")
-    files = _gauge("worker_open_files", "Open files and sockets of its process.", "worker")
-    tasks = _gauge("worker_tasks", "Of its event loop.", "worker")
-    for worker in workers:
-        cpu.add_metric([worker.name], worker.load.cpu_s)
-        memory.add_metric([worker.name], worker.load.memory)
-        files.add_metric([worker.name], worker.load.files)
-        tasks.add_metric([worker.name], worker.load.tasks)
-    yield from (cpu, memory, files, tasks)
+_OF_WORKERS: tuple[tuple[str, str, Callable[[Worker], float]], ...] = (
+    ("worker_up", "1 while the link to this worker stands.", lambda worker: worker.socket is not None),
+    ("worker_reached", "1 while Asterisk reaches this worker's AudioSocket port.", lambda worker: worker.media.reached),
+    ("worker_capacity", "Calls that this worker carries at most.", lambda worker: worker.capacity),
+    ("worker_sessions", "Calls that it carries now.", lambda worker: worker.load.sessions),
+    ("worker_legs", "AudioSocket connections that it has now.", lambda worker: worker.load.legs),
+    ("worker_busy_ratio", "Of the one core that it can use, over half a second.", lambda worker: worker.load.busy),
+    ("worker_memory_bytes", "Resident memory of its process.", lambda worker: worker.load.memory),
+    ("worker_open_files", "Open files and sockets of its process.", lambda worker: worker.load.files),
+    ("worker_tasks", "Of its event loop.", lambda worker: worker.load.tasks),
+)
 
 
 def _tasks() -> int:

@@ -5,20 +5,20 @@ after a time without use, and after a time in any case. Only the hash of an id i
 this process; the store follows it, so that a restart logs nobody out. `run` writes until it is cancelled.
 """
 
-import asyncio
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import delete, insert, select
 
 from controller.config.models.api import ConsoleSession
-from controller.store.database import Database, StoreError
+from controller.store.database import Database
 from controller.store.tables.api import sessions as table
+from controller.store.write_behind import WriteBehind
 
 log = structlog.get_logger()
 
@@ -27,6 +27,7 @@ MOST_OF_A_TOKEN = 100
 TOUCH = timedelta(minutes=1)
 """So often the store is told that a session is in use."""
 RETRY_SECONDS = 5.0
+BATCH = 500
 LAST_SECONDS = 3.0
 """What stopping waits for the rest to be written."""
 
@@ -52,10 +53,16 @@ class Sessions:
         self._idle, self._longest = timedelta(seconds=limits.idle_s), timedelta(seconds=limits.max_s)
         self._database = database
         self._live: dict[str, Session] = {}
-        self._changed: set[str] = set()
-        """Hashes of sessions of which the store knows something else."""
-        self._news = asyncio.Event()
-        self._one = asyncio.Lock()
+        self._queue = WriteBehind[str](
+            self._write,
+            away="sessions of the console can't be written down yet",
+            back="sessions of the console are written down again",
+            delays=(RETRY_SECONDS,),
+            batch=BATCH,
+            unique=True,
+        )
+        """Hashes of sessions that the store has otherwise."""
+        self.run = self._queue.run
 
     def __len__(self) -> int:
         return len(self._live)
@@ -64,6 +71,7 @@ class Sessions:
 
     def open(self, credential: Credential, now: datetime) -> str:
         """The id of a new one, for its cookie."""
+        self._forget(now)
         mine = sorted(
             (each for each in self._live.values() if each.credential == credential), key=lambda it: it.used_at
         )
@@ -72,7 +80,7 @@ class Sessions:
         id_ = secrets.token_urlsafe(32)
         hash_ = hash_of(id_)
         self._live[hash_] = Session(hash_, credential, now, now)
-        self._note(hash_)
+        self._queue.put(hash_)
         return id_
 
     def use(self, hash_: str, now: datetime) -> Session | None:
@@ -85,7 +93,8 @@ class Sessions:
             return None
         found.used_at = now
         if found.written_at is None or now - found.written_at > TOUCH:
-            self._note(hash_)
+            self._forget(now)
+            self._queue.put(hash_)
         return found
 
     def close(self, hash_: str) -> Session | None:
@@ -109,56 +118,27 @@ class Sessions:
         for row in rows:
             if row.began_at is None or row.used_at is None:
                 log.error("a stored session of the console can't be read; whoever has it logs in again", user=row.user)
-                self._note(row.hash)
+                self._queue.put(row.hash)
                 continue
             credential = (row.user, row.credential)
             self._live[row.hash] = Session(row.hash, credential, row.began_at, row.used_at, row.used_at)
         self.keep(credentials)
 
-    async def run(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            self._forget(datetime.now(UTC))
-            if not await self.written():
-                await asyncio.sleep(RETRY_SECONDS)
-                self._news.set()
-
     async def written(self) -> bool:
-        """Has the store been told? If not, it will be, as soon as it is back."""
-        if self._database is None:
-            return True
-        try:
-            async with self._one:
-                await self._write(self._database)
-        except StoreError as error:
-            log.warning("a session of the console could not be written down yet", reason=str(error))
-            return False
-        return True
+        """Whether the store has everything. If not, it is written as soon as the store is back."""
+        return self._database is None or await self._queue.finish(LAST_SECONDS)
 
     async def drain(self) -> None:
-        try:
-            async with asyncio.timeout(LAST_SECONDS):
-                done = await self.written()
-        except TimeoutError:
-            done = False
-        if not done:
-            log.error("sessions of the console are not as the store has them: it is away", sessions=len(self._changed))
+        if not await self.written():
+            log.error("sessions of the console are not as the store has them: it is away", sessions=len(self._queue))
 
-    async def _write(self, database: Database) -> None:
-        changed = set(self._changed)
-        if not changed:
-            return
+    async def _write(self, changed: Sequence[str]) -> None:
+        assert self._database is not None
         rows = [_row(self._live[hash_]) for hash_ in changed if hash_ in self._live]
-        self._changed -= changed
-        try:
-            async with database.writing() as store:
-                await store.execute(delete(table).where(table.c.hash.in_(changed)))
-                if rows:
-                    await store.execute(insert(table), rows)
-        except BaseException:
-            self._changed |= changed
-            raise
+        async with self._database.writing() as store:
+            await store.execute(delete(table).where(table.c.hash.in_(changed)))
+            if rows:
+                await store.execute(insert(table), rows)
         for row in rows:
             if (written := self._live.get(row["hash"])) is not None:
                 written.written_at = row["used_at"]
@@ -172,12 +152,8 @@ class Sessions:
     def _end(self, hash_: str) -> Session | None:
         found = self._live.pop(hash_, None)
         if found is not None:
-            self._note(hash_)
+            self._queue.put(hash_)
         return found
-
-    def _note(self, hash_: str) -> None:
-        self._changed.add(hash_)
-        self._news.set()
 
 
 def _row(session: Session) -> dict[str, Any]:

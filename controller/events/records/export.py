@@ -15,41 +15,13 @@ from typing import Any, Literal
 Format = Literal["csv", "json", "cdr"]
 
 COLUMNS = (
-    "call",
-    "attempt",
-    "direction",
-    "agent",
-    "trunk",
-    "caller",
-    "callee",
-    "started_at",
-    "answered_at",
-    "ended_at",
-    "outcome",
-    "ended_by",
-    "cause",
-    "sip_status",
-    "detail",
-    "total_s",
-    "talked_s",
-    "turns",
-    "first_frame_p50_ms",
-    "first_frame_max_ms",
-    "cost",
+    *("call", "attempt", "direction", "agent", "trunk", "caller", "callee", "started_at", "answered_at", "ended_at"),
+    *("outcome", "ended_by", "cause", "sip_status", "detail", "total_s", "talked_s", "turns"),
+    *("first_frame_p50_ms", "first_frame_max_ms", "cost"),
 )
 
-_DISPOSITIONS = {
-    "answered": "ANSWERED",
-    "machine": "ANSWERED",
-    "busy": "BUSY",
-    "congestion": "CONGESTION",
-    "failed": "FAILED",
-    "invalid_number": "FAILED",
-    "redirected": "FAILED",
-    "incompatible": "FAILED",
-    "trunk_fault": "FAILED",
-    "interrupted": "FAILED",
-}
+_FAILED = ("failed", "invalid_number", "redirected", "incompatible", "trunk_fault", "interrupted")
+_DISPOSITIONS = {"busy": "BUSY", "congestion": "CONGESTION", **dict.fromkeys(_FAILED, "FAILED")}
 _FORMULA = re.compile('(^|[;,|\t\r\n])(?=[\\s"]*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n])')
 """The last four signs are full-width forms of the first four: some spreadsheets take them for these. Where the decimal
 sign is a comma, a semicolon begins a cell, even in quotes."""
@@ -99,7 +71,7 @@ def cdr(call: Any) -> Sequence[str | int | None]:
 
 def disposition(outcome: str | None, answered: datetime | None) -> str:
     """Asterisk's word for it: ANSWERED for every call that was answered, whatever its outcome."""
-    return "ANSWERED" if answered else _DISPOSITIONS.get(outcome or "", "NO ANSWER").replace("ANSWERED", "NO ANSWER")
+    return "ANSWERED" if answered else _DISPOSITIONS.get(outcome or "", "NO ANSWER")
 
 
 def _clock(moment: datetime | None) -> str | None:
