@@ -5,16 +5,18 @@ Owns the SQL that writes. Raises StoreError.
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, and_, delete, func, or_, select, tuple_, union, update
+from sqlalchemy import Insert, Table, and_, bindparam, delete, func, or_, select, tuple_, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.config.models.records import Records as Settings
 from controller.events.envelope import Event
-from controller.events.records.mapping import rows
+from controller.events.records.mapping import RowWrite, rows
 from controller.store.database import Database
 from controller.store.tables.api import idempotency
 from controller.store.tables.base import metadata
@@ -24,6 +26,16 @@ from controller.store.tables.records import PARTS, call_legs, call_recordings, c
 
 AT_ONCE = 500
 INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What rows that one statement writes have in common: the names of their columns."""
+
+    table: str
+    key: tuple[str, ...]
+    values: tuple[str, ...]
+    once: tuple[str, ...]
 
 
 class RecordRepository:
@@ -38,15 +50,12 @@ class RecordRepository:
         if not puts:
             return
         async with self._database.writing() as connection:
-            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-            for put in puts:
-                table = metadata.tables[put.table]
-                values = _fitting(table, put.values)
-                made = insert(table).values(_fitting(table, {**put.once, **put.key}) | values)
-                if values:
-                    await connection.execute(made.on_conflict_do_update(index_elements=list(put.key), set_=values))
-                else:
-                    await connection.execute(made.on_conflict_do_nothing(index_elements=list(put.key)))
+            for form, written in _batches(puts):
+                table = metadata.tables[form.table]
+                made = _upsert(connection.dialect.name, form)
+                await connection.execute(
+                    made, [_fitting(table, {**put.once, **put.key, **put.values}) for put in written]
+                )
 
     async def end_abandoned(self, before: datetime, live: Collection[str], now: datetime) -> int:
         """Ends calls that began before `before`, are not `live` and have no end: their controller was killed. Returns
@@ -104,6 +113,32 @@ class RecordRepository:
             if keys:
                 await _delete(connection, keys, paths)
         return found
+
+
+def _batches(puts: Iterable[RowWrite]) -> list[tuple[_Form, list[RowWrite]]]:
+    """Rows of one form together, since a statement costs more than a row. Rows that are named by their event are
+    independent of each other; what several events write into one row keeps its order."""
+    batches: list[tuple[_Form, list[RowWrite]]] = []
+    last: dict[str, _Form] = {}
+    found: dict[_Form, list[RowWrite]] = {}
+    for put in puts:
+        form = _Form(put.table, tuple(put.key), tuple(put.values), tuple(put.once))
+        if form not in found or (last[put.table] != form and "event" not in put.key):
+            found[form] = []
+            batches.append((form, found[form]))
+        last[put.table] = form
+        found[form].append(put)
+    return batches
+
+
+@cache
+def _upsert(dialect: str, form: _Form) -> Insert:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    table = metadata.tables[form.table]
+    made = insert(table).values({name: bindparam(name) for name in (*form.once, *form.key, *form.values)})
+    if not form.values:
+        return made.on_conflict_do_nothing(index_elements=form.key)
+    return made.on_conflict_do_update(index_elements=form.key, set_={name: made.excluded[name] for name in form.values})
 
 
 async def _delete(connection: AsyncConnection, keys: list[tuple[str, int]], paths: list[str] | None) -> None:
