@@ -28,6 +28,7 @@ from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, CantListen
 from bridge.audiosocket.ticker import Ticker
 from bridge.common import logs as logs, systemd
+from bridge.common.event_loop import run
 from bridge.engine import SessionFactory
 from bridge.realtime.session import RealtimeSession
 from bridge.realtime.transport.client import open_client
@@ -51,11 +52,6 @@ NOTICE_SECONDS = 1.0
 FLUSH_SECONDS = 1.0
 ALONE_CHECK_SECONDS = 1.0
 STALE_SECONDS = 1.0
-
-if sys.platform == "win32":  # there is no uvloop, which takes an eighth less of the core
-    from asyncio import run
-else:
-    from uvloop import run
 
 log = structlog.get_logger()
 

@@ -13,6 +13,7 @@ from typing import Annotated, get_args
 import typer
 from rich.console import Console
 
+from bridge.common.event_loop import run as run_loop
 from bridge.common.logs import set_up as set_up_log
 from controller import config as configs
 from controller.cli import calls
@@ -78,7 +79,7 @@ def serve(
     loaded = _load(config)
     set_up_log()
     try:
-        status = asyncio.run(run(loaded, own_workers=workers, takeover=takeover, read=lambda: _read_again(config)))
+        status = run_loop(run(loaded, own_workers=workers, takeover=takeover, read=lambda: _read_again(config)))
     except AlreadyRunning as other:
         err.print(f"voiceai can't start: {other}", markup=False, highlight=False, soft_wrap=True)
         status = EXIT_RUNNING
