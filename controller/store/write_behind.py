@@ -45,6 +45,8 @@ class WriteBehind(Generic[Item]):
 
     `away`, `back`: what the log says when the store begins to refuse, and when it takes items again.
     `delays`: seconds between tries while it refuses. `gather_s`: how long a batch is gathered before it is written.
+    `apart_s`: at least so long between the beginnings of two batches, so that many calls make larger batches and not
+    more of them.
     `most`, `most_bytes` (by `size`): how many items may wait in memory. `drop_oldest`: which one has to go beyond that.
     `unique`: an item that waits already is not put again. `every_s`: `write` is called so often, also with nothing.
     """
@@ -58,6 +60,7 @@ class WriteBehind(Generic[Item]):
         delays: Sequence[float],
         batch: int,
         gather_s: float = 0.0,
+        apart_s: float = 0.0,
         most: int | None = None,
         most_bytes: int | None = None,
         size: Callable[[Item], int] = lambda _: 0,
@@ -71,7 +74,9 @@ class WriteBehind(Generic[Item]):
         self._away, self._back = away, back
         self._backoff = Backoff(delays)
         self._batch = self._at_once = batch
-        self._gather_s, self._every_s = gather_s, every_s
+        self._gather_s, self._apart_s, self._every_s = gather_s, apart_s, every_s
+        self._began = float("-inf")
+        """When the latest batch was begun, by the loop's clock."""
         self._most, self._most_bytes, self._size = most, most_bytes, size
         self._drop_oldest, self._unique = drop_oldest, unique
         self._backlog = backlog
@@ -119,7 +124,9 @@ class WriteBehind(Generic[Item]):
                     with suppress(TimeoutError):
                         async with asyncio.timeout(self._every_s):
                             await self._news.wait()
-                    await asyncio.sleep(self._gather_s)
+                    clock = asyncio.get_running_loop().time
+                    await asyncio.sleep(max(self._gather_s, self._began + self._apart_s - clock()))
+                    self._began = clock()
                     await self._write_batch()
             except StoreError as error:
                 await self._refused(error)

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 MOST = 20_000
 BATCH = 100
-GATHER_SECONDS = 0.25
+GATHER_SECONDS, APART_SECONDS = 0.05, 0.25
 AWAY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 LAST_SECONDS = 5.0
 ABANDONED_AFTER = 60.0
@@ -55,6 +55,7 @@ class RecordWriter:
             delays=AWAY_SECONDS,
             batch=BATCH,
             gather_s=GATHER_SECONDS,
+            apart_s=APART_SECONDS,
             most=MOST,
             drop_oldest=True,
             backlog=self._spooled,

@@ -117,3 +117,17 @@ async def test_a_fault_of_ours_ends_the_task_and_loses_nothing() -> None:
 
 async def _broken(_: Sequence[int]) -> None:
     raise ValueError("ours")
+
+
+async def test_batches_are_apart_and_what_comes_meanwhile_is_one_batch() -> None:
+    store = Store()
+    queue = queue_to(store, apart_s=0.1)
+    async with running(queue):
+        queue.put(1)
+        await queue.empty()
+        for item in (2, 3):
+            queue.put(item)
+            for _ in range(50):
+                await asyncio.sleep(0)
+        await queue.empty()
+    assert store.batches == [[1], [2, 3]]
