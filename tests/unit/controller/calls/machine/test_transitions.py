@@ -4,13 +4,15 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
 from controller.calls.machine.row import END, Row
 from controller.calls.machine.rows import hold
-from tests.unit.controller.calls.machine.test_table import NOW, feed, inbound, outbound, talking
+from tests.unit.controller.calls.machine.test_table import NOW, OVER, feed, inbound, outbound, talking
+from tests.unit.controller.calls.runtime.test_actor import OPENING, Rig
 
 DOCUMENT = Path(__file__).parents[5] / "ARCHITECTURE.md"
 IN_PRODUCTION = table.undeclared
@@ -78,3 +80,14 @@ def test_inputs_that_come_late_have_no_row() -> None:
     table.start(call)
     assert table.handle(call, inputs.LastSaid("wrap-up"), NOW) == []
     assert call.undeclared is None
+
+
+async def test_a_transition_that_no_row_declares_is_one_line_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "undeclared", IN_PRODUCTION)
+    monkeypatch.setitem(table.TABLE, (State.TALKING, inputs.HoldAsked), Row(hold.asked))
+    rig = Rig()
+    rig.put(*OPENING, inputs.HoldAsked("ops"), inputs.DigitsAsked("1", "ops"), inputs.HangUpAsked("ops"), OVER)
+    with capture_logs() as logs:
+        await rig.actor.run()
+    assert [each["was"] for each in logs if each["log_level"] == "error"] == ["talking to holding on HoldAsked"]
+    assert rig.actor.call.ended_by == "ops"
