@@ -83,15 +83,5 @@ from controller.calls.machine.inputs.worker import (
 
 Input = asterisk.Input | worker.Input | operators.Input | agent_tools.Input | runtime.Input
 
-Tool = (
-    HangUpTool
-    | SendDigitsTool
-    | HoldTool
-    | VoicemailTool
-    | WaitTool
-    | RunTool
-    | TransferAsked
-    | DecideTool
-    | ToolRefused
-)
+Tool = agent_tools.Asked | TransferAsked
 """What a model asks for. Each is to be answered once."""

@@ -81,6 +81,5 @@ class ToolRefused:
     reason: str
 
 
-Input = (
-    HangUpTool | SendDigitsTool | HoldTool | VoicemailTool | WaitTool | RunTool | DecideTool | ToolDone | ToolRefused
-)
+Asked = HangUpTool | SendDigitsTool | HoldTool | VoicemailTool | WaitTool | RunTool | DecideTool | ToolRefused
+Input = Asked | ToolDone
