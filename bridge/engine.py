@@ -21,7 +21,7 @@ class VoiceSession(MediaSink, Protocol):
     async def run(self) -> None:
         """Carry the call until `close`. Nothing of the call is left when it returns or raises."""
 
-    def remember(self, turns: Sequence[contract.Remembered]) -> None:
+    def remember(self, turns: Sequence[contract.HistoryItem]) -> None:
         """Before `run`: what was said in this call in another worker's session. The agent goes on from there."""
 
     def greet(self) -> None:
@@ -30,7 +30,7 @@ class VoiceSession(MediaSink, Protocol):
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
         """The answer to a `ToolCalled`, as the model is to read it. `respond`: the agent is to react to it."""
 
-    def order(self, order: contract.Order) -> None:
+    def order(self, order: contract.AgentCommand) -> None:
         """The controller wants something of the agent: to speak, to wrap up, to be on hold …"""
 
     def close(self, reason: str) -> None:

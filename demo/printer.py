@@ -93,7 +93,7 @@ class CallPrinter:
         return "turn", f"first sound from the model after {delta:.0f} ms, sent to Asterisk {frame - delta:.1f} ms later"
 
     def _interrupted(self, line: Line) -> Words:
-        cut = float(line.get("cut_ms") or 0)
+        cut = float(line.get("latency_ms") or 0)
         self.cut_ms.append(cut)
         return (
             "turn",

@@ -24,17 +24,18 @@ from bridge.contract.events import (
     AiWarning as AiWarning,
     AiWarningKind as AiWarningKind,
     BargedIn as BargedIn,
-    Beat as Beat,
     CallerAudio as CallerAudio,
     CallEvent as CallEvent,
+    ConnectionStep as ConnectionStep,
     Counters as Counters,
     DigitPressed as DigitPressed,
     Ended as Ended,
     Event as Event,
     Failed as Failed,
-    Finished as Finished,
+    Heartbeat as Heartbeat,
     Hello as Hello,
-    LineStep as LineStep,
+    LiveReport as LiveReport,
+    LiveStatus as LiveStatus,
     Load as Load,
     MediaChecked as MediaChecked,
     MediaConnected as MediaConnected,
@@ -45,11 +46,10 @@ from bridge.contract.events import (
     Recorded as Recorded,
     RecordingState as RecordingState,
     Said as Said,
-    Scene as Scene,
-    Scenes as Scenes,
     ToolCalled as ToolCalled,
     TurnMeasured as TurnMeasured,
     Used as Used,
+    WrapUpDone as WrapUpDone,
 )
 from bridge.contract.frames import (
     MAX_COMMAND_BYTES as MAX_COMMAND_BYTES,
@@ -63,16 +63,16 @@ from bridge.contract.frames import (
 )
 from bridge.contract.spec import (
     FunctionTool as FunctionTool,
-    Idle as Idle,
+    HistoryItem as HistoryItem,
     McpServer as McpServer,
+    NoInput as NoInput,
     NoiseReduction as NoiseReduction,
     Provider as Provider,
     Recording as Recording,
-    Remembered as Remembered,
     SemanticVad as SemanticVad,
     ServerVad as ServerVad,
     SessionSpec as SessionSpec,
-    Shape as Shape,
+    StrictModel as StrictModel,
     Transcription as Transcription,
     TurnDetection as TurnDetection,
 )
@@ -87,14 +87,14 @@ TOKEN_ENV = "VOICEAI_BRIDGE_TOKEN"
 # ---------------------------------------------------------------- controller -> worker
 
 
-class Retention(Shape):
+class Retention(StrictModel):
     """Recordings in this folder of the worker's machine are deleted once they are so old."""
 
     path: str
     keep_days: int = Field(ge=1)
 
 
-class Welcome(Shape):
+class Welcome(StrictModel):
     """The worker is accepted. Sent once, first."""
 
     type: Literal["welcome"] = "welcome"
@@ -102,20 +102,20 @@ class Welcome(Shape):
     retention: tuple[Retention, ...] = ()
 
 
-class Prepare(Shape):
+class Prepare(StrictModel):
     """Open the AI session of this call now. Answered by `Ready` or `Failed`.
 
-    `memory`: what was said before, where the session takes over from another worker's. Then `Greet` does not greet:
+    `history`: what was said before, where the session takes over from another worker's. Then `Greet` does not greet:
     the agent goes on.
     """
 
     type: Literal["prepare"] = "prepare"
     call: str
     spec: SessionSpec
-    memory: tuple[Remembered, ...] = ()
+    history: tuple[HistoryItem, ...] = ()
 
 
-class ExpectMedia(Shape):
+class ExpectMedia(StrictModel):
     """Asterisk is about to connect for this call and will show this media id (a UUID), within so many seconds.
 
     Replaces an earlier one of the call. Answered by `MediaConnected` once Asterisk has connected. The connection may be
@@ -128,7 +128,7 @@ class ExpectMedia(Shape):
     seconds: float = Field(gt=0)
 
 
-class CheckMedia(Shape):
+class CheckMedia(StrictModel):
     """As `ExpectMedia`, but for no call: to find out whether Asterisk reaches this worker. The connection is closed at
     once and answered by `MediaChecked` with this id."""
 
@@ -138,14 +138,14 @@ class CheckMedia(Shape):
     seconds: float = Field(gt=0)
 
 
-class Greet(Shape):
+class Greet(StrictModel):
     """The media leg is in the bridge and the caller listens: speak the greeting, open the ears."""
 
     type: Literal["greet"] = "greet"
     call: str
 
 
-class AnswerTool(Shape):
+class AnswerTool(StrictModel):
     """The result of a `ToolCalled`. `output` is what the model reads; `ok` False is a refusal or failure.
 
     `respond` False: the model is not asked to say anything about it.
@@ -159,7 +159,7 @@ class AnswerTool(Shape):
     respond: bool = True
 
 
-class Speak(Shape):
+class Speak(StrictModel):
     """Let the agent say something now: `text` word for word if `exact`, else as an instruction to it."""
 
     type: Literal["speak"] = "speak"
@@ -168,8 +168,8 @@ class Speak(Shape):
     exact: bool = True
 
 
-class WrapUp(Shape):
-    """Say this and then end: answered by `Finished` once it has been played, whatever the caller says meanwhile.
+class WrapUp(StrictModel):
+    """Say this and then end: answered by `WrapUpDone` once it has been played, whatever the caller says meanwhile.
 
     `after_silence`: say it once the other side, a machine with its announcement, has been silent for a while.
     """
@@ -181,7 +181,7 @@ class WrapUp(Shape):
     after_silence: bool = False
 
 
-class Hold(Shape):
+class Hold(StrictModel):
     """`on`: the agent neither hears nor speaks (the caller is on hold or elsewhere); off: it goes on.
 
     `note` is told to the model when it goes on, such as how a transfer failed.
@@ -193,16 +193,16 @@ class Hold(Shape):
     note: str | None = None
 
 
-class Inform(Shape):
+class AddMessage(StrictModel):
     """Tell the model what happened to its call. `respond`: it is asked to say something about it."""
 
-    type: Literal["inform"] = "inform"
+    type: Literal["add_message"] = "add_message"
     call: str
     text: str
     respond: bool = False
 
 
-class Mute(Shape):
+class Mute(StrictModel):
     """Who is not heard from now on: `caller` by the agent (keys included), `agent` by the caller."""
 
     type: Literal["mute"] = "mute"
@@ -211,7 +211,7 @@ class Mute(Shape):
     agent: bool
 
 
-class Switch(Shape):
+class SwitchAgent(StrictModel):
     """Go on as this agent. What is being said is said to its end. `again`: it was ordered before, and may have been
     lost; where an agent of that name with these instructions speaks, nothing changes.
 
@@ -219,20 +219,20 @@ class Switch(Shape):
     a new connection that is told the conversation, at the next moment when nobody speaks.
     """
 
-    type: Literal["switch"] = "switch"
+    type: Literal["switch_agent"] = "switch_agent"
     call: str
     spec: SessionSpec
     again: bool = False
 
 
-class Rejoined(Shape):
+class Rejoined(StrictModel):
     """The caller's leg joins its bridge anew: a key that is down is told now, and again when it ends."""
 
     type: Literal["rejoined"] = "rejoined"
     call: str
 
 
-class Record(Shape):
+class Record(StrictModel):
     """Begin a recording (as `recording` says), pause it (silence in the file), go on, or complete it (`Recorded`).
 
     `tell` changes nothing, nor does what makes no sense at the moment. Answered by `RecordingState`.
@@ -244,7 +244,7 @@ class Record(Shape):
     recording: Recording | None = None
 
 
-class Close(Shape):
+class Close(StrictModel):
     """End the session: the AI connection and the media leg. Answered by `Ended`. Unknown calls are ignored."""
 
     type: Literal["close"] = "close"
@@ -252,26 +252,26 @@ class Close(Shape):
     reason: str
 
 
-class Retire(Shape):
+class Drain(StrictModel):
     """Take no new call and end with the last one, or after `seconds`: what is left then is closed (`Ended`)."""
 
-    type: Literal["retire"] = "retire"
+    type: Literal["drain"] = "drain"
     seconds: float
 
 
-class Watch(Shape):
-    """Somebody looks at the live calls: tell `Scenes` with each beat for so many seconds."""
+class WatchLive(StrictModel):
+    """Somebody looks at the live calls: tell `LiveReport` with each beat for so many seconds."""
 
-    type: Literal["watch"] = "watch"
+    type: Literal["watch_live"] = "watch_live"
     seconds: float
 
 
-Order = Speak | WrapUp | Hold | Inform | Mute | Switch | Rejoined
+AgentCommand = Speak | WrapUp | Hold | AddMessage | Mute | SwitchAgent | Rejoined
 """What a session is told while it goes on."""
 
-ToCall = Prepare | ExpectMedia | Greet | AnswerTool | Order | Record | Close
+ToCall = Prepare | ExpectMedia | Greet | AnswerTool | AgentCommand | Record | Close
 
-Command = Welcome | ToCall | CheckMedia | Retire | Watch
+Command = Welcome | ToCall | CheckMedia | Drain | WatchLive
 
 _commands: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 _events: TypeAdapter[Event] = TypeAdapter(Event)
@@ -280,7 +280,7 @@ _told: TypeAdapter[Event | tuple[PositiveInt, CallEvent]] = TypeAdapter(
 )
 
 
-def encode(message: Shape) -> str:
+def encode(message: StrictModel) -> str:
     """One websocket text frame, whatever texts are in the message. Raises Unsendable where it is too large or too
     deep for the other side."""
     return frame_of(message, MAX_COMMAND_BYTES if isinstance(message, Command) else MAX_EVENT_BYTES)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from bridge.contract.spec import Shape
+from bridge.contract.spec import StrictModel
 
-VERSION = 7
+VERSION = 8
 """Of the link. A worker and a controller with different versions refuse each other at `Hello`."""
 
 
@@ -18,7 +18,7 @@ WorkerName = Annotated[str, StringConstraints(pattern=f"^{WORKER_NAME}$")]
 """What logs, metrics and the API call a worker."""
 
 
-class Load(Shape):
+class Load(StrictModel):
     """How a worker is doing. Lateness is that of the 20 ms tick over the last beat interval."""
 
     sessions: int = 0
@@ -39,7 +39,7 @@ class Load(Shape):
     """Of its event loop."""
 
 
-class Hello(Shape):
+class Hello(StrictModel):
     """A worker introduces itself: where Asterisk should connect to, how many calls it can carry, which it has.
 
     `boot`: random, one for each start of the process. A worker that comes back with another one is a new worker: name
@@ -57,14 +57,14 @@ class Hello(Shape):
     calls: tuple[str, ...] = ()
 
 
-class Beat(Shape):
-    """Sent twice a second. A worker whose beats stop for 1.5 s is dead: its supervisor kills it."""
+class Heartbeat(StrictModel):
+    """Sent twice a second. A worker whose heartbeats stop for 1.5 s is dead: its supervisor kills it."""
 
-    type: Literal["beat"] = "beat"
+    type: Literal["heartbeat"] = "heartbeat"
     load: Load
 
 
-class Ready(Shape):
+class Ready(StrictModel):
     """The AI session is configured: the call may be answered."""
 
     type: Literal["ready"] = "ready"
@@ -74,7 +74,7 @@ class Ready(Shape):
     took_ms: int
 
 
-class Failed(Shape):
+class Failed(StrictModel):
     """There is no AI session for this call, and there will be none.
 
     `kind`: `config` and `account` will fail again for the next call too; `transient` may not.
@@ -86,21 +86,21 @@ class Failed(Shape):
     message: str
 
 
-class MediaConnected(Shape):
+class MediaConnected(StrictModel):
     """Asterisk connected, its media id was expected, silence is flowing: the leg may join the bridge."""
 
     type: Literal["media_connected"] = "media_connected"
     call: str
 
 
-class MediaChecked(Shape):
+class MediaChecked(StrictModel):
     """Asterisk connected for a `CheckMedia`: it reaches this worker. `call` is the check's id."""
 
     type: Literal["media_checked"] = "media_checked"
     call: str
 
 
-class MediaFormat(Shape):
+class MediaFormat(StrictModel):
     """The first audio frame has come: which rate, how many payload bytes (24000 Hz and 960 are right)."""
 
     type: Literal["media_format"] = "media_format"
@@ -109,7 +109,7 @@ class MediaFormat(Shape):
     frame_bytes: int
 
 
-class CallerAudio(Shape):
+class CallerAudio(StrictModel):
     """Sound of the caller has ceased to come from Asterisk (`flowing` False), or it comes again.
 
     That is as it should be while the caller holds the line or sends nothing; only Asterisk knows whether they do.
@@ -120,7 +120,7 @@ class CallerAudio(Shape):
     flowing: bool
 
 
-class MediaGone(Shape):
+class MediaGone(StrictModel):
     """The AudioSocket connection of this call is over, whoever ended it."""
 
     type: Literal["media_gone"] = "media_gone"
@@ -132,7 +132,7 @@ NOT_TRANSCRIBED = "(not transcribed)"
 """The text of somebody who spoke, and whose words nobody has written down."""
 
 
-class Said(Shape):
+class Said(StrictModel):
     """One finished utterance. `text` is personal. For an interrupted agent it is cut at what was heard.
 
     A caller's words may be told long after they were said, and not in their order: `ago_ms` is the time since then.
@@ -151,10 +151,10 @@ class Said(Shape):
     """It began while the agent spoke with somebody else (`SessionSpec.consultation`): "caller" is that person."""
 
 
-class TurnMeasured(Shape):
+class TurnMeasured(StrictModel):
     """Latencies of one turn in milliseconds.
 
-    `stopped_to_told_ms`: from the caller's last sound, as the server tells it, to our being told. With server VAD that
+    `endpointing_ms`: from the caller's last sound, as the server reports it, to its report. With server VAD that
     is the configured silence, the network and the server's own delay; with semantic VAD it begins where the server
     took the turn to end. The others begin at the moment in which we were told. None: not known, or never came.
     `item`: of what the caller said in it, as in `Said`.
@@ -164,22 +164,22 @@ class TurnMeasured(Shape):
     call: str
     turn: int
     item: str = ""
-    stopped_to_told_ms: float | None = None
+    endpointing_ms: float | None = None
     first_delta_ms: float | None
     first_frame_ms: float | None
 
 
-class BargedIn(Shape):
-    """The caller interrupted. `cut_ms`: from `speech_started` to silence; `heard_ms`: of the item cut off."""
+class BargedIn(StrictModel):
+    """The caller interrupted. `latency_ms`: from `speech_started` to silence; `heard_ms`: of the item cut off."""
 
     type: Literal["barged_in"] = "barged_in"
     call: str
     item: str | None
     heard_ms: int
-    cut_ms: float
+    latency_ms: float
 
 
-class DigitPressed(Shape):
+class DigitPressed(StrictModel):
     """A DTMF digit from AudioSocket 0x03."""
 
     type: Literal["digit"] = "digit"
@@ -187,7 +187,7 @@ class DigitPressed(Shape):
     digit: str
 
 
-class ToolCalled(Shape):
+class ToolCalled(StrictModel):
     """The model asks for a built-in tool. Answer with `AnswerTool`, always. `arguments` is a JSON object."""
 
     type: Literal["tool_called"] = "tool_called"
@@ -197,7 +197,7 @@ class ToolCalled(Shape):
     arguments: dict[str, Any]
 
 
-class Used(Shape):
+class Used(StrictModel):
     """What one response or one transcription cost in tokens (`usage` as OpenAI counts), or in seconds of audio."""
 
     type: Literal["used"] = "used"
@@ -209,7 +209,7 @@ class Used(Shape):
     seconds: float | None = None
 
 
-class Reconnected(Shape):
+class Reconnected(StrictModel):
     """The AI connection broke and is back, with the memory of the conversation. `gap_ms`: from loss to ready."""
 
     type: Literal["reconnected"] = "reconnected"
@@ -238,7 +238,7 @@ AiWarningKind = Literal[
 ]
 
 
-class AiWarning(Shape):
+class AiWarning(StrictModel):
     """Something went wrong at the AI's side, and the call goes on.
 
     `code`: the provider's short name of the reason, or the label of an MCP server; no text. `detail`: for the log.
@@ -253,7 +253,7 @@ class AiWarning(Shape):
     times: int = Field(1, ge=1)
 
 
-class Recorded(Shape):
+class Recorded(StrictModel):
     """The recording of this call is complete."""
 
     type: Literal["recorded"] = "recorded"
@@ -262,7 +262,7 @@ class Recorded(Shape):
     seconds: float
 
 
-class RecordingState(Shape):
+class RecordingState(StrictModel):
     """Answers each `Record`: what the recording of this call is now."""
 
     type: Literal["recording_state"] = "recording_state"
@@ -270,15 +270,15 @@ class RecordingState(Shape):
     state: Literal["on", "paused", "off"]
 
 
-class Finished(Shape):
+class WrapUpDone(StrictModel):
     """What was to be said last (`WrapUp`, the end of the idle ladder) has been played: hang up."""
 
-    type: Literal["finished"] = "finished"
+    type: Literal["wrap_up_done"] = "wrap_up_done"
     call: str
     why: str
 
 
-class Counters(Shape):
+class Counters(StrictModel):
     """What one session did, told once at its end."""
 
     frames_in: int = 0
@@ -303,7 +303,7 @@ class Counters(Shape):
     usage: dict[str, int] = Field(default_factory=dict)
 
 
-class LineStep(Shape):
+class ConnectionStep(StrictModel):
     """What went over the line to the AI, by kind: never what was in it."""
 
     at_ms: int
@@ -315,21 +315,21 @@ class LineStep(Shape):
     """In a row."""
 
 
-class Ended(Shape):
+class Ended(StrictModel):
     """The session is over and holds nothing any more. The last event of a call."""
 
     type: Literal["ended"] = "ended"
     call: str
     reason: str
     counters: Counters = Field(default_factory=Counters)
-    line: tuple[LineStep, ...] = ()
+    connection_trace: tuple[ConnectionStep, ...] = ()
     """The latest of what went over the line to the AI."""
 
 
-class Scene(Shape):
+class LiveStatus(StrictModel):
     """What is heard in one call at this moment. Personal.
 
-    Levels in dBFS: the loudest since the last scene; None: not a sound. `saying`: the agent's present words, as far as
+    Levels in dBFS: the loudest since the last report; None: not a sound. `saying`: the agent's present words, as far as
     they were heard by now.
     """
 
@@ -340,11 +340,12 @@ class Scene(Shape):
     saying: str
 
 
-class Scenes(Shape):
-    """With each beat, while somebody watches (`Watch`). Not kept while the link is down: the next one says it all."""
+class LiveReport(StrictModel):
+    """With each heartbeat, while somebody watches (`WatchLive`). Not kept while the link is down: the next one says it
+    all."""
 
-    type: Literal["scenes"] = "scenes"
-    scenes: tuple[Scene, ...]
+    type: Literal["live_report"] = "live_report"
+    calls: tuple[LiveStatus, ...]
 
 
 CallEvent = (
@@ -365,9 +366,9 @@ CallEvent = (
     | AiWarning
     | Recorded
     | RecordingState
-    | Finished
+    | WrapUpDone
     | Ended
 )
 """Everything that concerns one call, in the order in which it happened."""
 
-Event = Annotated[Hello | Beat | Scenes | CallEvent, Field(discriminator="type")]
+Event = Annotated[Hello | Heartbeat | LiveReport | CallEvent, Field(discriminator="type")]

@@ -38,12 +38,12 @@ def _rarer(event: contract.CallEvent) -> Line:
         case contract.TurnMeasured():
             return "turn", {
                 "turn": event.turn,
-                "stopped_to_told_ms": _rounded(event.stopped_to_told_ms),
+                "endpointing_ms": _rounded(event.endpointing_ms),
                 "first_delta_ms": _rounded(event.first_delta_ms),
                 "first_frame_ms": _rounded(event.first_frame_ms),
             }
         case contract.BargedIn():
-            return "caller interrupted", {"heard_ms": event.heard_ms, "cut_ms": _rounded(event.cut_ms)}
+            return "caller interrupted", {"heard_ms": event.heard_ms, "latency_ms": _rounded(event.latency_ms)}
         case contract.DigitPressed():
             return "digit", {"digit_pii": event.digit}
         case contract.ToolCalled():
@@ -58,7 +58,7 @@ def _rarer(event: contract.CallEvent) -> Line:
             return "used", {"provider": event.provider, "model": event.model, "kind": event.kind, **event.usage}
         case contract.Recorded():
             return "recorded", {"path": event.path, "seconds": event.seconds}
-        case contract.Finished():
+        case contract.WrapUpDone():
             return "said its last", {"why": event.why}
         case contract.Ended():
             return "session ended", {"reason": event.reason, **event.counters.model_dump()}

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 
-class Shape(BaseModel):
+class StrictModel(BaseModel):
     """What all of our typed data has in common: immutable; an unknown key is an error, and NaN too."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class ServerVad(Shape):
+class ServerVad(StrictModel):
     """OpenAI's silence-based turn detection. Durations in milliseconds, threshold 0..1."""
 
     type: Literal["server_vad"] = "server_vad"
@@ -27,7 +27,7 @@ class ServerVad(Shape):
     interrupt_response: bool = True
 
 
-class SemanticVad(Shape):
+class SemanticVad(StrictModel):
     """OpenAI's meaning-based turn detection."""
 
     type: Literal["semantic_vad"]
@@ -39,13 +39,13 @@ class SemanticVad(Shape):
 TurnDetection = Annotated[ServerVad | SemanticVad, Field(discriminator="type")]
 
 
-class NoiseReduction(Shape):
+class NoiseReduction(StrictModel):
     """OpenAI's input filter: near_field for handsets, far_field for speakerphones."""
 
     type: Literal["near_field", "far_field"]
 
 
-class Transcription(Shape):
+class Transcription(StrictModel):
     """Who writes down what the caller says; without it the records hold the agent's words only."""
 
     model: str = "gpt-transcribe"
@@ -53,7 +53,7 @@ class Transcription(Shape):
     prompt: str | None = None
 
 
-class Provider(Shape):
+class Provider(StrictModel):
     """One server that speaks the Realtime protocol. `url` is the websocket's, without `?model=`."""
 
     name: str = "openai"
@@ -74,7 +74,7 @@ class Provider(Shape):
         return key.get_secret_value()
 
 
-class FunctionTool(Shape):
+class FunctionTool(StrictModel):
     """A tool the model may call. The built-in ones are run by the controller."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
@@ -88,7 +88,7 @@ class FunctionTool(Shape):
     """What the agent says while a slow tool runs, such as "one moment, I am looking that up"; None: nothing."""
 
 
-class McpServer(Shape):
+class McpServer(StrictModel):
     """A remote tool server in the GA form: OpenAI calls it by itself, we only name it."""
 
     server_label: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
@@ -103,7 +103,7 @@ class McpServer(Shape):
         return None if secret is None else secret.get_secret_value()
 
 
-class Idle(Shape):
+class NoInput(StrictModel):
     """The ladder for a caller who says nothing: each prompt after another `after_s` of silence, then the goodbye."""
 
     after_s: float = Field(8.0, ge=2, le=120)
@@ -111,7 +111,7 @@ class Idle(Shape):
     goodbye: str = "I can't hear you, so I am hanging up now. Goodbye."
 
 
-class Recording(Shape):
+class Recording(StrictModel):
     """Where a worker writes the stereo recording of this call: caller left, agent right, 24 kHz, as heard.
 
     `path` is a folder on the worker's machine; the file is `<call>.wav` or `<call>.ogg` in it.
@@ -121,7 +121,7 @@ class Recording(Shape):
     format: Literal["wav", "ogg"] = "wav"
 
 
-class Remembered(Shape):
+class HistoryItem(StrictModel):
     """One turn of a conversation as it was heard, or (`tool`) a call of a tool with its answer as `text`."""
 
     role: Literal["user", "assistant", "system", "tool"]
@@ -131,7 +131,7 @@ class Remembered(Shape):
     """A JSON object."""
 
 
-class SessionSpec(Shape):
+class SessionSpec(StrictModel):
     """All that a worker needs to carry one call. Text is final: templates are already filled in."""
 
     agent: str
@@ -152,7 +152,7 @@ class SessionSpec(Shape):
     """Tried in order when `provider` can't be had, at the start or in the middle of the call."""
     tools: tuple[FunctionTool, ...] = ()
     mcp: tuple[McpServer, ...] = ()
-    idle: Idle | None = None
+    no_input: NoInput | None = None
     recording: Recording | None = None
     digit_actions: tuple[str, ...] = ()
     """Digits that the controller acts upon: reported as `DigitPressed` and not told to the model."""

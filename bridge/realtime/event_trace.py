@@ -8,7 +8,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
-from bridge.contract.events import LineStep
+from bridge.contract.events import ConnectionStep
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import ClientEvent
 
@@ -55,8 +55,8 @@ class EventTrace:
             self._kept.append(_Kept(at, kind, sent))
 
     @property
-    def steps(self) -> tuple[LineStep, ...]:
+    def steps(self) -> tuple[ConnectionStep, ...]:
         return tuple(
-            LineStep(at_ms=round(1000 * (it.at - self._began)), kind=it.kind, sent=it.sent, times=it.times)
+            ConnectionStep(at_ms=round(1000 * (it.at - self._began)), kind=it.kind, sent=it.sent, times=it.times)
             for it in self._kept
         )

@@ -118,9 +118,9 @@ class RealtimeSession:
         if self._crash is not None:
             raise self._crash
         ended = contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters())
-        self._tell(ended.model_copy(update={"line": self._trace.steps}))
+        self._tell(ended.model_copy(update={"connection_trace": self._trace.steps}))
 
-    def remember(self, turns: Sequence[contract.Remembered]) -> None:
+    def remember(self, turns: Sequence[contract.HistoryItem]) -> None:
         """Before `run`: the call was another worker's, and this is what was said in it."""
         self._greet = inputs.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
         self._conversation.parts.connection.history.restore(turns)
@@ -139,7 +139,7 @@ class RealtimeSession:
         self._log.info("tool answered", tool_call=tool_call, ok=ok)
         self._feed(inputs.ToolAnswered(tool_call, output, respond))
 
-    def order(self, order: contract.Order) -> None:
+    def order(self, order: contract.AgentCommand) -> None:
         """What the controller wants of the agent."""
         if isinstance(order, contract.Rejoined):
             self._keys.rejoined()
@@ -148,7 +148,7 @@ class RealtimeSession:
             return
         self._log.info("ordered", order=order.type)
         self._feed(order)
-        if isinstance(order, contract.Switch):
+        if isinstance(order, contract.SwitchAgent):
             before, self._spec = self._spec, order.spec
             if handoff.needs_new_connection(before, order.spec):
                 self._connection.move((order.spec.provider, *order.spec.fallbacks))

@@ -83,7 +83,7 @@ class ControlLink:
         hello: Callable[[str], contract.Hello],
         load: Callable[[], contract.Load],
         listener: Listener,
-        scenes: Callable[[], contract.Scenes | None] = lambda: None,
+        scenes: Callable[[], contract.LiveReport | None] = lambda: None,
         ca_file: str | None = None,
     ) -> None:
         self._url = url
@@ -260,7 +260,7 @@ class ControlLink:
             if self._outbox:
                 await self._tell_some(socket, beat_at)
             if loop.time() >= beat_at:
-                await _send(socket, contract.encode(contract.Beat(load=self._load())))
+                await _send(socket, contract.encode(contract.Heartbeat(load=self._load())))
                 await self._show(socket)
                 beat_at = loop.time() + BEAT_SECONDS
                 continue
@@ -273,9 +273,9 @@ class ControlLink:
     async def _show(self, socket: ClientConnection) -> None:
         """What is heard in our calls, if somebody watches; many calls in several frames."""
         told = self._scenes()
-        scenes = told.scenes if told is not None else ()
+        scenes = told.calls if told is not None else ()
         for start in range(0, len(scenes), SCENES_AT_ONCE):
-            await _send(socket, contract.encode(contract.Scenes(scenes=scenes[start : start + SCENES_AT_ONCE])))
+            await _send(socket, contract.encode(contract.LiveReport(calls=scenes[start : start + SCENES_AT_ONCE])))
 
     async def _tell_some(self, socket: ClientConnection, until: float) -> None:
         """What waits, but no longer than to the next beat; then the ping that confirms it."""

@@ -69,11 +69,11 @@ class WorkerMetrics:
         """One event of a call, on its way to the controller."""
         match event:
             case contract.TurnMeasured():
-                _observe(self._told, event.stopped_to_told_ms)
+                _observe(self._told, event.endpointing_ms)
                 _observe(self._delta, event.first_delta_ms)
                 _observe(self._frame, event.first_frame_ms)
             case contract.BargedIn():
-                _observe(self._cut, event.cut_ms)
+                _observe(self._cut, event.latency_ms)
             case contract.Used():
                 for kind, tokens in event.usage.items():
                     self._tokens.labels(kind).inc(tokens)

@@ -65,13 +65,13 @@ class SessionEntry:
     reason: str = "the session ended"
     """For the `Ended` that is told on the session's behalf."""
 
-    def scene(self) -> contract.Scene | None:
+    def scene(self) -> contract.LiveStatus | None:
         """What is heard at this moment, once somebody watches and there is sound."""
         if self.session is None or self.recorded is None or self.media is not Media.HERE:
             return None
         measured = self.recorded.levels = self.recorded.levels or Levels()
         caller, agent = measured.read()
-        return contract.Scene(
+        return contract.LiveStatus(
             call=self.call,
             caller_dbfs=caller,
             agent_dbfs=agent,
@@ -144,10 +144,10 @@ class Sessions:
             if self._recordings is not None:
                 self._recordings.retention.keep(command.retention)
             return
-        if isinstance(command, contract.Retire):
+        if isinstance(command, contract.Drain):
             self._retire(command.seconds)
             return
-        if isinstance(command, contract.Watch):
+        if isinstance(command, contract.WatchLive):
             self._watched_until = asyncio.get_running_loop().time() + command.seconds
             return
         if isinstance(command, contract.CheckMedia):
@@ -188,13 +188,13 @@ class Sessions:
         self._orphans = asyncio.get_running_loop().call_later(ORPHAN_SECONDS, self._close_without, Media.AWAITED)
         self._close_without(Media.GONE)
 
-    def scenes(self) -> contract.Scenes | None:
+    def scenes(self) -> contract.LiveReport | None:
         """Of all calls with sound; None: nobody watches."""
         if self._watched_until is None:
             return None
         if asyncio.get_running_loop().time() < self._watched_until:
             found = (self._scene(carried) for carried in self._calls.values())
-            return contract.Scenes(scenes=tuple(scene for scene in found if scene is not None))
+            return contract.LiveReport(calls=tuple(scene for scene in found if scene is not None))
         self._watched_until = None
         for carried in self._calls.values():
             if carried.recorded is not None:
@@ -204,7 +204,7 @@ class Sessions:
     # ------------------------------------------------------------ inside
 
     @staticmethod
-    def _scene(carried: SessionEntry) -> contract.Scene | None:
+    def _scene(carried: SessionEntry) -> contract.LiveStatus | None:
         try:
             return carried.scene()
         except Exception:  # the top of this look: it costs what is shown of this call, and nothing else
@@ -218,7 +218,7 @@ class Sessions:
         command: contract.ExpectMedia
         | contract.Greet
         | contract.AnswerTool
-        | contract.Order
+        | contract.AgentCommand
         | contract.Record
         | contract.Close,
     ) -> None:
@@ -251,8 +251,8 @@ class Sessions:
         carried = SessionEntry(call)
         try:
             session = self._factory(command.spec, call, lambda event: self._event(carried, event))
-            if command.memory:
-                session.remember(command.memory)
+            if command.history:
+                session.remember(command.history)
             carried.sink = self._recorded(carried, session, command.spec.recording)
         except Exception:  # the top of this command
             log.exception("session can't be made", call=call)

@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bridge.common import patterns
-from bridge.contract import Shape
+from bridge.contract import StrictModel
 from controller.config import templates
 from controller.dialing.caller_ids import CALLER_ID
 
@@ -39,7 +39,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class Section(Shape):
+class Section(StrictModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import AliasChoices, Field, TypeAdapter
 
 from bridge import contract
 from controller.calls.reporting import lifecycle
@@ -106,7 +106,7 @@ class Turn(Data, type="call.turn", facts=(contract.TurnMeasured,)):
     """The agent has answered the caller; how fast."""
 
     turn: int
-    stopped_to_told_ms: float | None
+    endpointing_ms: float | None = Field(validation_alias=AliasChoices("endpointing_ms", "stopped_to_told_ms"))
     """From the caller's last sound to the AI's word that the caller stopped."""
     first_delta_ms: float | None
     """From that word to the first sound from the AI."""
@@ -119,7 +119,7 @@ class BargeIn(Data, type="call.barge_in", facts=(contract.BargedIn,)):
 
     heard_ms: int
     """How much was heard of what was cut off."""
-    cut_ms: float
+    latency_ms: float = Field(validation_alias=AliasChoices("latency_ms", "cut_ms"))
     """From the caller's first sound to silence."""
 
 

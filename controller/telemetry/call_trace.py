@@ -124,7 +124,7 @@ def _steps(what: lifecycle.LifecycleEvent, at: datetime, trace: Trace) -> Iterat
             yield Step(at, "worker", used.type, facts_of(used))
         case contract.Ended():
             start = trace.asked_at or at
-            for line in what.line:
+            for line in what.connection_trace:
                 facts: dict[str, Fact] = {"times": line.times} if line.times > 1 else {}
                 way = "→" if line.sent else "←"
                 yield Step(start + timedelta(milliseconds=line.at_ms), "ai", f"{way} {line.kind}", facts)

@@ -25,7 +25,7 @@ class TooManySubscribers(Exception):
 class Seen:
     """A worker's report of one call at one moment. `cost`: US dollars so far."""
 
-    scene: contract.Scene
+    scene: contract.LiveStatus
     cost: float
 
 
@@ -64,13 +64,13 @@ class LiveSubscriber:
 class LiveStatusHub:
     """`tell`: sends a command to all workers. `cost`: what a live call has cost in US dollars; None: it is over."""
 
-    def __init__(self, tell: Callable[[contract.Watch], Awaitable[None]], cost: Callable[[str], float | None]) -> None:
+    def __init__(self, tell: Callable[[contract.WatchLive], Awaitable[None]], cost: Callable[[str], float | None]) -> None:
         self._tell = tell
         self._cost = cost
         self._subscribers: set[LiveSubscriber] = set()
         self._wanted = asyncio.Event()
 
-    def take(self, scenes: list[contract.Scene]) -> None:
+    def take(self, scenes: list[contract.LiveStatus]) -> None:
         """Reports of a worker."""
         if not self._subscribers:
             return
@@ -101,7 +101,7 @@ class LiveStatusHub:
             if not self._subscribers:
                 self._wanted.clear()
                 continue
-            await self._tell(contract.Watch(seconds=WATCH_SECONDS))
+            await self._tell(contract.WatchLive(seconds=WATCH_SECONDS))
             await asyncio.sleep(WATCH_SECONDS / 2)
 
     def close(self) -> None:

@@ -154,11 +154,11 @@ class Metrics:
         """What workers report. An event that is not named here is not counted."""
         match event:
             case contract.TurnMeasured():
-                _observe_ms(self._told, event.stopped_to_told_ms)
+                _observe_ms(self._told, event.endpointing_ms)
                 _observe_ms(self._delta, event.first_delta_ms)
                 _observe_ms(self._frame, event.first_frame_ms)
             case contract.BargedIn():
-                _observe_ms(self._cut, event.cut_ms)
+                _observe_ms(self._cut, event.latency_ms)
             case contract.Ready():
                 self._setup.labels(event.model).observe(event.took_ms / 1000)
             case contract.Failed():

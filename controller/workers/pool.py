@@ -55,7 +55,7 @@ class WorkerPool:
         self._graces: dict[str, asyncio.TimerHandle] = {}
         self._lost_at = monotonic()
         """When the latest worker was lost (`time.monotonic`); at first, when this controller was started."""
-        self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
+        self.on_scenes: Callable[[list[contract.LiveStatus]], None] = lambda _: None
         """Who wants what is heard in the calls at this moment (`scenery`)."""
         self.unstartable: dict[str, str] = {}
         """Workers of this machine whose process could not be started at the last try, and why."""
@@ -162,12 +162,12 @@ class WorkerPool:
         worker.retiring = True
         log.info("worker retires", worker=name, calls=len(worker.calls), seconds=seconds)
         try:
-            await worker.tell(contract.Retire(seconds=seconds))
+            await worker.tell(contract.Drain(seconds=seconds))
         except WorkerUnreachable as error:
             worker.retiring = False
             raise UnknownWorker(str(error)) from error
 
-    async def tell_all(self, command: contract.Watch) -> None:
+    async def tell_all(self, command: contract.WatchLive) -> None:
         """Tells all workers whose link is up. One that does not read is left out: the command is sent again anyway."""
         for worker in [each for each in self._workers.values() if each.socket is not None and not each.catching_up]:
             with suppress(WorkerUnreachable):
@@ -326,12 +326,12 @@ class WorkerPool:
     def _take(self, worker: Worker, event: contract.Event) -> None:
         if isinstance(event, contract.CallEvent):
             self._assigned.claim(worker, event.call)  # its session may have ended before the hello
-        if isinstance(event, contract.Beat):
+        if isinstance(event, contract.Heartbeat):
             worker.load = event.load
             if worker.update_health():
                 self.notify()
             worker.beaten.set()
-        elif isinstance(event, contract.Scenes):
+        elif isinstance(event, contract.LiveReport):
             self.on_scenes([each for each in event.scenes if self._assigned.of(each.call) is worker])
         elif isinstance(event, contract.MediaChecked):
             self.on_checked(worker, event.call)

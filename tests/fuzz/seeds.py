@@ -39,16 +39,16 @@ def conversation() -> Iterable[bytes]:
 
 
 def link_events() -> Iterable[bytes]:
-    events: tuple[contract.Shape, ...] = (
+    events: tuple[contract.StrictModel, ...] = (
         contract.Hello(worker="w1", boot="b" * 32, pid=1, host="127.0.0.1", port=9092, capacity=9, calls=(CALL,)),
-        contract.Beat(load=contract.Load(sessions=1, lateness_p99_ms=0.5)),
+        contract.Heartbeat(load=contract.Load(sessions=1, lateness_p99_ms=0.5)),
         contract.Said(call=CALL, who="agent", text="Hello.", item="i1", heard_ms=20),
         contract.ToolCalled(call=CALL, tool_call="t1", name="transfer", arguments={"to": "sales", "n": [1, None]}),
         contract.TurnMeasured(call=CALL, turn=1, first_delta_ms=1.5, first_frame_ms=None),
         contract.Used(call=CALL, provider="p", model="m", kind="response", usage={"input": 3}, seconds=1.0),
         contract.Ended(call=CALL, reason="closed", counters=contract.Counters(usage={"x": 1})),
-        contract.Scenes(
-            scenes=(contract.Scene(call=CALL, caller_dbfs=-9.0, agent_dbfs=None, speaking=("agent",), saying="He"),)
+        contract.LiveReport(
+            calls=(contract.LiveStatus(call=CALL, caller_dbfs=-9.0, agent_dbfs=None, speaking=("agent",), saying="He"),)
         ),
     )
     yield from (contract.encode(event).encode() for event in events)
@@ -56,18 +56,18 @@ def link_events() -> Iterable[bytes]:
 
 def link_commands() -> Iterable[bytes]:
     spec = make_spec(provider=contract.Provider(api_key=SecretStr("sk-test")), turn_detection=contract.ServerVad())
-    commands: tuple[contract.Shape, ...] = (
+    commands: tuple[contract.StrictModel, ...] = (
         contract.Welcome(retention=(contract.Retention(path="/srv/calls", keep_days=30),)),
         contract.ExpectMedia(call=CALL, media=CALL, seconds=10),
         contract.CheckMedia(check=CALL, media=CALL, seconds=10),
-        contract.Prepare(call=CALL, spec=spec, memory=(contract.Remembered(role="user", text="Hi."),)),
+        contract.Prepare(call=CALL, spec=spec, history=(contract.HistoryItem(role="user", text="Hi."),)),
         contract.AnswerTool(call=CALL, tool_call="t1", output="{}", ok=False),
         contract.Close(call=CALL, reason="over"),
     )
     yield from (contract.encode(command).encode() for command in commands)
     yield b'{"type":"mute","call":"c","caller":true,"agent":false}'
     yield b'{"type":"record","call":"c","action":"start","recording":null}'
-    yield b'{"type":"retire","seconds":1.5}'
+    yield b'{"type":"drain","seconds":1.5}'
 
 
 def bodies() -> Iterable[bytes]:

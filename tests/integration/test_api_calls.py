@@ -123,9 +123,9 @@ async def test_a_call_is_shown_whole() -> None:
                     },
                 ],
                 "turn_times": [
-                    {"at": AT, "turn": 1, "stopped_to_told_ms": 340.0, "first_delta_ms": 300.0, "first_frame_ms": None}
+                    {"at": AT, "turn": 1, "endpointing_ms": 340.0, "first_delta_ms": 300.0, "first_frame_ms": None}
                 ],
-                "barge_ins": [{"at": AT, "heard_ms": 340, "cut_ms": 12.5}],
+                "barge_ins": [{"at": AT, "heard_ms": 340, "latency_ms": 12.5}],
                 "recordings": [{"path": "/srv/c.wav", "seconds": 61.5}],
                 "counters": None,
             }

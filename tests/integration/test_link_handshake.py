@@ -69,8 +69,8 @@ async def test_an_odd_hello_is_refused_in_order(rig: Rig, http: aiohttp.ClientSe
     assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED), message
     assert isinstance(message.extra, str | None)
     assert [each.name for each in rig.workers.all()] == ["w1"]
-    await rig.workers.all()[0].tell(contract.Retire(seconds=1))
-    assert isinstance(contract.decode_command(await good.receive_str(timeout=10)), contract.Retire)
+    await rig.workers.all()[0].tell(contract.Drain(seconds=1))
+    assert isinstance(contract.decode_command(await good.receive_str(timeout=10)), contract.Drain)
 
 
 async def test_calls_that_nobody_knows_are_closed_and_cost_nobody_anything(

@@ -22,21 +22,21 @@ from controller.telemetry.live_status import LiveStatusHub
 from tests.integration.api_harness import Harness, harness
 
 
-def scene(call: str, saying: str = "") -> contract.Scene:
-    return contract.Scene(call=call, caller_dbfs=-31.5, agent_dbfs=None, speaking=("caller",), saying=saying)
+def scene(call: str, saying: str = "") -> contract.LiveStatus:
+    return contract.LiveStatus(call=call, caller_dbfs=-31.5, agent_dbfs=None, speaking=("caller",), saying=saying)
 
 
 @dataclass
 class Rig:
     """Calls of which the id begins with `over` have ended."""
 
-    asked: list[contract.Watch] = field(default_factory=list)
+    asked: list[contract.WatchLive] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.hub = LiveStatusHub(self._tell, lambda call: None if call.startswith("over") else 0.25)
 
-    async def _tell(self, command: contract.Watch) -> None:
+    async def _tell(self, command: contract.WatchLive) -> None:
         self.asked.append(command)
         self.told.set()
 

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import SecretStr
 
 from bridge import contract
-from bridge.contract import Finished, Hold, Mute, Provider, Reconnected, Said, Speak, Switch, WrapUp
+from bridge.contract import Hold, Mute, Provider, Reconnected, Said, Speak, SwitchAgent, WrapUp, WrapUpDone
 from simulator.realtime.faults import Delivery, Drop, Faults, after
 from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say, tone
@@ -22,7 +22,7 @@ GREETING = Say("Good morning.", 0.4)
 
 def switch(rig: Rig, **change: Any) -> None:
     spec = rig.session._spec.model_copy(update={"agent": "other", **change})
-    rig.session.order(Switch(call=CALL, spec=spec))
+    rig.session.order(SwitchAgent(call=CALL, spec=spec))
 
 
 async def greeted(rig: Rig) -> None:
@@ -56,10 +56,12 @@ async def test_an_agent_that_is_made_sure_of_changes_nothing_where_it_speaks() -
     ):
         await greeted(rig)
         told, spec = len(told_instructions(served)), rig.session._spec
-        rig.session.order(Switch(call=CALL, spec=spec.model_copy(update={"voice": "cedar"}), again=True))
+        rig.session.order(SwitchAgent(call=CALL, spec=spec.model_copy(update={"voice": "cedar"}), again=True))
         rig.session.greet()
         rig.session.order(Hold(call=CALL, on=False))
-        rig.session.order(Switch(call=CALL, spec=spec.model_copy(update={"instructions": "You are Ann."}), again=True))
+        rig.session.order(
+            SwitchAgent(call=CALL, spec=spec.model_copy(update={"instructions": "You are Ann."}), again=True)
+        )
         await served.wait_for(lambda seen: told_instructions(seen)[-1] == "You are Ann.")
         assert len(told_instructions(served)) == told + 1
         assert rig.arrived_ms() == 400, "greeted once"
@@ -200,7 +202,7 @@ async def test_last_words_are_heard_in_full_and_nobody_answers_the_caller_any_mo
         await rig.until(lambda: rig.arrived_ms() >= 1200)
         await rig.feed(tone(0.4, 300))
         await rig.feed(bytes(48 * 600))
-        assert (await rig.wait(Finished)).why == "max_length"
+        assert (await rig.wait(WrapUpDone)).why == "max_length"
         assert sum(frame is not None for frame in rig.frames[heard:]) == 40
         assert len(asked(served)) == 2
         assert rig.of(Said)[-1].text == "Time is up. Goodbye."
@@ -244,6 +246,6 @@ async def test_last_words_end_a_hold_and_outlive_a_line() -> None:
         await again.wait_received("response.create")
         await rig.until(lambda: rig.session._playout.remaining_ms >= 800)
         rig.listen(2.0)
-        await rig.wait(Finished)
+        await rig.wait(WrapUpDone)
         assert "Time is up. Goodbye." in asked(again)[0]
         await finish(rig, server)

@@ -61,8 +61,8 @@ async def test_a_call_from_greeting_to_goodbye() -> None:
             assert turn.first_delta_ms is not None
             assert turn.first_frame_ms is not None
             assert turn.first_frame_ms >= turn.first_delta_ms >= 0
-            assert turn.stopped_to_told_ms is not None
-            assert turn.stopped_to_told_ms >= 290  # the silence that the server waits for, less a window of its ears
+            assert turn.endpointing_ms is not None
+            assert turn.endpointing_ms >= 290  # the silence that the server waits for, less a window of its ears
 
             ended = await rig.end()
             assert ended.counters.turns == 1

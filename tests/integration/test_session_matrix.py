@@ -142,7 +142,7 @@ async def last_words_asked(talk: Talk) -> None:
 
 
 async def finished(talk: Talk) -> None:
-    await talk.wait(contract.Finished)
+    await talk.wait(contract.WrapUpDone)
     assert talk.heard(LAST) >= round(LAST.seconds * 1000) - 20
 
 

@@ -37,7 +37,7 @@ async def main(name, url):
         )
         await link.send_str(contract.encode(hello))
         while not link.closed:
-            await link.send_str(contract.encode(contract.Beat(load=contract.Load())))
+            await link.send_str(contract.encode(contract.Heartbeat(load=contract.Load())))
             await asyncio.sleep(0.1)
 
 asyncio.run(main(sys.argv[1], sys.argv[2]))

@@ -69,7 +69,7 @@ async def test_a_container_that_is_back_at_once_is_a_new_worker(rig: Rig, http: 
     rig.workers.assign("a")
     await tell(first, 5000, "1")
     await rig.hear()
-    await first.send_str(contract.encode(contract.Beat(load=contract.Load(lateness_p99_ms=90, busy=1.0))))
+    await first.send_str(contract.encode(contract.Heartbeat(load=contract.Load(lateness_p99_ms=90, busy=1.0))))
     await first.close()
     await rig.changed()
     socket = await http.ws_connect(rig.url, headers={"Authorization": "Bearer a-long-enough-token"})
@@ -110,7 +110,7 @@ async def test_a_second_worker_of_a_name_that_lives_is_refused(rig: Rig, http: a
 
     async def beat() -> None:
         while True:
-            await first.send_str(contract.encode(contract.Beat(load=contract.Load())))
+            await first.send_str(contract.encode(contract.Heartbeat(load=contract.Load())))
             await asyncio.sleep(0.05)
 
     beating = asyncio.create_task(beat())

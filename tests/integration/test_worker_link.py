@@ -45,7 +45,7 @@ class ToneSession:
             await self.gone.wait()
         self.emit(contract.Ended(call=self.call, reason=self.reason))
 
-    def remember(self, turns: Sequence[contract.Remembered]) -> None: ...
+    def remember(self, turns: Sequence[contract.HistoryItem]) -> None: ...
     def greet(self) -> None:
         if self.leg is None:
             raise RuntimeError("greeted without a leg")
@@ -61,7 +61,7 @@ class ToneSession:
     def saying(self) -> str:
         return "Good day"
 
-    def order(self, order: contract.Order) -> None: ...
+    def order(self, order: contract.AgentCommand) -> None: ...
 
     def close(self, reason: str) -> None:
         self.reason = reason
@@ -217,17 +217,17 @@ async def test_while_somebody_watches_it_tells_who_is_heard_and_how_loud(
         await controller.say(contract.Greet(call=call))
         await controller.until(lambda: len(controller.beats) >= 3)
         assert not controller.scenes, "nobody watched"
-        await controller.say(contract.Watch(seconds=60))
-        await controller.until(lambda: any(each.scenes and each.scenes[0].agent_dbfs for each in controller.scenes))
-        (scene,) = controller.scenes[-1].scenes
+        await controller.say(contract.WatchLive(seconds=60))
+        await controller.until(lambda: any(each.calls and each.calls[0].agent_dbfs for each in controller.scenes))
+        (scene,) = controller.scenes[-1].calls
         assert (scene.call, scene.speaking, scene.saying) == (call, ("agent",), "Good day")
         assert scene.agent_dbfs == pytest.approx(-11.6, abs=0.1)  # 0x2211 of 0x8000
         assert scene.caller_dbfs is None
         for _ in range(10):
             await asterisk.speak(b"\x00\x10" * 480)
-        await controller.until(lambda: controller.scenes[-1].scenes[0].caller_dbfs)
-        assert controller.scenes[-1].scenes[0].caller_dbfs == pytest.approx(-18.1, abs=0.1)
-        await controller.say(contract.Watch(seconds=0))
+        await controller.until(lambda: controller.scenes[-1].calls[0].caller_dbfs)
+        assert controller.scenes[-1].calls[0].caller_dbfs == pytest.approx(-18.1, abs=0.1)
+        await controller.say(contract.WatchLive(seconds=0))
         beats = len(controller.beats)
         await controller.until(lambda: len(controller.beats) >= beats + 2)
         told = len(controller.scenes)

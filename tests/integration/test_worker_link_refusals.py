@@ -62,7 +62,7 @@ async def test_an_end_that_is_too_large_is_told_without_its_details(controller: 
         "[" * 100_000,
         '{"type":"speak","call":"%s","text":"\\ud83d"}',
         '{"type":"answer_tool","call":"%s"}',
-        '{"type":"retire","seconds":"soon"}',
+        '{"type":"drain","seconds":"soon"}',
         '{"type":"close","call":"unknown"}',
     ],
 )
@@ -100,7 +100,7 @@ async def test_an_error_of_ours_at_a_command_costs_no_link(
         raise RuntimeError("an error of ours")
 
     monkeypatch.setattr(worker._sessions, "_retire", fail)
-    await controller.say(contract.Retire(seconds=1))
+    await controller.say(contract.Drain(seconds=1))
     await prepared(controller)
     assert len(controller.hellos) == 1
     assert worker._link.refused == 1

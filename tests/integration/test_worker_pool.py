@@ -109,7 +109,7 @@ async def test_a_wrong_token_gets_no_socket(rig: Rig, http: aiohttp.ClientSessio
 
 
 @pytest.mark.parametrize(
-    "first", ["", "{}", '{"type":"beat","load":{}}', '{"type":"hello","version":99,"worker":"w","pid":1}']
+    "first", ["", "{}", '{"type":"heartbeat","load":{}}', '{"type":"hello","version":99,"worker":"w","pid":1}']
 )
 async def test_whoever_does_not_introduce_itself_is_closed(rig: Rig, http: aiohttp.ClientSession, first: str) -> None:
     socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
@@ -136,10 +136,10 @@ async def test_a_worker_that_is_to_end_gets_no_further_call(rig: Rig, http: aioh
     first, second = await join(rig, http, "w1"), await join(rig, http, "w2", pid=2)
     await rig.workers.retire("w1", 30)
     told = contract.decode_command(await first.receive_str(timeout=10))
-    assert told == contract.Retire(seconds=30)
+    assert told == contract.Drain(seconds=30)
     assert [rig.workers.assign(call).name for call in ("c1", "c2")] == ["w2", "w2"]
     rig.workers.release("c2")
-    await second.send_str(contract.encode(contract.Beat(load=contract.Load(draining=True))))
+    await second.send_str(contract.encode(contract.Heartbeat(load=contract.Load(draining=True))))
     await second.send_str(contract.encode(contract.Ready(call="c1", model="m", session="s", took_ms=1)))
     await rig.hear()
     with pytest.raises(NoWorker):
@@ -159,7 +159,7 @@ async def test_a_silent_worker_is_given_up_and_told_so_if_it_goes_on(
     await rig.hear()
     watch.cancel()
     assert (rig.lost, rig.workers.all()) == (["c1"], [])
-    await socket.send_str(contract.encode(contract.Beat(load=contract.Load())))
+    await socket.send_str(contract.encode(contract.Heartbeat(load=contract.Load())))
     assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
     again = await join(rig, http, calls=("c1",))
     told = contract.decode_command(await again.receive_str(timeout=10))
@@ -317,8 +317,8 @@ TOOL = '[%d,{"type":"tool_called","call":"c1","tool_call":"t","name":"n","argume
         ('[7,{"type":"said","call":"c1","who":"agent","text":"\\ud83d","item":"i"}]', "said"),
         (TOOL % (7, deep(210)), "tool_called"),
         (TOOL % (7, deep(100_000)), "tool_called"),
-        ('{"type":"beat","load":{"busy":NaN}}', "beat"),
-        ('{"type":"scenes","scenes":[{}]}', "scenes"),
+        ('{"type":"heartbeat","load":{"busy":NaN}}', "heartbeat"),
+        ('{"type":"live_report","calls":[{}]}', "live_report"),
     ],
 )
 async def test_an_event_that_cannot_be_read_is_dropped_and_the_link_goes_on(
@@ -327,7 +327,7 @@ async def test_an_event_that_cannot_be_read_is_dropped_and_the_link_goes_on(
     socket = await join(rig, http, "w1")
     rig.workers.assign("c1")
     await socket.send_str(frame)
-    await socket.send_str(contract.encode(contract.Beat(load=contract.Load(sessions=7))))
+    await socket.send_str(contract.encode(contract.Heartbeat(load=contract.Load(sessions=7))))
     await socket.send_str(contract.encode_numbered(8, contract.MediaConnected(call="c1")))
     await rig.hear()
     worker = rig.workers.get("w1")
@@ -394,7 +394,7 @@ async def test_a_command_is_told_whatever_texts_are_in_it_and_one_that_is_too_la
     socket = await join(rig, http, "w1")
     rig.workers.assign("c1")
     with pytest.raises(WorkerUnreachable, match="larger"):
-        await rig.workers.send("c1", contract.Inform(call="c1", text="x" * contract.MAX_COMMAND_BYTES))
+        await rig.workers.send("c1", contract.AddMessage(call="c1", text="x" * contract.MAX_COMMAND_BYTES))
     await rig.workers.send("c1", contract.Speak(call="c1", text="a\ud83d\0"))
     told = contract.decode_command(await socket.receive_str(timeout=10))
     assert isinstance(told, contract.Speak)

@@ -16,7 +16,7 @@ from bridge import contract
 PATIENCE = 10.0
 TOKEN = "link-token"
 
-E = TypeVar("E", bound=contract.Shape)
+E = TypeVar("E", bound=contract.StrictModel)
 
 
 @dataclass
@@ -24,14 +24,14 @@ class ControllerPeer:
     """Accepts one worker at a time. Use it with `async with`; `url` then says where it is."""
 
     port: int = 0
-    welcome: contract.Shape | None = field(default_factory=contract.Welcome)
+    welcome: contract.StrictModel | None = field(default_factory=contract.Welcome)
     """None: it never says welcome."""
     hellos: list[contract.Hello] = field(default_factory=list)
     events: list[contract.CallEvent] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     """Of the events of calls, as they came."""
-    beats: list[contract.Beat] = field(default_factory=list)
-    scenes: list[contract.Scenes] = field(default_factory=list)
+    beats: list[contract.Heartbeat] = field(default_factory=list)
+    scenes: list[contract.LiveReport] = field(default_factory=list)
     refused: int = 0
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: ServerConnection | None = None
@@ -56,7 +56,7 @@ class ControllerPeer:
         self._server.close()
         await self._server.wait_closed()
 
-    async def say(self, command: contract.Shape | str) -> None:
+    async def say(self, command: contract.StrictModel | str) -> None:
         assert self._socket is not None
         await self._socket.send(command if isinstance(command, str) else contract.encode(command))
 
@@ -106,9 +106,9 @@ class ControllerPeer:
             self._news.set()
 
     def _take(self, event: contract.Event) -> None:
-        if isinstance(event, contract.Beat):
+        if isinstance(event, contract.Heartbeat):
             self.beats.append(event)
-        elif isinstance(event, contract.Scenes):
+        elif isinstance(event, contract.LiveReport):
             self.scenes.append(event)
         elif not isinstance(event, contract.Hello):
             self.events.append(event)

@@ -7,14 +7,14 @@ silence; tools go on. Last words cut what the agent says at length, unless that 
     order                     unless                              ends
     -----------------------   ---------------------------------   -----------------------------------------
     Speak                     last words are said                 when it was said, or interrupted
-    WrapUp                    other firm last words are said      `Finished`, always
-    idle goodbye              -                                   `Finished`, or the caller speaks
+    WrapUp                    other firm last words are said      `WrapUpDone`, always
+    idle goodbye              -                                   `WrapUpDone`, or the caller speaks
     Hold on                   firm last words are said            Hold off, WrapUp
     Mute                      -                                   another Mute
     Inform                    -                                   at once; a reaction comes like any response
 """
 
-from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, WrapUp
+from bridge.contract import AddMessage, Hold, Mute, SessionSpec, Speak, WrapUp
 from bridge.media.playout import Playout
 from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.agent_transcript import SPOKEN_MS
@@ -189,7 +189,7 @@ class AgentCommands:
         """Nobody is told: what is said goes on, and is heard or not."""
         self.caller_muted, self.agent_muted = order.caller, order.agent
 
-    def inform(self, order: Inform) -> None:
+    def inform(self, order: AddMessage) -> None:
         item_id = self._tell(order.text)
         if order.respond and not self._closing.active:
             self._responses.request(ResponseRequest(items={item_id}))

@@ -4,13 +4,13 @@ Owns `DrainWait`, the wait itself, and its two users.
 
 `HeldTools`: tools that hang up or transfer run when the goodbye or the notice before them has been played.
 
-`LastWords`: from the request for them to the moment in which the caller has heard them, and only then `Finished`. Firm
-last words (`WrapUp`) are said whatever the caller does meanwhile; others (the goodbye of `no_input`) are given up when
-the caller speaks, and are not over while it is uncertain whether that counts. However the AI behaves, `Finished` comes:
-bounded by `BEGIN_S` for the words to be generated, and by what remains of them to be played.
+`LastWords`: from the request for them to the moment in which the caller has heard them, and only then `WrapUpDone`.
+Firm last words (`WrapUp`) are said whatever the caller does meanwhile; others (the goodbye of `no_input`) are given up
+when the caller speaks, and are not over while it is uncertain whether that counts. However the AI behaves, `WrapUpDone`
+comes: bounded by `BEGIN_S` for the words to be generated, and by what remains of them to be played.
 """
 
-from bridge.contract import Finished
+from bridge.contract import WrapUpDone
 from bridge.media.playout import Playout
 from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, StartTimer, Timer
 from bridge.realtime.conversation.interruption_filter import InterruptionFilter
@@ -113,7 +113,7 @@ class LastWords:
         """The caller can't prevent it."""
         self.active = False
         self.over = False
-        """`Finished` has been told."""
+        """`WrapUpDone` has been told."""
 
     def begin(self, why: str, *, firm: bool) -> None:
         """These are the last words, from the moment in which the response for them is wanted."""
@@ -172,4 +172,4 @@ class LastWords:
             return
         self.over = True
         self._wait.stop()
-        self._out.add(Emit(Finished(call=self._call, why=self._why)))
+        self._out.add(Emit(WrapUpDone(call=self._call, why=self._why)))

@@ -31,7 +31,7 @@ of the caller; the server should answer then, or we ask); a server that makes us
 connection ends, and is made again).
 """
 
-from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, Switch, WrapUp
+from bridge.contract import AddMessage, Hold, Mute, SessionSpec, Speak, SwitchAgent, WrapUp
 from bridge.media.playout import Playout
 from bridge.realtime.conversation.agent_speech import AgentSpeech
 from bridge.realtime.conversation.announcement import Announcement
@@ -164,9 +164,9 @@ class Conversation:
                 self.parts.commands.hold(what)
             case Mute():
                 self.parts.commands.mute(what)
-            case Inform():
+            case AddMessage():
                 self.parts.commands.inform(what)
-            case Switch(spec=spec):
+            case SwitchAgent(spec=spec):
                 self._handoff.switch(spec)
             case server_events.CallerIdle():
                 self.parts.no_input.server_prompted()

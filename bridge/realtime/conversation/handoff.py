@@ -5,7 +5,7 @@ Owns who is told of another agent. What is being said is said to its end, tools 
 back does not depend on the agent.
 """
 
-from bridge.contract import Order, SessionSpec, Switch
+from bridge.contract import AgentCommand, SessionSpec, SwitchAgent
 from bridge.realtime.conversation.parts import Parts
 from bridge.realtime.conversation.user_speech import UserSpeech
 
@@ -19,9 +19,9 @@ def needs_new_connection(old: SessionSpec, new: SessionSpec) -> bool:
     return any(getattr(old, name) != getattr(new, name) for name in FIXED)
 
 
-def is_so(order: Order, spec: SessionSpec) -> bool:
+def is_so(order: AgentCommand, spec: SessionSpec) -> bool:
     """It only makes sure of an agent, which speaks already."""
-    if not isinstance(order, Switch) or not order.again:
+    if not isinstance(order, SwitchAgent) or not order.again:
         return False
     return (order.spec.agent, order.spec.instructions) == (spec.agent, spec.instructions)
 
@@ -45,6 +45,6 @@ class AgentHandoff:
         parts.mcp.apply(spec)
         parts.commands.spec = spec
         parts.tools.apply(spec.tools)
-        parts.no_input.apply(spec.idle)
+        parts.no_input.apply(spec.no_input)
         parts.dtmf.actions = spec.digit_actions
         parts.turn_detection.apply(spec)

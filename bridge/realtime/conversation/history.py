@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bridge.common.strict_json import MOST_CHARACTERS
-from bridge.contract import NOT_TRANSCRIBED, Remembered, Said
+from bridge.contract import NOT_TRANSCRIBED, HistoryItem, Said
 from bridge.realtime.conversation.inputs import Input
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import (
@@ -129,7 +129,7 @@ class History:
 
     # ------------------------------------------------------------ connections
 
-    def restore(self, turns: Sequence[Remembered]) -> None:
+    def restore(self, turns: Sequence[HistoryItem]) -> None:
         """What was said before this session took the call over, and that it did."""
         for turn in turns:
             entry = self._add(turn.role, f"before_{self._count}", turn.text)

@@ -5,7 +5,7 @@ Inputs say what happened; `core.handle` takes them one after the other. The cont
 
 from dataclasses import dataclass
 
-from bridge.contract import Order
+from bridge.contract import AgentCommand
 from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.protocol.connection_info import ConnectionInfo
 from bridge.realtime.protocol.server_events import SessionUpdated
@@ -71,5 +71,14 @@ class ConnectionOpened:
 
 
 Input = (
-    ConnectionLost | ConnectionOpened | Greet | Order | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
+    ConnectionLost
+    | ConnectionOpened
+    | Greet
+    | AgentCommand
+    | Ticked
+    | Drained
+    | Digit
+    | ToolAnswered
+    | TimerFired
+    | Closing
 )

@@ -127,5 +127,5 @@ class Interruptions:
         part, at = self._untold
         self._untold = None
         heard_ms = self._heard_ms(part)
-        event = BargedIn(call=self._call, item=part.item_id, heard_ms=heard_ms, cut_ms=(now - at) * 1000)
+        event = BargedIn(call=self._call, item=part.item_id, heard_ms=heard_ms, latency_ms=(now - at) * 1000)
         self._out.add(Emit(event))

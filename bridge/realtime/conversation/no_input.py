@@ -7,7 +7,7 @@ A server that has a ladder of its own (`idle_timeout_ms`) is not told of it whil
 all the same, that counts as a rung.
 """
 
-from bridge.contract import Idle as Rules
+from bridge.contract import NoInput as Rules
 from bridge.realtime.conversation.effects import CancelTimer, EffectList, StartTimer, Timer
 
 

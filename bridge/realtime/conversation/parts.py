@@ -101,7 +101,7 @@ def make_parts(call: str, spec: SessionSpec, playout: Playout) -> Parts:
         errors=ResponseErrors(spec, out, responses, tools, turns, warnings),
         recovery=Recovery(spec, playout, responses, tools, turns, transcript, connection),
         usage_meter=UsageMeter(call, spec, out),
-        no_input=NoInputPolicy(spec.idle, out),
+        no_input=NoInputPolicy(spec.no_input, out),
         dtmf=DtmfCollector(call, spec.digit_actions, out, responses),
         mcp=McpFailures(spec, warnings),
     )

@@ -187,7 +187,7 @@ class Turns:
             call=self._call,
             turn=self.count,
             item=self._stopped_item,
-            stopped_to_told_ms=self._told_ms,
+            endpointing_ms=self._told_ms,
             first_delta_ms=self._first_delta_ms,
             first_frame_ms=first_frame_ms,
         )

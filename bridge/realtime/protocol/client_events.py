@@ -246,6 +246,6 @@ def _turn_detection(spec: SessionSpec, interrupt: bool, create: bool) -> dict[st
     options = vad.model_dump()
     options["interrupt_response"] = vad.interrupt_response and interrupt
     options["create_response"] = vad.create_response and create
-    if isinstance(vad, ServerVad) and (vad.idle_timeout_ms is None or spec.idle is not None or not create):
+    if isinstance(vad, ServerVad) and (vad.idle_timeout_ms is None or spec.no_input is not None or not create):
         del options["idle_timeout_ms"]  # our own policy takes its place
     return options

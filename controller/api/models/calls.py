@@ -154,7 +154,7 @@ class TurnAnswer(Answer):
 
     at: Moment
     turn: int
-    stopped_to_told_ms: float | None
+    endpointing_ms: float | None
     first_delta_ms: float | None
     first_frame_ms: float | None
 
@@ -162,7 +162,7 @@ class TurnAnswer(Answer):
 class BargeInAnswer(Answer):
     at: Moment
     heard_ms: int
-    cut_ms: float
+    latency_ms: float
 
 
 class SoundAnswer(Answer):

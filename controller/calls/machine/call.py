@@ -6,7 +6,7 @@ Knows no row: `table` says what happens when.
 from collections.abc import Iterable
 from datetime import datetime
 
-from bridge.contract import Counters, Inform
+from bridge.contract import AddMessage, Counters
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.caller_sound import CallerHold, InboundAudio
 from controller.calls.machine.ids import Ids
@@ -233,7 +233,7 @@ class Call:
 
     def news(self, text: str, *, respond: bool) -> commands.Command:
         """Tells the model of the present session."""
-        return commands.OrderAi(Inform(call=self.plan.call, text=text, respond=respond))
+        return commands.OrderAi(AddMessage(call=self.plan.call, text=text, respond=respond))
 
     def present_participants(self) -> list[Participant]:
         """Those who ring or have joined."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.contract import Greet, Order, Record, SessionSpec
+from bridge.contract import AgentCommand, Greet, Record, SessionSpec
 from controller.calls.machine.types import Target
 
 # ---------------------------------------------------------------- commands: Asterisk
@@ -247,7 +247,7 @@ class ResumeAi:
 class OrderAi:
     """Sent to the worker as it is; nothing answers it."""
 
-    order: Order | Record | Greet = field(repr=False)
+    order: AgentCommand | Record | Greet = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ is told about its tools is in `tools/definitions.py`.
 
 from collections.abc import Mapping
 
-from bridge.contract import Idle, McpServer, Provider, Recording, Retention, SessionSpec
+from bridge.contract import McpServer, NoInput, Provider, Recording, Retention, SessionSpec
 from controller.calls.errors import UnknownAgent
 from controller.calls.planning import caller_text
 from controller.calls.tools import definitions
@@ -39,7 +39,7 @@ def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) 
         tools=definitions.tools(config, agent),
         mcp=tuple(_mcp(config, name) for name in agent.mcp),
         digit_actions=tuple(agent.dtmf),
-        idle=Idle.model_validate(dict(agent.idle)) if agent.idle else None,
+        no_input=NoInput.model_validate(dict(agent.idle)) if agent.idle else None,
         recording=recording_of(agent) if agent.recording and not agent.recording.on_request else None,
         protect_greeting=agent.protect_greeting,
         playout_delay_ms=agent.playout_delay_ms,

@@ -42,18 +42,18 @@ class Turn:
 
     at: datetime
     turn: int
-    stopped_to_told_ms: float | None
+    endpointing_ms: float | None
     first_delta_ms: float | None
     first_frame_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class BargeIn:
-    """`cut_ms`: from the caller's first sound, as the server heard it, to silence."""
+    """`latency_ms`: from the caller's first sound, as the server heard it, to silence."""
 
     at: datetime
     heard_ms: int
-    cut_ms: float
+    latency_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,10 @@ class CallLog:
                 self.insert(Utterance(over_at, who_said(event), event.text, *cut, event.consultation))
             case contract.TurnMeasured():
                 self.turn_count += 1
-                told = event.stopped_to_told_ms
+                told = event.endpointing_ms
                 self.turns.append(Turn(at, event.turn, told, event.first_delta_ms, event.first_frame_ms))
             case contract.BargedIn():
-                self.barge_ins.append(BargeIn(at, event.heard_ms, event.cut_ms))
+                self.barge_ins.append(BargeIn(at, event.heard_ms, event.latency_ms))
             case contract.Recorded():
                 self.recordings.append(Sound(event.path, event.seconds))
 

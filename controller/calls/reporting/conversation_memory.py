@@ -15,7 +15,7 @@ from bridge.contract import (
     NOT_TRANSCRIBED,
     CallEvent,
     DigitPressed,
-    Remembered,
+    HistoryItem,
     Said,
     SessionSpec,
     ToolCalled,
@@ -102,7 +102,7 @@ class ConversationMemory:
             turn.text = output
             self._grown(len(output))
 
-    def turns(self) -> tuple[Remembered, ...]:
+    def turns(self) -> tuple[HistoryItem, ...]:
         return tuple(map(_told, self._turns))
 
     def _key(self, digit: str) -> None:
@@ -128,7 +128,7 @@ class ConversationMemory:
             self._size -= self._turns.popleft().size
 
 
-def _told(turn: _Turn) -> Remembered:
+def _told(turn: _Turn) -> HistoryItem:
     if turn.text is None:
-        return Remembered(role="system", text=OPEN.format(turn.name, turn.arguments))
-    return Remembered(role=turn.role, text=turn.text, name=turn.name, arguments=turn.arguments)
+        return HistoryItem(role="system", text=OPEN.format(turn.name, turn.arguments))
+    return HistoryItem(role=turn.role, text=turn.text, name=turn.name, arguments=turn.arguments)

@@ -33,12 +33,12 @@ def tell(event: contract.CallEvent) -> None:
                 "turn",
                 call=event.call,
                 turn=event.turn,
-                stopped_to_told_ms=event.stopped_to_told_ms,
+                endpointing_ms=event.endpointing_ms,
                 first_delta_ms=event.first_delta_ms,
                 first_frame_ms=event.first_frame_ms,
             )
         case contract.BargedIn():
-            log.info("barged in", call=event.call, heard_ms=event.heard_ms, cut_ms=event.cut_ms)
+            log.info("barged in", call=event.call, heard_ms=event.heard_ms, latency_ms=event.latency_ms)
         case contract.AiWarning():
             told = {"kind": event.kind, "code": event.code, "detail": event.detail, "times": event.times}
             log.warning("the AI's side had a problem", call=event.call, **told)

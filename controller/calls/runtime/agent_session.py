@@ -150,7 +150,7 @@ class AgentSession:
         self._workers.release(self._id)
         try:
             worker = self._workers.assign(self._id, self._media_failures)
-            await self._workers.send(self._id, contract.Prepare(call=self._id, spec=spec, memory=memory))
+            await self._workers.send(self._id, contract.Prepare(call=self._id, spec=spec, history=memory))
         except (NoWorker, WorkerUnreachable) as error:
             self._workers.release(self._id)
             self._put(inputs.NoWorkerFound(str(error)))

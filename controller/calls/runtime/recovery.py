@@ -189,11 +189,11 @@ def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[commands.
     if state is State.TRANSFERRED:
         return [commands.CloseAi("transferred")]
     id_, paused = call.plan.call, call.paused or call.caller_hold.paused_at is not None
-    orders: list[contract.Order | contract.Record | contract.Greet] = [
+    orders: list[contract.AgentCommand | contract.Record | contract.Greet] = [
         contract.Mute(call=id_, caller="caller" in call.muted, agent="agent" in call.muted)
     ]
     if known and state is not State.CONSULTING:
-        orders.append(contract.Switch(call=id_, spec=call.plan.agent.spec, again=True))
+        orders.append(contract.SwitchAgent(call=id_, spec=call.plan.agent.spec, again=True))
     if call.plan.agent.recording is not None:
         orders.append(contract.Record(call=id_, action=_RECORDING[call.recording]))
     issued: list[commands.Command] = [

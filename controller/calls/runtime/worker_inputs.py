@@ -42,7 +42,7 @@ def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[inp
             return [_tool(config, plan, event)]
         case contract.RecordingState():
             return [inputs.RecordingTold(event.state)]
-        case contract.Finished():
+        case contract.WrapUpDone():
             return [inputs.LastSaid(event.why)]
         case contract.Ended():
             return [inputs.SessionOver(event.reason, event.counters)]

@@ -54,7 +54,7 @@ def _turns(trace: TraceAnswer) -> list[str]:
     counted = trace.counters.model_dump(exclude={"usage"}) if trace.counters else {}
     lines = ["## Turns and counters", "", "| turn | told | first sound | first frame | (ms)", "|---|---|---|---|---"]
     for turn in trace.turn_times:
-        measured = (turn.stopped_to_told_ms, turn.first_delta_ms, turn.first_frame_ms)
+        measured = (turn.endpointing_ms, turn.first_delta_ms, turn.first_frame_ms)
         lines.append(
             f"| {turn.turn} | " + " | ".join("-" if each is None else f"{each:.0f}" for each in measured) + " |"
         )

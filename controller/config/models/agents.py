@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from bridge.contract import Idle, NoiseReduction, Provider, ServerVad, Transcription, TurnDetection
+from bridge.contract import NoInput, NoiseReduction, Provider, ServerVad, Transcription, TurnDetection
 from controller.config.values import (
     ActionWord,
     Digit,
@@ -75,7 +75,7 @@ DigitAction = Annotated[Action, ActionWord(Action, "hang_up")]
 Step = Annotated[FailureStep, ActionWord(FailureStep, "hang_up")]
 
 
-class Silence(Idle):
+class Silence(NoInput):
     """What the agent says to a caller who says nothing, and when it gives up."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -67,7 +67,7 @@ def _rows(event: Event) -> list[RowWrite]:
                 _of(event, "call_words", "who", "text", "interrupted", "heard_ms", "consultation", at=data.spoken_at)
             ]
         case schemas.Turn():
-            return [_of(event, "call_turns", "turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms")]
+            return [_of(event, "call_turns", "turn", "endpointing_ms", "first_delta_ms", "first_frame_ms")]
         case schemas.Tool(state="answered"):
             return [_of(event, "call_tools", "tool", "seconds", "ok", at=at - timedelta(seconds=data.seconds or 0))]
         case schemas.Used():

@@ -66,7 +66,7 @@ call_words = _of_call(
 call_turns = _of_call(
     "call_turns",
     Column("turn", Integer, nullable=False),
-    Column("stopped_to_told_ms", Float),
+    Column("endpointing_ms", Float),
     Column("first_delta_ms", Float),
     Column("first_frame_ms", Float),
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.contract import Idle, McpServer, Prepare, Recording, decode_command, encode
+from bridge.contract import McpServer, NoInput, Prepare, Recording, decode_command, encode
 from controller.calls.planning.session_spec import session_spec
 from controller.config import ConfigErrors, parse
 from tests.unit.controller.configs import ENV, FULL, config, with_
@@ -65,7 +65,7 @@ def test_a_session_gets_all_of_it() -> None:
     assert (spec.tools[-1].timeout_s, spec.tools[-1].filler) == (15.0, "One moment.")
     assert spec.tools[-1].parameters == LOOK["parameters"]
     assert spec.digit_actions == ("0", "9")
-    assert spec.idle == Idle(after_s=5, prompts=("Hello?",))
+    assert spec.no_input == NoInput(after_s=5, prompts=("Hello?",))
     assert spec.min_speech_ms == 120
     assert spec.recording == Recording(path="/srv/calls", format="ogg")
     (server,) = spec.mcp

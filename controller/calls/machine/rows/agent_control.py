@@ -34,7 +34,7 @@ def switch(call: Call, what: inputs.SwitchAsked, _: datetime) -> Steps:
         return []
     call.plan = what.plan
     call.fallback_steps = list(what.plan.agent.on_ai_failure)
-    return _order(call, contract.Switch(call=call.plan.call, spec=what.plan.agent.spec))
+    return _order(call, contract.SwitchAgent(call=call.plan.call, spec=what.plan.agent.spec))
 
 
 AFTER: dict[tuple[str, inputs.RecordAction], str] = {
@@ -70,7 +70,7 @@ def unmute_all(call: Call) -> Steps:
     return _order(call, contract.Mute(call=call.plan.call, caller=False, agent=False))
 
 
-def _order(call: Call, order: contract.Order | contract.Record) -> Steps:
+def _order(call: Call, order: contract.AgentCommand | contract.Record) -> Steps:
     """To the worker; nothing if the call goes on without an agent."""
     return [commands.OrderAi(order)] if call.with_agent and call.session_open else []
 

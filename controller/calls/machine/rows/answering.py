@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bridge.contract import Inform
+from bridge.contract import AddMessage
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
@@ -121,7 +121,7 @@ def ready_late(call: Call, _: inputs.AiReady, __: datetime) -> Steps:
 def first_words(call: Call) -> Steps:
     """The agent hears the caller and begins to speak."""
     doubt, call.answer_note = call.answer_note, None
-    told = [commands.OrderAi(Inform(call=call.plan.call, text=doubt))] if doubt else []
+    told = [commands.OrderAi(AddMessage(call=call.plan.call, text=doubt))] if doubt else []
     return [*told, commands.GreetCaller()]
 
 

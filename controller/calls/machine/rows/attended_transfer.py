@@ -35,7 +35,7 @@ def begin(call: Call, transfer: Transfer) -> Steps:
         commands.CreateBridge(transfer.consultation),
         commands.Join(transfer.consultation, (transfer.channel,)),
         commands.Join(transfer.consultation, (call.media,)),
-        commands.OrderAi(contract.Switch(call=call.plan.call, spec=briefing(call.plan.agent.spec))),
+        commands.OrderAi(contract.SwitchAgent(call=call.plan.call, spec=briefing(call.plan.agent.spec))),
         *agent_control.unmute_all(call),
         commands.StartTimer("consultation", transfer.decide),
         commands.ResumeAi(None if by_tool else told),
@@ -63,7 +63,7 @@ def back(call: Call, transfer: Transfer) -> Steps:
         *ended,
         *([] if was else [commands.PauseAi()]),
         commands.DestroyBridge(bridge),
-        commands.OrderAi(contract.Switch(call=call.plan.call, spec=call.plan.agent.spec)),
+        commands.OrderAi(contract.SwitchAgent(call=call.plan.call, spec=call.plan.agent.spec)),
         *call.stop_music(),
         commands.Join(call.ids.bridge, (call.media,)),
     ]

@@ -116,7 +116,7 @@ def _over(call: Call, steps: Sequence[commands.Command], now: datetime) -> Steps
     if call.paused or told or not with_person:
         return over
     if seconds >= SHORT and not shown(call):
-        back = contract.Inform(call=call.plan.call, text=BACK.format(round(seconds)), respond=False)
+        back = contract.AddMessage(call=call.plan.call, text=BACK.format(round(seconds)), respond=False)
         over.append(commands.OrderAi(back))
     return [*over, commands.ResumeAi("\n".join(notes) or None)]
 

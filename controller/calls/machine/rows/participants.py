@@ -122,7 +122,7 @@ def _alone(call: Call, participant: Participant, now: datetime) -> Steps:
 def _tell(call: Call, text: str) -> Steps:
     if not call.with_agent or not call.session_open:
         return []
-    return [commands.OrderAi(contract.Inform(call=call.plan.call, text=text))]
+    return [commands.OrderAi(contract.AddMessage(call=call.plan.call, text=text))]
 
 
 def continue_without_agent(call: Call, why: str) -> Steps:

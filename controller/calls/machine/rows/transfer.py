@@ -151,7 +151,7 @@ def caller_back(call: Call, what: inputs.CallerBack, _: datetime) -> Steps:
     elif call.paused:
         told = call.resume(reason)
     elif call.session_open:
-        told = [*call.stop_music(), commands.OrderAi(contract.Inform(call=call.plan.call, text=reason))]
+        told = [*call.stop_music(), commands.OrderAi(contract.AddMessage(call=call.plan.call, text=reason))]
     else:
         told = call.stop_music()
     return [*told, *wrap_up.if_due(call), *call.answer(what.answer_tool, "Done.", respond=False)]

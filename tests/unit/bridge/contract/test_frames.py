@@ -25,7 +25,7 @@ EVENTS = st.one_of(
 )
 COMMANDS = st.one_of(
     st.builds(contract.Speak, call=TEXTS, text=TEXTS),
-    st.builds(contract.Inform, call=TEXTS, text=TEXTS),
+    st.builds(contract.AddMessage, call=TEXTS, text=TEXTS),
     st.builds(contract.AnswerTool, call=TEXTS, tool_call=TEXTS, output=TEXTS),
     st.builds(contract.Hold, call=TEXTS, on=st.booleans(), note=st.none() | TEXTS),
 )
@@ -71,7 +71,7 @@ def test_a_head_is_found_or_empty_and_never_an_error(frame: str | bytes) -> None
         (f'[7,{{"type":"ready","call":"{CALL}","took_ms":"x"}}]', contract.Head(7, "ready", CALL)),
         (f' [ 7 , {{ "type" : "said" , "call" : "{CALL}"', contract.Head(7, "said", CALL)),
         (f'{{"type":"close","call":"{CALL}"}}'.encode(), contract.Head(0, "close", CALL)),
-        ('{"type":"beat","load":1}', contract.Head(0, "beat", "")),
+        ('{"type":"heartbeat","load":1}', contract.Head(0, "heartbeat", "")),
         ('[7,{"call":"x","type":"said"}]', contract.Head()),
         ("[" * 1000, contract.Head()),
         (b"\xff\xfe", contract.Head()),
@@ -90,7 +90,7 @@ def test_what_is_too_large_or_too_deep_is_not_sent() -> None:
         contract.encode_numbered(1, contract.ToolCalled(call=CALL, tool_call="t", name="n", arguments=deep))
     with pytest.raises(contract.Unsendable, match="larger"):
         contract.encode_numbered(1, contract.Ended(call=CALL, reason="é" * (contract.MAX_EVENT_BYTES // 2)))
-    assert contract.encode(contract.Inform(call=CALL, text="é" * (contract.MAX_EVENT_BYTES // 2)))
+    assert contract.encode(contract.AddMessage(call=CALL, text="é" * (contract.MAX_EVENT_BYTES // 2)))
 
 
 @pytest.mark.parametrize("make", [str, str.encode], ids=["text", "bytes"])
@@ -105,4 +105,4 @@ def test_a_number_that_json_lacks_is_refused() -> None:
     with pytest.raises(ValidationError):
         contract.Load(busy=float("nan"))
     with pytest.raises(ValidationError):
-        contract.decode_event('{"type":"beat","load":{"busy":Infinity}}')
+        contract.decode_event('{"type":"heartbeat","load":{"busy":Infinity}}')

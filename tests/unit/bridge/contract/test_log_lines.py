@@ -17,10 +17,10 @@ EVENTS: list[tuple[contract.CallEvent, str]] = [
     (contract.Said(call="c", who="caller", text=SECRET, item="i"), "caller said"),
     (contract.Said(call="c", who="agent", text=SECRET, item="i", heard_ms=5), "agent said"),
     (
-        contract.TurnMeasured(call="c", turn=1, stopped_to_told_ms=345.678, first_delta_ms=1.234, first_frame_ms=None),
+        contract.TurnMeasured(call="c", turn=1, endpointing_ms=345.678, first_delta_ms=1.234, first_frame_ms=None),
         "turn",
     ),
-    (contract.BargedIn(call="c", item="i", heard_ms=5, cut_ms=1.26), "caller interrupted"),
+    (contract.BargedIn(call="c", item="i", heard_ms=5, latency_ms=1.26), "caller interrupted"),
     (contract.DigitPressed(call="c", digit=SECRET), "digit"),
     (contract.ToolCalled(call="c", tool_call="t", name="n", arguments={"to": SECRET}), "tool called"),
     (contract.AiWarning(call="c", kind="rate_limited", code="x"), "the AI's side had a problem"),
@@ -41,5 +41,5 @@ def test_the_rate_and_chunk_of_a_call_are_stated() -> None:
 
 
 def test_times_are_rounded() -> None:
-    fields = {"turn": 1, "stopped_to_told_ms": 345.7, "first_delta_ms": 1.2, "first_frame_ms": None}
+    fields = {"turn": 1, "endpointing_ms": 345.7, "first_delta_ms": 1.2, "first_frame_ms": None}
     assert line_of(EVENTS[7][0])[1] == fields

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.contract import LineStep
+from bridge.contract import ConnectionStep
 from bridge.realtime.event_trace import MOST, EventTrace
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import ItemDelete, ResponseCreate
@@ -22,10 +22,10 @@ def test_kinds_times_and_repetitions() -> None:
         kept.heard(server_events.AudioDelta("r", "i", 0, b""), at)
     kept.heard(server_events.ServerError("invalid_request_error", "rate_limited", "secret", "", ""), 101.0)
     assert kept.steps == (
-        LineStep(at_ms=250, kind="line up"),
-        LineStep(at_ms=500, kind="response.create", sent=True),
-        LineStep(at_ms=750, kind="AudioDelta", times=3),
-        LineStep(at_ms=1000, kind="ServerError rate_limited"),
+        ConnectionStep(at_ms=250, kind="line up"),
+        ConnectionStep(at_ms=500, kind="response.create", sent=True),
+        ConnectionStep(at_ms=750, kind="AudioDelta", times=3),
+        ConnectionStep(at_ms=1000, kind="ServerError rate_limited"),
     )
 
 

@@ -49,7 +49,7 @@ class FakeSession:
 
     consented = True
 
-    def remember(self, turns: Sequence[contract.Remembered]) -> None:
+    def remember(self, turns: Sequence[contract.HistoryItem]) -> None:
         self.done.append(f"remembers {len(turns)}")
 
     def greet(self) -> None:
@@ -66,7 +66,7 @@ class FakeSession:
     def saying(self) -> str:
         return "Good day"
 
-    def order(self, order: contract.Order) -> None:
+    def order(self, order: contract.AgentCommand) -> None:
         self.done.append(order.type)
 
     def close(self, reason: str) -> None:
@@ -150,16 +150,16 @@ async def test_a_call_whose_present_words_cannot_be_told_is_left_out(rig: Rig, m
         assert session is not None
         rig.sessions._calls[call].media = sessions.Media.HERE
         monkeypatch.setattr(session, "saying", (lambda: 1 / 0) if call == CALLS[0] else lambda: "x" * 5000)
-    rig.sessions.on_command(contract.Watch(seconds=5))
+    rig.sessions.on_command(contract.WatchLive(seconds=5))
     told = rig.sessions.scenes()
     assert told is not None
-    assert [(scene.call, len(scene.saying)) for scene in told.scenes] == [(CALLS[1], 1000)]
+    assert [(scene.call, len(scene.saying)) for scene in told.calls] == [(CALLS[1], 1000)]
     await rig.sessions.drain(0)
 
 
 async def test_a_call_that_was_another_workers_is_remembered_before_anything_else(rig: Rig) -> None:
-    said = contract.Remembered(role="user", text="hello")
-    rig.sessions.on_command(contract.Prepare(call=CALLS[0], spec=SPEC, memory=(said,)))
+    said = contract.HistoryItem(role="user", text="hello")
+    rig.sessions.on_command(contract.Prepare(call=CALLS[0], spec=SPEC, history=(said,)))
     assert rig.made[CALLS[0]].done == ["remembers 1"]
     rig.sessions.on_command(contract.Close(call=CALLS[0], reason="over"))
     await rig.empty()
@@ -271,7 +271,7 @@ async def test_commands_for_unknown_calls_are_ignored(rig: Rig) -> None:
 async def test_the_controller_may_want_the_worker_to_end(rig: Rig) -> None:
     wishes: list[float] = []
     rig.sessions._retire = wishes.append
-    rig.sessions.on_command(contract.Retire(seconds=30))
+    rig.sessions.on_command(contract.Drain(seconds=30))
     assert wishes == [30]
 
 

@@ -44,7 +44,7 @@ STORY: list[lifecycle.LifecycleEvent] = [
     lifecycle.StateChanged(CALL, "talking", "connecting"),
     contract.Said(call=CALL, who="caller", text="my card is 1234", item="i"),
     contract.TurnMeasured(call=CALL, turn=1, first_delta_ms=250.0, first_frame_ms=None),
-    contract.BargedIn(call=CALL, item="i", heard_ms=400, cut_ms=3.2),
+    contract.BargedIn(call=CALL, item="i", heard_ms=400, latency_ms=3.2),
     lifecycle.ToolAsked(CALL, "transfer"),
     lifecycle.TransferMoved(CALL, 1, "ringing", "+49555", "agent", None),
     lifecycle.TransferMoved(CALL, 1, "failed", "+49555", "agent", "busy"),
@@ -169,6 +169,18 @@ def test_json_both_ways_and_nothing_personal_in_the_bare_one(outgoing: OutgoingE
     assert not any(secret in outgoing.without_personal.decode() for secret in SECRETS)
     assert not any(secret in f"{outgoing!r} {outgoing.event!r}" for secret in SECRETS)
     assert json.loads(outgoing.full)["timestamp"].endswith("Z")
+
+
+def test_events_of_an_earlier_release_are_read() -> None:
+    """In the file of what the store did not take, by the names that two fields had before."""
+    kinds = {"call.turn": ("endpointing_ms", "stopped_to_told_ms"), "call.barge_in": ("latency_ms", "cut_ms")}
+    found = [each.event for each in told(STORY) if each.type in kinds]
+    assert len(found) == 2
+    for event in found:
+        new, old = kinds[event.type]
+        text = event.model_dump_json()
+        assert new in text
+        assert schemas.adapter.validate_json(text.replace(new, old)) == event
 
 
 def test_every_field_that_could_be_personal_is_marked() -> None:

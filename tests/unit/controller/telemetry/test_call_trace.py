@@ -97,12 +97,12 @@ def test_words_digits_and_arguments_are_not_kept() -> None:
 
 
 def test_the_ais_line_is_put_where_it_belongs() -> None:
-    heard = contract.LineStep(at_ms=500, kind="SpeechStarted")
-    line = heard, contract.LineStep(at_ms=900, kind="x", sent=True, times=3)
+    heard = contract.ConnectionStep(at_ms=500, kind="SpeechStarted")
+    line = heard, contract.ConnectionStep(at_ms=900, kind="x", sent=True, times=3)
     trace = of(
         lifecycle.CommandDone(CALL, commands.PrepareAi(SPEC)),
         lifecycle.InputTaken(CALL, inputs.LegEntered("c-1")),
-        contract.Ended(call=CALL, reason="over", line=line),
+        contract.Ended(call=CALL, reason="over", connection_trace=line),
     )
     assert [(step.side, step.what, dict(step.facts)) for step in trace][2:4] == [
         ("ai", "← SpeechStarted", {}),

@@ -85,7 +85,7 @@ class Meter:
             {("tool_seconds_count", ("transfer", "no")): 1, ("tool_seconds_sum", ("transfer", "no")): 2.5},
         ),
         (
-            contract.TurnMeasured(call=CALL, turn=1, stopped_to_told_ms=375, first_delta_ms=250, first_frame_ms=500),
+            contract.TurnMeasured(call=CALL, turn=1, endpointing_ms=375, first_delta_ms=250, first_frame_ms=500),
             {
                 ("turn_told_seconds_count", ()): 1,
                 ("turn_told_seconds_sum", ()): 0.375,
@@ -97,7 +97,7 @@ class Meter:
         ),
         (contract.TurnMeasured(call=CALL, turn=1, first_delta_ms=None, first_frame_ms=None), {}),
         (
-            contract.BargedIn(call=CALL, item="i", heard_ms=900, cut_ms=15.625),
+            contract.BargedIn(call=CALL, item="i", heard_ms=900, latency_ms=15.625),
             {("barge_in_cut_seconds_count", ()): 1, ("barge_in_cut_seconds_sum", ()): 0.015625},
         ),
         (

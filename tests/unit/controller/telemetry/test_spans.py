@@ -37,8 +37,8 @@ def test_the_call_is_the_first_span_and_holds_all_others() -> None:
     root, *inner = told(
         (0.5, contract.Ready(call=CALL, model="m", session="s", took_ms=400)),
         (1.5, lifecycle.CallAnswered(CALL, 1.5)),
-        (9.0, contract.TurnMeasured(call=CALL, turn=1, stopped_to_told_ms=300, first_delta_ms=500, first_frame_ms=700)),
-        (12.0, contract.BargedIn(call=CALL, item="i", heard_ms=900, cut_ms=20)),
+        (9.0, contract.TurnMeasured(call=CALL, turn=1, endpointing_ms=300, first_delta_ms=500, first_frame_ms=700)),
+        (12.0, contract.BargedIn(call=CALL, item="i", heard_ms=900, latency_ms=20)),
         (15.0, lifecycle.ToolTimed("look_up", 2.0, ok=False, call=CALL)),
         (20.0, lifecycle.TransferMoved(CALL, 1, "ringing", "+4930999", "agent", None)),
         (25.0, lifecycle.TransferMoved(CALL, 1, "failed", "+4930999", "agent", "busy")),
@@ -72,7 +72,7 @@ def test_no_number_and_no_word() -> None:
 
 
 def test_a_call_that_does_not_end_its_turns_is_bounded() -> None:
-    turn = contract.BargedIn(call=CALL, item=None, heard_ms=1, cut_ms=1.0)
+    turn = contract.BargedIn(call=CALL, item=None, heard_ms=1, latency_ms=1.0)
     assert len(told(*[(1.0, turn)] * (MOST + 5))) == MOST + 1
 
 

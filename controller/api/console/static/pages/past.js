@@ -21,11 +21,11 @@ export function open(main, me, id) {
   return () => { over = true; close(); };
 }
 
-/** With the fields that a live call has. */
+/** With the fields that a live call has. In events of earlier releases `latency_ms` is `cut_ms`. */
 function asLive(call, me) {
   return { ...call, latency: { first_frame_ms: call.first_frame_ms }, muted: [], participants: [], recording: "off", transfer: null,
     supervision: null, counters: null, barge_ins: call.events.filter((each) => each.type === "call.barge_in").map((each) =>
-      ({ at: each.at, ...each.data })), recordings: [], sounds: me.may("recordings") ? call.recordings : null,
+      ({ at: each.at, latency_ms: each.data.cut_ms, ...each.data })), recordings: [], sounds: me.may("recordings") ? call.recordings : null,
     transcript: call.transcript || [] };
 }
 

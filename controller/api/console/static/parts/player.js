@@ -93,7 +93,7 @@ function marks(call, begin, seconds, at) {
     return mark;
   });
   const cuts = call.barge_ins.filter((each) => inside(when(each.at))).map((each) => {
-    const mark = h("span", { class: "cut", title: `Interrupted; silent after ${milliseconds(each.cut_ms)}` });
+    const mark = h("span", { class: "cut", title: `Interrupted; silent after ${milliseconds(each.latency_ms)}` });
     mark.style.setProperty("inset-inline-start", at(when(each.at)));
     return mark;
   });

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.contract import DigitPressed, Finished, FunctionTool, Hold, Idle, Speak, ToolCalled, Used, WrapUp
+from bridge.contract import DigitPressed, FunctionTool, Hold, NoInput, Speak, ToolCalled, Used, WrapUp, WrapUpDone
 from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import Digit, Greet, TimerFired, ToolAnswered
 from bridge.realtime.conversation.responses import STUCK_S
@@ -53,10 +53,10 @@ def test_last_words_are_played_before_they_are_over_whatever_the_caller_does() -
     stage.play(500)
     stage.feed(SPEECH, SILENCE, server_events.ResponseCreated("r2"))
     stage.play(480)
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
     stage.speak("r2", "i2", 1000)
     stage.play(400)
-    assert [each.why for each in stage.told_of(Finished)] == ["max_length"]
+    assert [each.why for each in stage.told_of(WrapUpDone)] == ["max_length"]
     assert ("i1", 0) not in stage.taken_back
     assert stage.taken_back == [("i2", 0)]
     assert len(stage.creates) == 1
@@ -66,7 +66,7 @@ def test_last_words_are_bounded_when_the_ai_says_nothing() -> None:
     stage = Stage()
     stage.feed(WRAP_UP)
     stage.wait(10.1)
-    assert len(stage.told_of(Finished)) == 1
+    assert len(stage.told_of(WrapUpDone)) == 1
 
 
 def test_last_words_cut_a_long_speech_short() -> None:
@@ -201,17 +201,17 @@ def climb(stage: Stage, number: int) -> None:
 
 
 def test_a_silent_caller_is_prompted_and_then_left() -> None:
-    stage = Stage(idle=Idle(after_s=3, prompts=("Hello?", "Anyone?"), goodbye="Bye."))
+    stage = Stage(no_input=NoInput(after_s=3, prompts=("Hello?", "Anyone?"), goodbye="Bye."))
     stage.feed(Greet())
     for number in range(3):
         climb(stage, number)
     assert [text.rsplit(": ")[-1] for text in instructions(stage)] == ['"Hello?"', '"Anyone?"', '"Bye."']
     stage.play(400)
-    assert [each.why for each in stage.told_of(Finished)] == ["idle"]
+    assert [each.why for each in stage.told_of(WrapUpDone)] == ["idle"]
 
 
 def test_who_speaks_begins_at_the_bottom_and_stops_the_goodbye() -> None:
-    stage = Stage(idle=Idle(after_s=3, prompts=("Hello?",), goodbye="Bye."))
+    stage = Stage(no_input=NoInput(after_s=3, prompts=("Hello?",), goodbye="Bye."))
     stage.feed(Greet())
     climb(stage, 0)
     climb(stage, 1)
@@ -220,11 +220,11 @@ def test_who_speaks_begins_at_the_bottom_and_stops_the_goodbye() -> None:
     stage.reply("r9", "i9", 100)
     climb(stage, 2)
     assert '"Hello?"' in instructions(stage)[-1]
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
 
 
 def test_on_hold_or_before_the_greeting_nobody_is_idle() -> None:
-    stage = Stage(idle=Idle(after_s=3))
+    stage = Stage(no_input=NoInput(after_s=3))
     stage.play(4000)
     stage.feed(Greet(), ON)
     stage.play(4000)
@@ -232,7 +232,7 @@ def test_on_hold_or_before_the_greeting_nobody_is_idle() -> None:
 
 
 def test_a_prompt_of_the_server_is_a_rung() -> None:
-    stage = Stage(idle=Idle(after_s=3, prompts=("Hello?",), goodbye="Bye."))
+    stage = Stage(no_input=NoInput(after_s=3, prompts=("Hello?",), goodbye="Bye."))
     stage.feed(Greet(), server_events.CallerIdle())
     stage.play(3100)
     assert '"Bye."' in instructions(stage)[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.contract import Finished, WrapUp
+from bridge.contract import WrapUp, WrapUpDone
 from bridge.realtime.conversation.inputs import Greet
 from tests.unit.bridge.realtime.conversation.stage import Stage
 
@@ -31,7 +31,7 @@ def test_the_message_begins_when_nothing_was_heard_for_a_while(seconds: float, a
     assert "Please call us back." in create["response"]["instructions"]
     stage.reply("r1", "i1", 1000)
     stage.play(1500)
-    assert [each.why for each in stage.told_of(Finished)] == ["voicemail"]
+    assert [each.why for each in stage.told_of(WrapUpDone)] == ["voicemail"]
 
 
 def test_a_reply_that_is_being_said_stops_at_once() -> None:
@@ -50,4 +50,4 @@ def test_other_last_words_do_not_wait_for_it() -> None:
     stage.reply("r1", "i1", 500)
     stage.play(6000)
     assert len(stage.creates) == 1
-    assert [each.why for each in stage.told_of(Finished)] == ["max_call_s"]
+    assert [each.why for each in stage.told_of(WrapUpDone)] == ["max_call_s"]

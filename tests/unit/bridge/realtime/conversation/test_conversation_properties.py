@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from bridge.contract import BargedIn, Finished, Hold, Inform, Said, Speak, ToolCalled, WrapUp
+from bridge.contract import AddMessage, BargedIn, Hold, Said, Speak, ToolCalled, WrapUp, WrapUpDone
 from bridge.media.playout import BYTES_PER_MS
 from bridge.realtime.conversation.inputs import Closing, ConnectionLost, Digit, Drained, Greet, Ticked, ToolAnswered
 from bridge.realtime.conversation.responses import State
@@ -50,7 +50,7 @@ def tool(response: int, call: int, name: str, status: str) -> server_events.Even
 HOLD = Hold(call="call", on=True)
 SPEAK = Speak(call="call", text="Please wait.")
 WRAP_UP = WrapUp(call="call", text="Goodbye.", why="max_length")
-INFORM = Inform(call="call", text="Recorded.", respond=True)
+INFORM = AddMessage(call="call", text="Recorded.", respond=True)
 BACK = connection_opened()
 
 NOISE = st.one_of(
@@ -159,7 +159,7 @@ class Witness(Stage):
         for said in self.told_of(Said):
             assert (said.heard_ms or 0) <= self.received[said.item] // BYTES_PER_MS
         assert max(Counter(said.item for said in self.told_of(Said) if said.who == "agent").values(), default=1) == 1
-        assert all(barge.cut_ms >= 0 for barge in self.told_of(BargedIn))
+        assert all(barge.latency_ms >= 0 for barge in self.told_of(BargedIn))
         assert max(Counter(call for call, _ in self.outputs).values(), default=1) == 1
         assert max(Counter(event.tool_call for event in self.told_of(ToolCalled)).values(), default=1) == 1
 
@@ -177,7 +177,7 @@ def test_noise(script: list[Any]) -> None:
     stage.wait(500)  # the server says nothing any more
     stage.check()
     wrapped_up = any(isinstance(what, WrapUp) for what in script)
-    assert wrapped_up <= len(stage.told_of(Finished)) <= 1
+    assert wrapped_up <= len(stage.told_of(WrapUpDone)) <= 1
     assert stage.ended or {call for call, _ in stage.outputs} == calls
     assert stage.ended or not stage.timers
     assert stage.ended or stage.conversation.parts.responses.state is State.IDLE

@@ -11,7 +11,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from bridge.contract import Finished, FunctionTool, Hold, Idle, Inform, Said, SemanticVad, ServerVad, Speak, WrapUp
+from bridge.contract import (
+    AddMessage,
+    FunctionTool,
+    Hold,
+    NoInput,
+    Said,
+    SemanticVad,
+    ServerVad,
+    Speak,
+    WrapUp,
+    WrapUpDone,
+)
 from bridge.realtime.conversation import inputs
 from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import Closing, Digit, Greet
@@ -33,7 +44,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "patient": {"min_speech_ms": 200, "greeting": "Good morning."},
     "semantic": {"turn_detection": SemanticVad(type="semantic_vad"), "playout_delay_ms": 60},
     "deaf": {"turn_detection": MUTE_VAD},
-    "idle": {"idle": Idle(after_s=3, prompts=("Hello?",), goodbye="Bye."), "min_speech_ms": 100},
+    "idle": {"no_input": NoInput(after_s=3, prompts=("Hello?",), goodbye="Bye."), "min_speech_ms": 100},
 }
 
 SERVER: dict[str, Callable[[Wired], list[server_events.Event]]] = {
@@ -71,7 +82,7 @@ ORDERS: dict[str, inputs.Input] = {
     "hold": Hold(call="call", on=True),
     "go on": Hold(call="call", on=False),
     "go on, note": Hold(call="call", on=False, note="Nobody answered."),
-    "inform": Inform(call="call", text="Recorded.", respond=True),
+    "inform": AddMessage(call="call", text="Recorded.", respond=True),
     "key": Digit("1"),
     "last key": Digit("#"),
     "greet": Greet(),
@@ -142,7 +153,7 @@ def check(wired: Wired) -> None:
     assert not wired.running(Timer.TOOL)
     assert {timer for timer, _ in wired.timers} <= {Timer.IDLE}
     assert conversation.parts.responses.at_rest or wired.told_of(
-        Finished
+        WrapUpDone
     )  # after its last word nobody is asked anything
     assert wired.playout.idle
     assert Counter(call for call, _ in wired.outputs) == Counter(wired.calls)
@@ -154,7 +165,7 @@ def check(wired: Wired) -> None:
         assert (each.heard_ms or 0) * 48 <= wired.played[each.item]
     for item, (kept_ms, played_ms) in wired.in_memory_ms().items():
         assert kept_ms <= played_ms or wired.gave_up, f"the model believes that more of {item} was heard than was"
-    assert len(wired.told_of(Finished)) <= 1
+    assert len(wired.told_of(WrapUpDone)) <= 1
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -168,7 +179,7 @@ def test_nothing_that_happens_breaks_a_rule_and_everything_comes_to_rest(agent: 
     settle(wired)
     check(wired)
     if {"message", "wrap up", "wrap up, silent"} & set(script):
-        assert len(wired.told_of(Finished)) == 1
+        assert len(wired.told_of(WrapUpDone)) == 1
     wired.feed(Closing())
     told = len(wired.told)
     wired.play(100)

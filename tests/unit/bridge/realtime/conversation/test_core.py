@@ -155,7 +155,7 @@ def test_how_long_after_the_last_sound_we_are_told(
     stage.now = 101.345
     stage.feed(server_events.SpeechStopped("u", end_ms), Closing())
     (turn,) = stage.told_of(TurnMeasured)
-    assert turn.stopped_to_told_ms == (told_ms and pytest.approx(told_ms))
+    assert turn.endpointing_ms == (told_ms and pytest.approx(told_ms))
 
 
 def test_a_new_connection_counts_anew() -> None:
@@ -168,7 +168,7 @@ def test_a_new_connection_counts_anew() -> None:
         server_events.SpeechStopped("u", 4000),
         Closing(),
     )
-    assert [turn.stopped_to_told_ms for turn in stage.told_of(TurnMeasured)] == [None]
+    assert [turn.endpointing_ms for turn in stage.told_of(TurnMeasured)] == [None]
 
 
 def test_a_turn_that_is_unanswered_when_the_call_ends_is_told() -> None:

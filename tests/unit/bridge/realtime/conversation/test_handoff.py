@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import (
+    AddMessage,
     FunctionTool,
     Hold,
-    Idle,
-    Inform,
     Mute,
+    NoInput,
     NoiseReduction,
     Provider,
     Said,
     ServerVad,
     Speak,
-    Switch,
+    SwitchAgent,
     ToolCalled,
     Transcription,
     WrapUp,
@@ -32,8 +32,8 @@ BOOK = FunctionTool(name="book", description="Book a table.", parameters={"type"
 ON, OFF = Hold(call="call", on=True), Hold(call="call", on=False)
 
 
-def switch(**spec: Any) -> Switch:
-    return Switch(call="call", spec=make_spec(**spec))
+def switch(**spec: Any) -> SwitchAgent:
+    return SwitchAgent(call="call", spec=make_spec(**spec))
 
 
 def changes(stage: Stage) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def test_an_order_to_speak_repeats_the_new_instructions() -> None:
 
 def test_how_the_agent_listens_changes_too() -> None:
     stage = Stage()
-    stage.feed(switch(min_speech_ms=300, idle=Idle(after_s=3), turn_detection=ServerVad(threshold=0.3)))
+    stage.feed(switch(min_speech_ms=300, no_input=NoInput(after_s=3), turn_detection=ServerVad(threshold=0.3)))
     ears = changes(stage)[0]["audio"]["input"]["turn_detection"]
     assert (ears["threshold"], ears["interrupt_response"], ears["create_response"]) == (0.3, False, False)
     assert stage.conversation.parts.turn_detection.we_answer
@@ -151,7 +151,7 @@ def test_what_a_session_cannot_change_needs_a_new_line(change: dict[str, Any], n
 
 @pytest.mark.parametrize(("caller", "agent"), [(True, False), (False, True), (True, True)])
 def test_a_silence_by_choice_does_not_lead_up_the_ladder(caller: bool, agent: bool) -> None:
-    stage = Stage(idle=Idle(after_s=3))
+    stage = Stage(no_input=NoInput(after_s=3))
     stage.feed(Greet())
     assert stage.running(Timer.IDLE)
     stage.feed(Mute(call="call", caller=caller, agent=agent))
@@ -189,11 +189,11 @@ def test_what_is_to_be_said_on_hold_is_said_when_it_ends() -> None:
 
 def test_the_model_is_told_and_not_asked() -> None:
     stage = Stage()
-    stage.feed(Inform(call="call", text="Somebody has joined."))
+    stage.feed(AddMessage(call="call", text="Somebody has joined."))
     (item,) = [frame["item"] for frame in stage.sent_of("conversation.item.create")]
     assert (item["role"], item["content"][0]["text"]) == ("system", "Somebody has joined.")
     assert stage.creates == []
-    stage.feed(Inform(call="call", text="Nobody answered.", respond=True))
+    stage.feed(AddMessage(call="call", text="Nobody answered.", respond=True))
     assert len(stage.creates) == 1
 
 
@@ -201,7 +201,7 @@ def test_nothing_is_asked_for_during_last_words() -> None:
     stage = Stage()
     stage.feed(WrapUp(call="call", text="Goodbye.", why="max_length"))
     asked = len(stage.creates)
-    stage.feed(Inform(call="call", text="Nobody answered.", respond=True), Speak(call="call", text="Wait."))
+    stage.feed(AddMessage(call="call", text="Nobody answered.", respond=True), Speak(call="call", text="Wait."))
     assert len(stage.creates) == asked
 
 
@@ -216,11 +216,11 @@ def test_keys_on_which_the_new_controller_acts_are_not_told_to_the_model() -> No
 
 AGENTS = [
     {"instructions": "You are Ann.", "tools": ()},
-    {"instructions": "You are Bob.", "min_speech_ms": 300, "idle": Idle(after_s=5)},
+    {"instructions": "You are Bob.", "min_speech_ms": 300, "no_input": NoInput(after_s=5)},
     {"instructions": "You are Cem.", "turn_detection": ServerVad(interrupt_response=False), "tools": (BOOK,)},
 ]
 HAPPENS = st.one_of(
-    st.sampled_from([ON, OFF, Greet(), Inform(call="call", text="x", respond=True), Speak(call="call", text="y")]),
+    st.sampled_from([ON, OFF, Greet(), AddMessage(call="call", text="x", respond=True), Speak(call="call", text="y")]),
     st.builds(Mute, call=st.just("call"), caller=st.booleans(), agent=st.booleans()),
     st.builds(lambda change: switch(**change), st.sampled_from(AGENTS)),
     st.sampled_from(

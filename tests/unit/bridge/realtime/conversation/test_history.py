@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 
-from bridge.contract import Remembered, Said
+from bridge.contract import HistoryItem, Said
 from bridge.realtime.conversation.history import (
     LINE_DROPPED,
     MAX_CALL_ID,
@@ -96,9 +96,9 @@ def test_a_conversation_of_another_worker_is_told_first() -> None:
     memory = History()
     memory.restore(
         [
-            Remembered(role="assistant", text="Good morning."),
-            Remembered(role="user", text="what time is it"),
-            Remembered(role="tool", text="noon", name="look_up", arguments='{"a": 1}'),
+            HistoryItem(role="assistant", text="Good morning."),
+            HistoryItem(role="user", text="what time is it"),
+            HistoryItem(role="tool", text="noon", name="look_up", arguments='{"a": 1}'),
         ]
     )
     agent(memory, "a1", "Noon.")

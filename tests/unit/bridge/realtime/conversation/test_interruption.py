@@ -121,7 +121,7 @@ def test_the_controller_is_told_with_the_time_until_silence() -> None:
     stage.tick()
     (event,) = stage.told_of(BargedIn)
     assert (event.item, event.heard_ms) == ("i1", 100)
-    assert event.cut_ms == pytest.approx(13)
+    assert event.latency_ms == pytest.approx(13)
     assert stage.conversation.parts.interruption.count == 1
 
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from bridge.contract import AiWarning, Finished, Idle, Speak, WrapUp
+from bridge.contract import AiWarning, NoInput, Speak, WrapUp, WrapUpDone
 from bridge.realtime.conversation.continuation import rest_of
 from bridge.realtime.conversation.inputs import Closing, Greet
 from bridge.realtime.conversation.response_errors import MOST_CUTS, RATE_WAIT_S
@@ -94,11 +94,11 @@ def test_last_words_are_said_to_their_end_before_the_call_ends() -> None:
     stage.play(1000)
     stopped(stage, 2, "us today.", "max_output_tokens")
     stage.play(1000)
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
     assert instructions(stage)[2].endswith('"Goodbye, and have a nice day."')
     stage.reply("r3", "i3", 200, "Goodbye, and have a nice day.")
     stage.play(600)
-    assert len(stage.told_of(Finished)) == 1
+    assert len(stage.told_of(WrapUpDone)) == 1
 
 
 def test_last_words_that_always_stop_come_to_an_end() -> None:
@@ -107,7 +107,7 @@ def test_last_words_that_always_stop_come_to_an_end() -> None:
     for number in range(MOST_CUTS + 1):
         stopped(stage, number, "Something else.")
         stage.play(600)
-    assert len(stage.told_of(Finished)) == 1
+    assert len(stage.told_of(WrapUpDone)) == 1
     assert len(stage.creates) == MOST_CUTS + 1
 
 
@@ -177,7 +177,7 @@ def test_many_warnings_of_one_kind_become_a_total() -> None:
 
 
 def abandoned_goodbye() -> Stage:
-    stage = Stage(idle=Idle(after_s=3, prompts=(), goodbye="Bye."))
+    stage = Stage(no_input=NoInput(after_s=3, prompts=(), goodbye="Bye."))
     stage.feed(Greet())
     stage.play(3100)
     stage.reply("r1", "i1", 1000)
@@ -193,15 +193,15 @@ def test_last_words_right_after_an_answer_are_said_though_a_goodbye_was_abandone
     stage.play(400 + late_ms)
     stage.feed(WrapUp(call="call", text="Time is up.", why="max_length"))
     stage.play(1000)
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
     stage.reply("r3", "i3", 400)
     stage.play(900)
-    assert [each.why for each in stage.told_of(Finished)] == ["max_length"]
+    assert [each.why for each in stage.told_of(WrapUpDone)] == ["max_length"]
 
 
 @pytest.mark.parametrize("played_ms", [0, 200, 1000, 1100, 1200])
 def test_last_words_take_the_place_of_an_idle_goodbye_that_is_being_said(played_ms: int) -> None:
-    stage = Stage(idle=Idle(after_s=3, prompts=(), goodbye="Bye."))
+    stage = Stage(no_input=NoInput(after_s=3, prompts=(), goodbye="Bye."))
     stage.feed(Greet())
     stage.play(3100)
     stage.feed(server_events.ResponseCreated("r1"))
@@ -213,11 +213,11 @@ def test_last_words_take_the_place_of_an_idle_goodbye_that_is_being_said(played_
     if played_ms < 1000:
         stage.feed(server_events.ResponseDone("r1", "cancelled"))
     stage.play(2000)
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
     assert "Time is up." in instructions(stage)[-1]
     stage.reply("r2", "i2", 400)
     stage.play(900)
-    assert [each.why for each in stage.told_of(Finished)] == ["max_length"]
+    assert [each.why for each in stage.told_of(WrapUpDone)] == ["max_length"]
 
 
 # ---------------------------------------------------------------- what others do
@@ -315,7 +315,7 @@ def test_a_hint_that_is_always_too_short_is_not_believed_for_ever() -> None:
 @pytest.mark.parametrize("status", ["completed", "cancelled", "incomplete"])
 @pytest.mark.parametrize("begun", [True, False])
 def test_the_end_of_a_response_that_nobody_has_seen_ends_no_other_one(status: str, begun: bool) -> None:
-    stage = Stage(idle=Idle(after_s=3, prompts=(), goodbye="Bye now."))
+    stage = Stage(no_input=NoInput(after_s=3, prompts=(), goodbye="Bye now."))
     stage.feed(Greet())
     stage.caller_turn()
     stage.reply("r0", "i0", 400, "Hello.")
@@ -327,7 +327,7 @@ def test_the_end_of_a_response_that_nobody_has_seen_ends_no_other_one(status: st
     stage.feed(server_events.ResponseDone("r2", "completed"))
     stage.play(1500)
     assert [text.count("Bye now.") for text in instructions(stage)] == [1]
-    assert [each.why for each in stage.told_of(Finished)] == ["idle"]
+    assert [each.why for each in stage.told_of(WrapUpDone)] == ["idle"]
 
 
 @pytest.mark.parametrize("opening", ["consent", "greeting"])

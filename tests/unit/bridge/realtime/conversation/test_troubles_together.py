@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bridge.contract import Finished, Hold, Idle, Said, WrapUp
+from bridge.contract import Hold, NoInput, Said, WrapUp, WrapUpDone
 from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import ConnectionLost, Digit, Greet, Input, ToolAnswered
@@ -103,7 +103,7 @@ def test_last_words_that_were_asked_for_are_asked_for_again() -> None:
     assert said_last(stage) == 2
     stage.reply("r1", "i1", 500)
     stage.play(900)
-    assert len(stage.told_of(Finished)) == 1
+    assert len(stage.told_of(WrapUpDone)) == 1
 
 
 def test_last_words_that_were_cut_off_are_said_again() -> None:
@@ -113,11 +113,11 @@ def test_last_words_that_were_cut_off_are_said_again() -> None:
     stage.play(100)
     stage.feed(ConnectionLost(), BACK)
     stage.play(1000)
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
     assert said_last(stage) == 2
     stage.reply("r2", "i2", 500, "Time is up.")
     stage.play(900)
-    assert len(stage.told_of(Finished)) == 1
+    assert len(stage.told_of(WrapUpDone)) == 1
 
 
 def test_last_words_that_only_have_to_be_played_are_not_said_again() -> None:
@@ -127,10 +127,10 @@ def test_last_words_that_only_have_to_be_played_are_not_said_again() -> None:
     stage.play(100)
     stage.feed(ConnectionLost(), BACK)
     stage.play(800)
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
     stage.play(400)
     assert said_last(stage) == 1
-    assert len(stage.told_of(Finished)) == 1
+    assert len(stage.told_of(WrapUpDone)) == 1
     assert [said.text for said in stage.told_of(Said)] == ["Time is up."]
 
 
@@ -139,7 +139,7 @@ def test_last_words_end_without_a_line(when: str) -> None:
     stage = Stage()
     stage.feed(*((ConnectionLost(), WRAP_UP) if when == "before" else (WRAP_UP, ConnectionLost())))
     stage.wait(10.1)
-    assert len(stage.told_of(Finished)) == 1
+    assert len(stage.told_of(WrapUpDone)) == 1
     stage.feed(BACK)
     assert said_last(stage) == (when == "after")  # nothing is asked of a new line when it is over
 
@@ -157,7 +157,7 @@ def test_last_words_end_a_hold() -> None:
     assert stage.tick() is not None
     stage.play(900)
     assert len(stage.creates) == 1
-    assert len(stage.told_of(Finished)) == 1
+    assert len(stage.told_of(WrapUpDone)) == 1
     assert deaf(stage)
 
 
@@ -172,7 +172,7 @@ def test_last_words_wait_for_the_response_that_the_hold_cut() -> None:
 
 @pytest.mark.parametrize("cut", [True, False])
 def test_a_hold_gives_up_the_goodbye_of_the_idle_ladder(cut: bool) -> None:
-    stage = Stage(idle=Idle(after_s=3, prompts=(), goodbye="Bye."))
+    stage = Stage(no_input=NoInput(after_s=3, prompts=(), goodbye="Bye."))
     stage.feed(Greet())
     stage.play(3100)
     if cut:
@@ -182,7 +182,7 @@ def test_a_hold_gives_up_the_goodbye_of_the_idle_ladder(cut: bool) -> None:
     stage.feed(ON)
     stage.feed(server_events.ResponseDone("r1", "cancelled"), OFF)
     stage.play(2000)
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
 
 
 # ---------------------------------------------------------------- a hold during a doubt
@@ -211,7 +211,7 @@ def test_a_hold_makes_a_doubt_needless(stops: bool) -> None:
 
 def saying_goodbye(min_speech_ms: int) -> Stage:
     """Half a second of goodbye, of which 300 ms have been played."""
-    stage = Stage(idle=Idle(after_s=3, prompts=(), goodbye="Bye."), min_speech_ms=min_speech_ms)
+    stage = Stage(no_input=NoInput(after_s=3, prompts=(), goodbye="Bye."), min_speech_ms=min_speech_ms)
     stage.feed(Greet())
     stage.play(3100)
     stage.reply("r1", "i1", 500)
@@ -232,10 +232,10 @@ def test_speech_into_the_goodbye_when_short_speech_does_not_count(lasts_ms: int,
     stage = saying_goodbye(min_speech_ms=200)
     stage.feed(SPEECH)
     stage.play(lasts_ms)
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
     stage.feed(SILENCE)
     stage.play(2500)
-    assert len(stage.told_of(Finished)) == goes_on
+    assert len(stage.told_of(WrapUpDone)) == goes_on
     told = [frame for frame in stage.sent_of("conversation.item.create") if prompts.CALLER_SPOKE_UP in str(frame)]
     assert len(told) == (not goes_on)
 
@@ -244,7 +244,7 @@ def test_who_goes_on_speaking_into_the_goodbye_is_not_hung_up_on() -> None:
     stage = saying_goodbye(min_speech_ms=2000)
     stage.feed(SPEECH)
     stage.play(10_000)
-    assert stage.told_of(Finished) == []
+    assert stage.told_of(WrapUpDone) == []
     assert not stage.conversation.parts.closing.active
 
 

@@ -31,12 +31,10 @@ def test_words_turns_and_interruptions_are_kept_in_order() -> None:
     record = CallLog()
     record.take(contract.Said(call=CALL, who="caller", text="secret", item="i"), AT)
     record.take(contract.Said(call=CALL, who="agent", text="se", item="j", interrupted=True, heard_ms=40), AT)
-    record.take(contract.BargedIn(call=CALL, item="j", heard_ms=40, cut_ms=7.5), AT)
+    record.take(contract.BargedIn(call=CALL, item="j", heard_ms=40, latency_ms=7.5), AT)
     for turn, first in enumerate((900.0, 300.0, None, 400.0), 1):
         record.take(
-            contract.TurnMeasured(
-                call=CALL, turn=turn, stopped_to_told_ms=300.0, first_delta_ms=1.0, first_frame_ms=first
-            ),
+            contract.TurnMeasured(call=CALL, turn=turn, endpointing_ms=300.0, first_delta_ms=1.0, first_frame_ms=first),
             AT,
         )
     record.take(contract.MediaConnected(call=CALL), AT)

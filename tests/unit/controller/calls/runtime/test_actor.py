@@ -428,7 +428,7 @@ async def test_a_call_that_another_worker_takes_over_knows_what_was_said_and_for
             made.workers.told.clear()
             await made.workers.told.wait()
     prepared = [each for each in made.workers.sent if isinstance(each, contract.Prepare)]
-    assert [len(each.memory) for each in prepared] == [0, 1]
+    assert [len(each.history) for each in prepared] == [0, 1]
     made.put(inputs.HangUpAsked("test"), OVER)
     async with asyncio.timeout(5):
         await task

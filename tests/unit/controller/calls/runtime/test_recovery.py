@@ -255,9 +255,9 @@ def test_the_worker_is_told_what_the_store_says(
     leg, id_ = call.plan.leg, call.plan.call
     feed(call, *(replace(each, channel=leg) if isinstance(each, inputs.SipHold) else each for each in events))
     found = known(call)
-    orders: list[contract.Order | contract.Record] = [
+    orders: list[contract.AgentCommand | contract.Record] = [
         contract.Mute(call=id_, caller="caller" in muted, agent="agent" in muted),
-        contract.Switch(call=id_, spec=found.call.plan.agent.spec, again=True),
+        contract.SwitchAgent(call=id_, spec=found.call.plan.agent.spec, again=True),
         contract.Record(call=id_, action=recording),
     ]
     assert found.undo == (
@@ -297,7 +297,9 @@ def test_who_is_with_the_caller_is_in_the_bridge() -> None:
 
 def test_an_agent_that_the_config_has_no_more_goes_on_as_it_is() -> None:
     call = talking(of_agent(ANN, spec=ANN.agent.spec.model_copy(update={"agent": "gone"})))
-    assert not any(isinstance(each, commands.OrderAi) and each.order.type == "switch" for each in known(call).undo)
+    assert not any(
+        isinstance(each, commands.OrderAi) and each.order.type == "switch_agent" for each in known(call).undo
+    )
 
 
 def test_a_participant_who_has_not_answered_is_nobody_s() -> None:

@@ -95,7 +95,7 @@ def test_a_tool_that_this_agent_does_not_have() -> None:
         (contract.MediaGone(call=CALL, reason="eof"), [inputs.MediaLost("eof")]),
         (contract.Said(call=CALL, who="agent", text="Hi", item="i"), [inputs.Conversed()]),
         (contract.DigitPressed(call=CALL, digit="0"), [inputs.Conversed(), inputs.DigitPressed("0")]),
-        (contract.Finished(call=CALL, why="idle"), [inputs.LastSaid("idle")]),
+        (contract.WrapUpDone(call=CALL, why="idle"), [inputs.LastSaid("idle")]),
         (contract.Ended(call=CALL, reason="over"), [inputs.SessionOver("over", contract.Counters())]),
         (contract.MediaFormat(call=CALL, rate=24000, frame_bytes=960), []),
     ],

@@ -40,7 +40,7 @@ FILES = contract.Recording(path="/srv/calls")
 ANN = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC.model_copy(update={"agent": "ann"}), recording=FILES), {})
 
 
-def orders(issued: list[commands.Command]) -> list[contract.Order | contract.Record | contract.Greet]:
+def orders(issued: list[commands.Command]) -> list[contract.AgentCommand | contract.Record | contract.Greet]:
     return [each.order for each in issued if isinstance(each, commands.OrderAi)]
 
 
@@ -167,7 +167,9 @@ def test_keys_that_can_not_be_pressed_are_no_end_of_the_call() -> None:
 def test_another_agent_speaks_and_its_keys_and_fallback_count() -> None:
     call = talking()
     plan = of_agent(ANN, digits={"0": TARGET}, on_ai_failure=(SORRY,), wrap_up="Ann says goodbye.")
-    assert orders(feed(call, inputs.SwitchAsked(plan, "ops"))) == [contract.Switch(call=CALL, spec=plan.agent.spec)]
+    assert orders(feed(call, inputs.SwitchAsked(plan, "ops"))) == [
+        contract.SwitchAgent(call=CALL, spec=plan.agent.spec)
+    ]
     assert view_of(call, CallLog()).agent == "ann"
     assert commands.SayLast("Ann says goodbye.", "spend_per_day") in feed(call, inputs.WrapUpDue("spend_per_day"))
     other = talking()
@@ -225,7 +227,7 @@ def test_somebody_joins_and_the_model_is_told() -> None:
     stopped, join, told, _ = feed(call, inputs.LegEntered(PARTY))
     assert (stopped, join) == (commands.StopTimer(PARTY), commands.Join(IDS.bridge, (PARTY,)))
     assert isinstance(told, commands.OrderAi)
-    assert isinstance(told.order, contract.Inform)
+    assert isinstance(told.order, contract.AddMessage)
     assert not told.order.respond
     assert call.state is State.TALKING
 
@@ -246,7 +248,7 @@ def test_somebody_who_does_not_come_is_told_of_and_the_call_goes_on(what: inputs
     feed(call, ADD)
     issued = feed(call, what)
     assert (commands.HangUp(PARTY) in issued) is not isinstance(what, inputs.LegGone)
-    assert [type(each) for each in orders(issued)] == [contract.Inform]
+    assert [type(each) for each in orders(issued)] == [contract.AddMessage]
     found = call.participants[PARTY]
     assert (found.state, found.outcome, call.state) == ("failed", outcome, State.TALKING)
     assert feed(call, inputs.LegEntered(PARTY), what) == []

@@ -61,7 +61,7 @@ def test_no_verdict_ends_a_call_and_the_agent_is_told_of_a_doubt(
     assert commands.OpenMedia(IDS.media) in feed(call, back(*verdict))
     issued = feed(call, inputs.LegEntered(IDS.media), inputs.MediaFlowing())
     told = [each.order for each in issued if isinstance(each, commands.OrderAi)]
-    assert told == ([contract.Inform(call=CALL, text=doubt)] if doubt else [])
+    assert told == ([contract.AddMessage(call=CALL, text=doubt)] if doubt else [])
     assert issued[-1] == commands.GreetCaller()
     assert call.state is State.TALKING
     feed(call, inputs.HangUpAsked("ops"))

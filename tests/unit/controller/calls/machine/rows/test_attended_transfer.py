@@ -57,7 +57,7 @@ def test_the_agent_is_moved_to_the_target_with_other_tools_and_is_told() -> None
         commands.CreateBridge(ROOM),
         commands.Join(ROOM, (TARGET_LEG,)),
         commands.Join(ROOM, (IDS.media,)),
-        commands.OrderAi(contract.Switch(call=CALL, spec=consultation.briefing(SPEC))),
+        commands.OrderAi(contract.SwitchAgent(call=CALL, spec=consultation.briefing(SPEC))),
         commands.StartTimer("consultation", 60.0),
         commands.ResumeAi(consultation.opening(None)),
     ]
@@ -120,7 +120,7 @@ def test_who_does_not_take_the_call_gives_the_caller_back(what: inputs.Input, ou
         commands.StopTimer("consultation"),
         commands.PauseAi(),
         commands.DestroyBridge(ROOM),
-        commands.OrderAi(contract.Switch(call=CALL, spec=SPEC)),
+        commands.OrderAi(contract.SwitchAgent(call=CALL, spec=SPEC)),
         commands.StopMusic(CALLER),
         commands.Join(IDS.bridge, (IDS.media,)),
     ]
@@ -199,7 +199,7 @@ def test_a_transfer_by_ops_that_fails_is_told_to_the_agent() -> None:
     call = talking()
     feed(call, inputs.TransferAsked(TARGET, "ops"))
     told = orders(feed(call, inputs.LegGone(TARGET_LEG, 17, 486)))
-    assert [type(each) for each in told] == [contract.Inform]
+    assert [type(each) for each in told] == [contract.AddMessage]
     assert "busy" in repr(told)
 
 

@@ -59,7 +59,7 @@ def resumes(issued: list[commands.Command]) -> list[str | None]:
 
 def told(issued: list[commands.Command]) -> list[str]:
     orders = [each.order for each in issued if isinstance(each, commands.OrderAi)]
-    return [each.text for each in orders if isinstance(each, contract.Inform) and not each.respond]
+    return [each.text for each in orders if isinstance(each, contract.AddMessage) and not each.respond]
 
 
 def test_the_agent_is_paused_without_music_and_goes_on_and_is_told() -> None:

@@ -171,7 +171,7 @@ def test_a_transfer_under_way_goes_on_and_another_agent_is_there_if_it_fails(too
     assert (call.state, call.detail) == (State.FAILOVER, None)
     issued = feed(call, *taken_over())
     (told,) = [each.order for each in issued if isinstance(each, commands.OrderAi)]
-    assert isinstance(told, contract.Inform)
+    assert isinstance(told, contract.AddMessage)
     assert "busy" in told.text
     assert commands.StopMusic(CALLER) in issued
     assert call.state is State.TALKING
@@ -276,12 +276,12 @@ def test_what_became_due_is_done_when_the_agent_is_back() -> None:
 def test_a_tool_that_ran_is_not_lost() -> None:
     call = talking(RUN, LOST, inputs.ToolDone("r1", "noon", True))
     (told,) = [each.order for each in feed(call, *taken_over()) if isinstance(each, commands.OrderAi)]
-    assert isinstance(told, contract.Inform)
+    assert isinstance(told, contract.AddMessage)
     assert "noon" in told.text
     call = talking(RUN, LOST, *taken_over())
     (command,) = feed(call, inputs.ToolDone("r1", "noon", True))
     assert isinstance(command, commands.OrderAi)
-    assert isinstance(command.order, contract.Inform)
+    assert isinstance(command.order, contract.AddMessage)
     assert command.order.respond
     assert feed(call, inputs.ToolDone("r1", "noon", True)) == []
 
