@@ -1,17 +1,17 @@
-"""What the controller orders the agent to do: say something, say its last, be on hold, be told something. [pure]
+"""Carries out the controller's commands to the agent: speak, wrap up, hold, mute, add a message. [pure]
 
-Owns the hold, and who may speak while it or the last words last. Texts go through the arbiter like every other
-response. On hold the agent is silent from the next frame on, exactly as after a barge-in, and the server hears
-silence; tools go on. Last words cut what the agent says at length, unless that is a goodbye already.
+Owns the hold, and the rule who may speak during a hold or the last words. Texts to say are requested from `Responses`,
+like every other response. On hold the agent is silent from the next frame on, as after a barge-in, and the server gets
+silence; tools go on. Last words interrupt what the agent is saying, unless little of it is left or tools wait for it.
 
-    order                     unless                              ends
+    command                   unless                              ends
     -----------------------   ---------------------------------   -----------------------------------------
     Speak                     last words are said                 when it was said, or interrupted
     WrapUp                    other firm last words are said      `WrapUpDone`, always
-    idle goodbye              -                                   `WrapUpDone`, or the caller speaks
+    goodbye of `no_input`     -                                   `WrapUpDone`, or the caller speaks
     Hold on                   firm last words are said            Hold off, WrapUp
     Mute                      -                                   another Mute
-    Inform                    -                                   at once; a reaction comes like any response
+    AddMessage                -                                   at once; a reaction comes like any response
 """
 
 from bridge.contract import AddMessage, Hold, Mute, SessionSpec, Speak, WrapUp
@@ -28,11 +28,11 @@ from bridge.realtime.conversation.turns import Turns
 from bridge.realtime.protocol.client_events import ItemCreate, Message
 
 PATIENCE_MS = 4000
-"""Sound that is left and may be heard before last words."""
+"""Audio that may still be played before last words, in milliseconds; more is cut."""
 
 
 class AgentCommands:
-    """See the module."""
+    """Speak, WrapUp, Hold, Mute and AddMessage of one conversation. `spec` is that of the present agent."""
 
     def __init__(
         self,
@@ -59,9 +59,9 @@ class AgentCommands:
         self._interruption = interruption
         self.on_hold = False
         self.waiting = False
-        """When the hold ends, the caller waits for an answer."""
+        """The caller waits for an answer when the hold ends."""
         self._again: ResponseRequest | None = None
-        """The greeting, where the hold began before half of it was heard."""
+        """The request for the greeting, if the hold began before half of it was heard."""
         self.caller_muted = False
         """The agent does not hear the caller."""
         self.agent_muted = False
@@ -74,19 +74,19 @@ class AgentCommands:
 
     @property
     def talking(self) -> bool:
-        """Caller and agent hear each other: who is silent now is silent by choice."""
+        """Caller and agent hear each other, so silence of the caller means something."""
         return not (self.on_hold or self.caller_muted or self.agent_muted)
 
     @property
     def refuses(self) -> bool:
-        """The running response must not be heard."""
+        """The running response must not be heard: it is to be cancelled."""
         current = self._responses.current
         return self.on_hold or (self._closing.firm and (current is None or current is not self._closing.request))
 
     # ------------------------------------------------------------ speech
 
     def speak(self, order: Speak) -> None:
-        """Something, between other things."""
+        """Let the agent say something. Ignored once last words are being said."""
         if self._closing.active or not order.text:
             return
         exact = "none" if order.exact else None
@@ -97,11 +97,11 @@ class AgentCommands:
         self._responses.request(request)
 
     def prompt(self, text: str) -> None:
-        """The caller is silent. What the caller says meanwhile makes it needless."""
+        """Say this to a silent caller. Dropped if the caller speaks first."""
         self._responses.request(ResponseRequest(instructions=prompts.exactly(text), tool_choice="none", text=text))
 
     def wrap_up(self, order: WrapUp) -> None:
-        """The end is decided."""
+        """Say the last words, whatever the caller does. `WrapUpDone` follows."""
         if self._closing.firm:
             return
         self.on_hold = False
@@ -114,12 +114,12 @@ class AgentCommands:
         self._last_words(order.text)
 
     def goodbye(self, text: str, why: str) -> None:
-        """Unless the caller speaks up."""
+        """Say the last words, unless the caller speaks before they are over. `WrapUpDone` follows."""
         self._closing.begin(why, firm=False)
         self._last_words(text)
 
     def spoke_up(self) -> None:
-        """The caller does not want to be hung up on."""
+        """The caller spoke during a goodbye that is not firm: the call goes on, and the model is told."""
         if not self._closing.active or self._closing.firm or self._closing.over:
             return
         self._closing.abandon()
@@ -138,7 +138,7 @@ class AgentCommands:
     # ------------------------------------------------------------ hold
 
     def hold(self, order: Hold) -> None:
-        """On or off; twice the same changes nothing, but a note is always told."""
+        """On or off. The same again changes nothing, but a note is always passed on to the model."""
         if self._closing.firm:
             return
         if order.on and not self.on_hold:
@@ -186,7 +186,7 @@ class AgentCommands:
     # ------------------------------------------------------------ the rest
 
     def mute(self, order: Mute) -> None:
-        """Nobody is told: what is said goes on, and is heard or not."""
+        """Who is heard from now on. Neither side is told, and what is being said goes on."""
         self.caller_muted, self.agent_muted = order.caller, order.agent
 
     def inform(self, order: AddMessage) -> None:

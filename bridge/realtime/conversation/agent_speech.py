@@ -1,7 +1,7 @@
-"""What it means that the agent speaks, or stops. [pure]
+"""What follows from the server's events of a response: the agent's side of the conversation. [pure]
 
-Owns what follows from each response and its items: sound is queued or dropped, words are kept until they were heard,
-tools are run or held, a response that ends leaves nothing open. The counterpart of `caller`.
+Audio is queued or dropped, words are kept until they were heard, tools are run or held, and a response that is over
+leaves nothing open. The caller's side is `user_speech`.
 """
 
 from bridge.realtime.conversation.parts import Parts
@@ -15,7 +15,7 @@ REMOTE_TOOL_S = 60.0
 
 
 class AgentSpeech:
-    """See the module."""
+    """Takes what the server sends of its responses. `now`: seconds of a monotonic clock."""
 
     def __init__(self, parts: Parts, user_speech: UserSpeech) -> None:
         self._parts = parts
@@ -24,7 +24,7 @@ class AgentSpeech:
         """Responses that had the server call a tool, and have not spoken since."""
 
     def sound(self, delta: server_events.AudioDelta, now: float) -> None:
-        """A piece of the agent's sound: queued, or dropped when the caller has interrupted its response."""
+        """A piece of audio: queued, or dropped if the caller has interrupted its response."""
         response_id, item_id, pcm = delta.response_id, delta.item_id, delta.pcm
         self.seen(response_id, now)
         if not pcm:
@@ -40,24 +40,24 @@ class AgentSpeech:
         self._parts.greeting.sound(item_id)
 
     def text(self, delta: server_events.TranscriptDelta, now: float) -> None:
-        """A piece of what is being said, in words."""
+        """A piece of the transcript."""
         self.seen(delta.response_id, now)
         self._parts.transcript.text_delta(delta.response_id, delta.item_id, delta.delta, delta.content_index)
 
     def text_done(self, done: server_events.TranscriptDone, now: float) -> None:
-        """All the words of an item."""
+        """The whole transcript of an item."""
         self.seen(done.response_id, now)
         self._parts.transcript.text_done(done.response_id, done.item_id, done.transcript, done.content_index)
         self.played()
 
     def sound_done(self, item_id: str) -> None:
-        """All the sound of an item."""
+        """All audio of an item has come."""
         self._parts.playout.end(item_id)
         self._parts.transcript.sound_done(item_id)
         self.played()
 
     def seen(self, response_id: str, now: float, *, announced: bool = False) -> None:
-        """A response shows a sign of life; the first one is its beginning, `response.created` or not."""
+        """An event of a response has come. The first one is its beginning, whether it is `response.created` or not."""
         before = self._parts.responses.response_id
         notice = self._parts.responses.created if announced else self._parts.responses.seen
         self._lost(notice(response_id, now))
@@ -69,7 +69,7 @@ class AgentSpeech:
         self._parts.turns.answered()
 
     def response_done(self, done: server_events.ResponseDone, now: float) -> None:
-        """The server is through with a response, one way or another."""
+        """`response.done`: it is completed, cancelled, incomplete or failed."""
         self._parts.usage_meter.response(done.usage)
         stuck = done.response_id == self._parts.responses.stuck
         interrupted = self._parts.responses.is_muted(done.response_id) and not stuck
@@ -104,7 +104,7 @@ class AgentSpeech:
         self._parts.responses.flush()
 
     def _last_words(self, done: server_events.ResponseDone, rest: ResponseRequest | None) -> None:
-        """The response was the one with the last words: they are said, or their rest is asked for."""
+        """That was the response with the last words: they are said now, or `rest` was requested."""
         if rest is not None:
             self._parts.closing.request = rest
             self._parts.closing.goes_on()
@@ -117,7 +117,7 @@ class AgentSpeech:
             self.response_over(response_id)
 
     def response_over(self, response_id: str) -> None:
-        """Nothing more comes of it: its items end where they are."""
+        """Nothing more comes of this response: its items end with what has come."""
         for item_id in self._parts.transcript.items_of(response_id):
             self._parts.playout.end(item_id)
         self._parts.transcript.response_over(response_id)
@@ -126,7 +126,7 @@ class AgentSpeech:
         self._parts.held_tools.wait()
 
     def played(self) -> None:
-        """Utterances that were played to their end are told of."""
+        """If all is played: report the utterances that are complete."""
         if self._parts.playout.idle:
             self._parts.transcript.played()
 
@@ -153,7 +153,7 @@ class AgentSpeech:
                 self.response_over(item.response_id)
 
     def remote_tool(self, *, over: bool, now: float) -> None:
-        """The server waits for somebody else: no watchdog barks meanwhile."""
+        """The server calls a tool by itself, or is done with that. Meanwhile the response may be quiet."""
         self._parts.responses.extend_deadline(0 if over else REMOTE_TOOL_S, now)
 
     def cancel_expired(self) -> None:

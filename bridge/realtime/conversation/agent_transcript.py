@@ -1,15 +1,14 @@
 """What the agent said, as far as it was heard. [pure]
 
-Owns the text of each item of the agent from its first word to `Said`. Text and sound come in separate streams, both
-faster than they are spoken; an utterance is reported once, when it has been played in full, or, when it was
-interrupted, once all that the server made of it is known, cut at what was heard: in proportion to the sound,
-never inside a word.
+Owns the text of each item of the agent from its first word to `Said`. Text and audio come in separate streams, both
+faster than they are spoken. Each utterance is reported once: when it was played in full; or, if it was interrupted,
+when all its text is known, cut in proportion to the audio that was heard, and never inside a word.
 
-The words mostly run ahead of the sound. Where the sound was stopped (the caller interrupted it, or the line broke), its
-length says nothing about them: then all the words would have taken at least as long as the agent's words take, by what
-was heard of it in full so far, or by `SPOKEN_MS` to begin with.
+Words mostly come before their audio. Where the audio was stopped (the caller interrupted it, or the connection broke),
+its length says nothing about the words. Then their duration is estimated: by the pace of what the agent has said in
+full so far in this call, or by `SPOKEN_MS` per character.
 
-Refuses to count what was heard: that is `bridge.media.playout`'s.
+What was heard is counted by `bridge.media.playout`.
 """
 
 from collections import deque
@@ -25,22 +24,22 @@ from bridge.realtime.protocol.json_fields import LONGEST_TEXT
 SPOKEN_MS = 60
 """What a character of text takes to be said, roughly (English: 12 to 17 a second)."""
 FASTEST_MS = 10
-"""What a character takes at least, however fast the agent speaks: what is beyond was not said."""
+"""What a character takes at least, however fast the agent speaks. Text beyond that was not said."""
 FASTER = 2.5
-"""So many times as fast as so far, or as `SPOKEN_MS`, no agent becomes in one call."""
+"""No agent becomes so many times as fast as it was before in the call, or as `SPOKEN_MS`."""
 BROKEN_OFF_MS = SPOKEN_MS / 2
-"""The same as `FASTEST_MS`, where the server stopped in the middle: of words and sound there is seldom as much."""
+"""The same as `FASTEST_MS`, for a response that stopped in the middle: text and audio seldom stop together."""
 SLACK_MS = 500
 WORDS_S = 5.0
-"""Words may come so long after the response is over."""
+"""So long after the response is over, words may still come."""
 WORDLESS_MS = 300
-"""An interrupted item of which so much was heard has words."""
+"""If so much of an interrupted item was heard, it must have had words."""
 MOST_PARTS = 64
 """Content parts of one item whose words are kept."""
 MOST_OPEN = 64
-"""Items that are not reported yet. Words and sound of one more are not told."""
+"""Items that are not reported yet. Further ones are ignored."""
 LEARNED_FROM = 40
-"""Characters that were said in full before their pace is believed."""
+"""So many characters must have been said in full before the pace is measured by them."""
 LATEST = 8
 """Reported items whose words are kept: their response may still be going on."""
 REMEMBERED = 256
@@ -52,23 +51,23 @@ class _Utterance:
     response_id: str
     item_id: str
     consultation: bool
-    """It was begun in one."""
+    """It was begun while the agent spoke in a consultation."""
     texts: dict[int, str] = field(default_factory=dict)
     """By content part. While it is open it may end with half a character."""
     open_texts: set[int] = field(default_factory=set)
     """Parts of which words may still come."""
     generated: int = 0
-    """Bytes of sound that the server made, also those that came after the interruption."""
+    """Bytes of audio from the server, also those that came after the interruption."""
     sound_done: bool = False
     over: bool = False
     """Nothing more comes: its response is over."""
     cut_ms: int | None = None
-    """What was heard of an interrupted one."""
+    """How much was heard of it, if it was interrupted."""
     stopped: bool = False
-    """Not all of its sound was made."""
+    """The server did not make all of its audio."""
     connection_lost: bool = False
     waits: bool | None = None
-    """For its words; None: not yet, False: not any more."""
+    """It waits for its words. None: not yet; False: no longer."""
     ended_at: float | None = None
     """When the last of its sound was heard, or it was cut."""
 
@@ -80,7 +79,7 @@ class _Utterance:
 
     @property
     def full(self) -> bool:
-        """What still comes of its text is left out."""
+        """No more text is kept."""
         return len(self.texts) >= MOST_PARTS or sum(map(len, self.texts.values())) >= LONGEST_TEXT
 
     @property
@@ -110,7 +109,7 @@ class AgentTranscript:
         """Seconds of the conversation's clock, which sets it."""
 
     def apply(self, spec: SessionSpec) -> None:
-        """To whom the agent speaks from now on."""
+        """Whether the agent speaks in a consultation from now on."""
         self._consultation = spec.consultation
 
     # ------------------------------------------------------------ as it is generated
@@ -121,7 +120,7 @@ class AgentTranscript:
             utterance.generated += length
             if utterance.cut_ms is None:
                 utterance.ended_at = None  # it goes on
-            utterance.sound_done = False  # it was that of another part
+            utterance.sound_done = False  # that was another content part
 
     def sound_done(self, item_id: str) -> None:
         """All of the item's sound has come."""
@@ -130,14 +129,14 @@ class AgentTranscript:
             self._report_cut(utterance)
 
     def text_delta(self, response_id: str, item_id: str, delta: str, part: int = 0) -> None:
-        """Some more words."""
+        """A piece of the transcript of a content part."""
         utterance = self._of(response_id, item_id)
         if utterance and not utterance.full and (part not in utterance.texts or part in utterance.open_texts):
             utterance.texts[part] = utterance.texts.get(part, "") + delta
             utterance.open_texts.add(part)
 
     def text_done(self, response_id: str, item_id: str, text: str, part: int = 0) -> None:
-        """All the words of a part."""
+        """The whole transcript of a content part."""
         if utterance := self._of(response_id, item_id):
             if part in utterance.texts or not utterance.full:
                 others = sum(len(words) for each, words in utterance.texts.items() if each != part)
@@ -193,13 +192,13 @@ class AgentTranscript:
         self._open.clear()
 
     def no_more_words(self) -> None:
-        """Those that are waited for were to come on a line that is gone."""
+        """The connection is gone on which words were to come: do not wait for them."""
         for utterance in [each for each in self._open.values() if each.waits]:
             self.wordless(utterance.item_id)
 
     @property
     def awaits_words(self) -> bool:
-        """Another connection would not bring them."""
+        """Words are still to come on this connection, and would not come on another one."""
         return any(each.waits for each in self._open.values())
 
     def wordless(self, item_id: str) -> None:
@@ -247,7 +246,7 @@ class AgentTranscript:
             self._report(utterance)
 
     def _waits(self, utterance: _Utterance) -> bool:
-        """Without a word it is reported a little later."""
+        """Whether it is to be reported later, because its words have not come."""
         if utterance.waits is None and not utterance.text:
             utterance.waits = True
             self._out.add(StartTimer(Timer.WORDS, WORDS_S, utterance.item_id))
@@ -307,7 +306,7 @@ class AgentTranscript:
         return milliseconds / characters if self._known_pace else SPOKEN_MS
 
     def _sounded(self, text: str, heard_ms: int, fastest_ms: float) -> str:
-        """The part of a text for which there was time."""
+        """The part of a text that can have been said in this time."""
         if len(text) * fastest_ms <= heard_ms + SLACK_MS:
             return text
         pace = self._pace if self._pace >= fastest_ms else SPOKEN_MS
@@ -319,7 +318,7 @@ class AgentTranscript:
         return self._spoken_ms(utterance) if utterance.stopped else generated_ms
 
     def _spoken_ms(self, utterance: _Utterance) -> int:
-        """Of one whose sound says nothing about its words, or not yet."""
+        """The estimated duration of all its words."""
         generated_ms = utterance.generated // BYTES_PER_MS
         return max(generated_ms + utterance.connection_lost, round(len(utterance.text) * self._pace))
 

@@ -1,7 +1,7 @@
-"""Warnings about the AI's side of a call: each told at once while they are few, and as a total at the end. [pure]
+"""Warnings about the AI's side of a call (`contract.AiWarning`), bounded. [pure]
 
-Owns the bound: of each kind and code the first `EACH` are told (`ONCE` for kinds that come with every event or turn),
-the others are counted and told together when the call ends. A server that makes up codes gets `CODES` of them.
+Of each kind and code the first `EACH` are reported at once (one, for the kinds in `ONCE`); the others are counted, and
+reported as a total when the call ends. Of each kind at most `CODES` different codes are reported.
 """
 
 import re
@@ -23,7 +23,7 @@ _CODE = re.compile(r"[\w.:/-]{1,64}", re.ASCII)
 
 
 class AiWarnings:
-    """See the module."""
+    """The warnings of one call."""
 
     def __init__(self, call: str, out: EffectList) -> None:
         self._call = call
@@ -32,8 +32,8 @@ class AiWarnings:
         self._untold: Counter[tuple[AiWarningKind, str]] = Counter()
 
     def warn(self, kind: AiWarningKind, codes: Iterable[str] = (), detail: str = "", *, again: bool = False) -> None:
-        """The first of `codes` that is one counts. `detail`: for the log; nothing that a caller said. `again`: it goes
-        on with what was told before, and is only counted."""
+        """Report or count a warning. `codes`: candidates, of which the first valid one is taken. `detail`: for the log;
+        nothing that a caller said. `again`: it belongs to a warning that was reported before, so it is only counted."""
         code = next((each for each in codes if _CODE.fullmatch(each)), "")
         if (kind, code) not in self._seen and sum(seen == kind for seen, _ in self._seen) >= CODES:
             code = "other"
@@ -49,7 +49,7 @@ class AiWarnings:
         return sum(times for (seen, _), times in self._seen.items() if seen == kind)
 
     def close(self) -> None:
-        """The call ends: tell the totals of those that were only counted."""
+        """The call ends: report the totals of those that were only counted."""
         for (kind, code), times in self._untold.items():
             self._tell(kind, code, f"{self._seen[kind, code]} times in this call", times)
         self._untold.clear()

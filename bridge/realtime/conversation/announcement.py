@@ -1,7 +1,7 @@
-"""When a message may be left with a machine: once its announcement is over. [pure]
+"""Waits for the end of an answering machine's announcement before a message is left. [pure]
 
-Owns the wait between the order and the last words. Meanwhile the agent is silent and the server hears silence, so the
-caller's sound itself is looked at: nothing of it for `SILENT_S`, or `LONGEST_S` in all.
+Owns the wait between `WrapUp(after_silence=True)` and the last words. Meanwhile the call is on hold, so the level of
+the caller's audio is measured here: the wait ends after `SILENT_S` of silence, or after `LONGEST_S` in all.
 """
 
 from bridge.contract import Hold, WrapUp
@@ -15,7 +15,7 @@ LOOK_S = 0.1
 
 
 class Announcement:
-    """See the module. `now`: seconds of a monotonic clock."""
+    """One such wait. `now`: seconds of a monotonic clock."""
 
     def __init__(self, out: EffectList, commands: AgentCommands, turns: Turns) -> None:
         self._out = out
@@ -25,14 +25,14 @@ class Announcement:
         self._since = 0.0
 
     def wait(self, order: WrapUp, now: float) -> None:
-        """Say this when it is over."""
+        """Begin to wait, and carry out `order` afterwards."""
         self._order, self._since = order, now
         self._commands.hold(Hold(call=order.call, on=True))
         self._turns.caller_sound.wanted = True
         self._out.add(StartTimer(Timer.SILENCE, LOOK_S))
 
     def looked(self, now: float) -> None:
-        """Is it?"""
+        """The timer `SILENCE`: look whether it is silent by now."""
         if self._order is None:
             return
         sound = self._turns.caller_sound

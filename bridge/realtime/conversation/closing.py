@@ -1,4 +1,4 @@
-"""Waiting until what was said is in the caller's ear: before held tools run, and before the call is over. [pure]
+"""Waits until the caller has heard what was said: before held tools run, and before the call ends. [pure]
 
 Owns `DrainWait`, the wait itself, and its two users.
 
@@ -18,16 +18,16 @@ from bridge.realtime.conversation.responses import ResponseRequest, Responses, S
 from bridge.realtime.conversation.tool_calls import ToolCalls
 
 BEGIN_S = 10.0
-"""For last words to be generated."""
+"""Last words must be generated within this time."""
 BOUND_S = 2.0
-"""How long beyond the sound that remains it is waited for that to be played."""
+"""So long the wait may last beyond the audio that is still to be played."""
 TAIL_S = 0.25
 """What Asterisk, the trunk and the phone still hold after the last frame."""
 
 
 class DrainWait:
-    """Until all was handed to Asterisk, and `TAIL_S` later; bounded. Two timers fire: `tail` when it is so, `bound`
-    when it takes too long."""
+    """Waits until all audio was handed to Asterisk, and `TAIL_S` longer. Of its two timers `tail` fires when it is
+    over, `bound` when it takes too long."""
 
     def __init__(self, out: EffectList, playout: Playout, tail: Timer, bound: Timer) -> None:
         self._out = out
@@ -36,20 +36,20 @@ class DrainWait:
         self._bound = bound
 
     def wait(self, beyond_s: float = BOUND_S) -> None:
-        """From now on the wait is bounded: by the sound that remains, and so much more."""
+        """Start the bound: the audio that is still to be played, plus `beyond_s`."""
         self._out.add(StartTimer(self._bound, self._playout.remaining_ms / 1000 + beyond_s))
 
     def played(self) -> None:
-        """All was handed to Asterisk: only the way to the ear remains."""
+        """All was handed to Asterisk: start the tail."""
         self._out.add(StartTimer(self._tail, TAIL_S))
 
     def stop(self) -> None:
-        """Nobody waits any more."""
+        """Stop both timers."""
         self._out.add(CancelTimer(self._tail), CancelTimer(self._bound))
 
 
 class HeldTools:
-    """See the module."""
+    """Decides when tools with `after_speech` run."""
 
     def __init__(
         self,
@@ -70,33 +70,33 @@ class HeldTools:
         return self._playout.idle and self._responses.state is State.IDLE and not self._interruption_filter.pending
 
     def wait(self) -> None:
-        """No more comes: from here on the wait is bounded."""
+        """The response is over, so no more audio comes: start the bound."""
         if self._tools.awaiting_playback:
             self._wait.wait()
             self.drained()
 
     def drained(self) -> None:
-        """If everything said is handed to Asterisk: held tools run when it has reached the ear."""
+        """If all audio was handed to Asterisk: run the held tools after the tail."""
         if self._tools.awaiting_playback and self._played:
             self._wait.played()
 
     def tail_reached(self) -> None:
-        """It has reached the ear; unless something was said meanwhile."""
+        """The tail is over: run them, unless something more was said meanwhile."""
         if self._played:
             self.expired()
 
     def expired(self) -> None:
-        """They run now, whatever is still to be played."""
+        """Run them now, whatever is still to be played."""
         self._wait.stop()
         self._tools.speech_played()
 
     def stop(self) -> None:
-        """Somebody speaks: wait no longer for this."""
+        """The caller speaks: wait no longer."""
         self._wait.stop()
 
 
 class LastWords:
-    """See the module."""
+    """Says when the last words of a call are over."""
 
     def __init__(self, call: str, out: EffectList, playout: Playout, interruption_filter: InterruptionFilter) -> None:
         self._call = call
@@ -108,22 +108,22 @@ class LastWords:
         self._said = False
         self._extended = False
         self.request: ResponseRequest | None = None
-        """The request for them; a response to another one is not the last."""
+        """The request for them. A response to another request is not theirs."""
         self.firm = False
         """The caller can't prevent it."""
         self.active = False
         self.over = False
-        """`WrapUpDone` has been told."""
+        """`WrapUpDone` was reported."""
 
     def begin(self, why: str, *, firm: bool) -> None:
-        """These are the last words, from the moment in which the response for them is wanted."""
+        """Last words are going to be requested. `why`: for `WrapUpDone`. `firm`: the caller can't prevent them."""
         self.active, self.firm, self._why = True, firm, why
         self._said = self._extended = False
         self.request = None
         self._out.add(CancelTimer(Timer.END), StartTimer(Timer.LAST, BEGIN_S))
 
     def goes_on(self) -> None:
-        """The server stopped in the middle of them, and is asked for the rest."""
+        """The server stopped in the middle of them; their rest was requested."""
         if self.active and not self.over:
             self._extended = False
             self._wait.wait(BEGIN_S)
@@ -135,24 +135,24 @@ class LastWords:
         self._wait.stop()
 
     def said(self) -> None:
-        """The response with the last words is over, and it had sound."""
+        """The response with the last words is over, and had audio; or there is nothing to say."""
         if self.active and not self.over:
             self._said = self._extended = True
             self._wait.wait()
             self.drained()
 
     def drained(self) -> None:
-        """If everything has been handed to Asterisk, only the way to the ear remains."""
+        """If they were said and all audio was handed to Asterisk: start the tail."""
         if self.active and self._said and self._playout.idle and not self.over:
             self._wait.played()
 
     def tail_reached(self) -> None:
-        """The way to the ear is over, unless something else is to be said last by now."""
+        """The tail is over: end, unless other last words were begun meanwhile."""
         if self._said and self._playout.idle:
             self._end()
 
     def expired(self) -> None:
-        """Too long. What is being played right now is let out, once."""
+        """The bound has passed: end; but what is being played at this moment may be played out, once."""
         if self._uncertain:
             self._out.add(StartTimer(Timer.LAST, BOUND_S))
         elif self._extended or self._playout.idle:
@@ -163,11 +163,11 @@ class LastWords:
 
     @property
     def _uncertain(self) -> bool:
-        """Perhaps the caller is preventing it right now. That does not last."""
+        """The caller speaks, and it is not known yet whether that counts. This lasts a moment only."""
         return self._interruption_filter.pending and not self.firm
 
     def _end(self) -> None:
-        """The last words are in the caller's ear, or will never be."""
+        """The caller has heard the last words, or never will."""
         if not self.active or self.over or self._uncertain:
             return
         self.over = True

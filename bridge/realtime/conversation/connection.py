@@ -1,9 +1,9 @@
-"""Whether there is a connection to the AI, and what the present one is told. [pure]
+"""Whether there is a connection to the AI, and what is sent on it. [pure]
 
-Owns `lost_at` and `open`, which `ConnectionOpened` and `ConnectionLost` set and nothing else does; the conversation's
-`history`; and the changes of the set-up that were made while there was no connection. A new connection is told, in this
-order: the set-up, if it was changed while the connection was being opened; the history; those changes. Of what the
-conversation sends, only what makes sense to the present connection is passed on; without a connection, nothing.
+Owns `open` and `lost_at`, which only `ConnectionOpened` and `ConnectionLost` change; the conversation's `history`; and
+changes of the set-up that were made while there was no connection. On a new connection is sent, in this order: the
+set-up, if it was changed while the connection was being opened; the history; those changes. Of what the conversation
+sends, only what makes sense to the present connection is passed on; nothing, if there is none.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from bridge.realtime.protocol.client_events import ClientEvent, SessionUpdate
 
 
 class Connection:
-    """See the module. `call`: the call's id. `now`: seconds of a monotonic clock."""
+    """The present connection of a conversation. `call`: the id of the call. `now`: seconds of a monotonic clock."""
 
     def __init__(self, call: str, turn_detection: TurnDetection) -> None:
         self._call = call
@@ -32,12 +32,12 @@ class Connection:
         """Changes of the set-up while there was no connection."""
 
     def setup(self) -> SessionUpdate:
-        """For a connection that is being opened."""
+        """The `session.update` for a connection that is being opened."""
         self._revision = self._turn_detection.revision
         return self._turn_detection.setup()
 
     def opened(self, what: ConnectionOpened) -> list[Effect]:
-        """There is a connection, the first or another one. Returns what it is told before everything else."""
+        """There is a connection, the first or another one. Returns what comes before all other effects."""
         info, updated = what.info, what.updated
         self.open, self.lost_at = True, None
         self.history.lost()
@@ -66,7 +66,7 @@ class Connection:
         self.history.lost()
 
     def passed_on(self, effects: Iterable[Effect]) -> list[Effect]:
-        """The same effects, with what the present connection is to be sent of them."""
+        """The same effects; of the events to send, those that make sense to the present connection."""
         passed: list[Effect] = []
         for effect in effects:
             match effect:

@@ -1,8 +1,9 @@
-"""How a text goes on that the server stopped saying in the middle. [pure]"""
+"""Compares a text that is to be said with what was said of it. [pure]"""
 
 
 def rest_of(text: str, said: str) -> str:
-    """What of `text` is still to be said. A word that was cut is said again; all of it if `said` is something else."""
+    """The part of `text` that is still to be said after `said`. A word that was cut is said again. All of `text`, if
+    `said` is something else."""
     words, heard = text.split(), said.split()
     common = 0
     while common < min(len(words), len(heard)) and _bare(words[common]) == _bare(heard[common]):
@@ -14,10 +15,10 @@ def rest_of(text: str, said: str) -> str:
 
 
 def contains(text: str, part: str) -> bool:
-    """Whether these words are in it, however both are written."""
+    """Whether the words of `part` are in `text`; case, spaces and punctuation do not count."""
     return bool(_bare(part)) and _bare(part) in _bare(text)
 
 
 def _bare(word: str) -> str:
-    """As two writers of the same speech agree on it."""
+    """Letters and digits only, in one case."""
     return "".join(letter for letter in word.casefold() if letter.isalnum())

@@ -1,8 +1,8 @@
-"""One conversation: who speaks, what to cut, ask, run and tell. [pure]
+"""The rules of one conversation between a caller and a Realtime server: events in, effects out. [pure]
 
-`handle(input, now)` takes the server's events and the session's signals one after the other and returns what to
-do. It reads no clock and touches no socket; the playout, pure as well, is filled and cleared here, so that between
-measuring what was heard and clearing the queue there is nothing.
+`handle(input, now)` takes the server's events and the session's inputs one after the other and returns the effects. It
+reads no clock and touches no socket. It fills and clears the playout itself, so that nothing can happen between
+measuring what was heard and clearing the queue.
 
     input              what happens
     ----------------   -------------------------------------------------------------------------------------
@@ -13,15 +13,16 @@ measuring what was heard and clearing the queue there is nothing.
     SpeechStopped      a turn to measure; the server should answer, or we ask it to
     ItemDone           a tool is run, or held until what was said has been played
     ResponseDone       usage; tool outputs go out; a failed or silent response is asked for again
-    Drained            finished utterances are reported; held tools go on after a tail
+    Drained            finished utterances are reported; held tools run a moment later (`closing`)
     Digit              collected, then told to the model as text
-    Speak WrapUp Hold  what the controller orders: `agent_commands`
-    Mute Inform Switch likewise; another agent: `handoff`
-    RemoteTool         the server waits for somebody else: no watchdog barks
+    Speak WrapUp Hold  commands of the controller: `agent_commands`
+    Mute AddMessage    likewise
+    SwitchAgent        another agent goes on: `handoff`
+    RemoteTool         the server waits for somebody else: the watchdog waits, too
     ServerError        a race that is counted, a refused request that is repeated, or the end
 
-The rules live with their state, in the other files of this package: `responses` and `tool_calls` have tables of their
-own. This file only says who hears of what, in which order.
+Each rule stands with its state, in the other files of this package; `responses` and `tool_calls` have tables of their
+own. This file only says which parts get which input, and in which order.
 
 Watchdogs and their recovery: no reaction to a request (asked again, three times, then the session ends); a response
 that stands still (cancelled, then given up); a response without sound or tool (asked for again once); a failed one
@@ -60,7 +61,7 @@ TRANSCRIPTION_HINT = "look at `transcription` of the agent: model, language, and
 
 
 class Conversation:
-    """See the module. `playout` is shared with the session, which only pops from it."""
+    """One conversation, over all connections of its call. The session, which shares `playout`, only pops from it."""
 
     def __init__(self, call: str, spec: SessionSpec, playout: Playout) -> None:
         self.parts = parts = make_parts(call, spec, playout)
@@ -105,7 +106,7 @@ class Conversation:
         return []
 
     def _on(self, what: server_events.Event | Input, now: float) -> None:
-        """What happens all the time."""
+        """Inputs that are frequent."""
         match what:
             case server_events.AudioDelta():
                 self._agent_speech.sound(what, now)
@@ -143,7 +144,7 @@ class Conversation:
                 self._on_rare(what, now)
 
     def _on_rare(self, what: server_events.Event | Input, now: float) -> None:
-        """What happens now and then."""
+        """Inputs that are rare."""
         match what:
             case TimerFired(timer, subject):
                 self._timer(timer, subject, now)
@@ -202,7 +203,7 @@ class Conversation:
 
     @property
     def at_rest(self) -> bool:
-        """All is quiet, and written down: another server may take over unnoticed."""
+        """Nobody speaks, and all texts have come: another connection may take over unnoticed."""
         return self._quiet and not (self._user_speech.awaits_words or self.parts.transcript.awaits_words)
 
     @property

@@ -1,7 +1,7 @@
-"""The keys that the caller presses: reported at once, told to the model as one text. [pure]
+"""DTMF digits of the caller: each is reported at once; the model gets them together, as one text. [pure]
 
-Owns the digits pressed so far. They are told after `#`, a pause or `MOST` of them. Digits on which the controller acts
-are reported only: the model is not to react to them as well.
+Owns the digits that the model has not got yet. It gets them after `#`, after a pause of `PAUSE_S`, or when there are
+`MOST`. Digits on which the controller acts (`SessionSpec.digit_actions`) are not passed on to the model.
 """
 
 from bridge.contract import DigitPressed
@@ -15,7 +15,7 @@ MOST = 64
 
 
 class DtmfCollector:
-    """See the module. `actions`: those on which the controller acts."""
+    """Collects the digits. `actions`: those on which the controller acts."""
 
     def __init__(self, call: str, actions: tuple[str, ...], out: EffectList, responses: Responses) -> None:
         self._call = call
@@ -25,7 +25,7 @@ class DtmfCollector:
         self._pressed = ""
 
     def pressed(self, digit: str) -> None:
-        """One key."""
+        """The caller pressed a key."""
         self._out.add(Emit(DigitPressed(call=self._call, digit=digit)))
         if digit in self.actions:
             return
@@ -37,11 +37,11 @@ class DtmfCollector:
 
     @property
     def collecting(self) -> bool:
-        """The caller may press another one."""
+        """There are digits that the model has not got yet."""
         return bool(self._pressed)
 
     def tell(self) -> None:
-        """These are all."""
+        """Pass the digits on to the model, and request a response."""
         self._out.add(CancelTimer(Timer.DIGITS))
         if not self._pressed:
             return

@@ -1,8 +1,8 @@
-"""What follows when the session that the server says is in force is not the one that was asked for. [pure]
+"""What follows when the server's `session.updated` differs from the session that was asked for. [pure]
 
-Owns the reaction, on a connection that is in use: each difference is a warning, told once a call; an essential one is
-asked for again once, and ends the connection if it stays, so that another provider is taken. A server that does not
-interrupt or answer by itself, though it was asked to, is relieved of it: `turn_detection` does so in its place.
+Each difference is a warning, reported once a call. An essential one is asked for again, once; if it stays, the
+connection is ended, so that another provider is tried. If the server does not interrupt or answer by itself, though it
+was asked to, we do that instead (`turn_detection`).
 """
 
 from bridge.realtime.conversation.ai_warnings import AiWarnings
@@ -12,24 +12,24 @@ from bridge.realtime.protocol.server_events import SessionUpdated
 from bridge.realtime.protocol.session_differences import Difference, summary
 
 MOST_TIMES = 5
-"""A session that turns wrong again and again on one connection stays wrong."""
+"""After so many corrections on one connection it is given up."""
 AGAIN_S = 2.0
-"""For the answer, when a session that is in use is asked for again."""
+"""For the answer to a correction."""
 
 
 class EffectiveSession:
-    """See the module."""
+    """Watches the session of the present connection."""
 
     def __init__(self, out: EffectList, turn_detection: TurnDetection, warnings: AiWarnings) -> None:
         self._out = out
         self._turn_detection = turn_detection
         self._warnings = warnings
         self._asked_again = False
-        """And it has not been put right since."""
+        """The session was asked for again, and is not right since."""
         self._times = 0
-        """It was asked for again on this connection."""
+        """How often it was asked for again on this connection."""
         self._wrong = ""
-        """What was not as asked for when it was asked for again."""
+        """The essential differences of the last `session.updated`, for people."""
 
     def connected(self, updated: SessionUpdated, refused: tuple[Difference, ...]) -> None:
         """Another connection, and what its server made of our set-up. `refused`: what others made of it."""

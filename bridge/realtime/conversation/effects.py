@@ -14,8 +14,8 @@ from bridge.realtime.protocol.client_events import ClientEvent
 
 
 class Timer(Enum):
-    """What a conversation waits for. One of each at most; of `TOOL` and `FILLER` one per call of a tool, of `WORDS` one
-    per item."""
+    """The timers of a conversation. At most one of each runs; of `TOOL` and `FILLER` one per tool call, of `WORDS` one
+    per item (the `subject`)."""
 
     REQUEST = "request"
     """Our `response.create` has not been taken up."""
@@ -32,9 +32,9 @@ class Timer(Enum):
     DIGITS = "digits"
     """The caller may press another digit."""
     TAIL = "tail"
-    """The last frames of what was said are on their way to the caller's ear."""
+    """All audio before held tools was handed to Asterisk; it is on its way to the caller."""
     SPEECH = "speech"
-    """The bound of waiting for speech to be played before a goodbye or transfer."""
+    """Held tools wait no longer than this for audio to be played."""
     TOOL = "tool"
     """A tool has not been answered."""
     FILLER = "filler"
@@ -44,27 +44,27 @@ class Timer(Enum):
     IDLE = "idle"
     """Nobody has said anything for long."""
     LAST = "last"
-    """The bound of last words: to be generated, then to be played."""
+    """Last words must be generated, then played, within this time."""
     SILENCE = "silence"
-    """A look at whether an announcement is over."""
+    """Look whether an answering machine's announcement is over."""
     SESSION = "session"
-    """The server has not put right a session that is not as asked for."""
+    """The server has not corrected a session that is not as asked for."""
     WORDS = "words"
-    """What was said may still be written down: by the item of it."""
+    """The transcript of an item has not come."""
     END = "end"
-    """The last frames of the last words are on their way to the caller's ear."""
+    """All audio of the last words was handed to Asterisk; it is on its way to the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """An event for the server."""
+    """Send this event to the server."""
 
     event: ClientEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Tell the controller."""
+    """Report this event to the controller."""
 
     event: CallEvent
 
@@ -110,7 +110,7 @@ Effect = Send | Emit | StartTimer | CancelTimer | EndSession | Note
 class EffectList:
     """The effects of one `handle`, in order; shared by the parts of one conversation.
 
-    It also numbers our frames and items: the server names the frame in the error that it causes.
+    It also makes the ids of our events and items: the server's error names the event that caused it.
     """
 
     __slots__ = ("_count", "_effects")

@@ -1,7 +1,7 @@
-"""How much a Realtime server may make us tell: events for the controller and lines for the log. [pure]
+"""Limits the events for the controller and the log lines that a Realtime server can cause. [pure]
 
-Owns the bound, which no phone call reaches. A server that repeats turns, transcripts, bills or errors without end would
-keep the controller, whose time all calls share, from everything else.
+No normal call reaches the limit. A server that repeats turns, transcripts, usage or errors without end would take the
+controller's time from all other calls.
 """
 
 BURST = 300
@@ -16,7 +16,7 @@ class EventBudget:
         self._at: float | None = None
 
     def spend(self, told: int, now: float) -> bool:
-        """So many things are told. False: they are too many."""
+        """So many events and log lines were caused. False: they are too many."""
         since = 0.0 if self._at is None else now - self._at
         self._at = now
         self._left = min(BURST, self._left + since * PER_SECOND) - told

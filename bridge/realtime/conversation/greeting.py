@@ -1,11 +1,12 @@
 """The first words of a call: the consent to its recording, then the greeting. [pure]
 
 Owns what of them is still to be said, and what follows when the caller speaks before they were heard. Until then the
-agent's turn detection answers nobody by itself (`turn_detection`): whether the caller is to be answered, or greeted, is
-decided here, when they stop.
+server does not answer the caller by itself (`turn_detection`): when the caller stops, it is decided here whether they
+are answered or greeted.
 
-The consent can't be interrupted; whatever breaks it off (a hold, a lost line, a muted agent), it is said again until
-it was heard in full, at most `MOST_CONSENTS` times. The greeting can be interrupted as the agent is configured:
+The consent can't be interrupted. If something else breaks it off (a hold, a lost connection, a muted agent), it is said
+again until it was heard in full, at most `MOST_CONSENTS` times. The greeting can be interrupted as the agent is
+configured:
 
     the caller                                       what follows
     ----------------------------------------------   -----------------------------------------------------------
@@ -32,16 +33,16 @@ from bridge.realtime.conversation.responses import Opening, ResponseRequest, Res
 from bridge.realtime.conversation.turn_detection import TurnDetection
 
 SHORT_S = 1.3
-"""A word or two: speech that lasts no longer says hello."""
+"""Speech that lasts no longer is a word or two, such as "hello"."""
 HARDLY_MS = 500
-"""Who heard no more of a greeting was not greeted."""
+"""A caller who heard no more of the greeting was not greeted."""
 REPEATS = 2
 MOST_CONSENTS = 5
 
 
 @dataclass(slots=True)
 class _Words:
-    """A text that is to be heard. `items`: what was generated of it since it was last begun."""
+    """A text that is to be heard. `items`: ids of what was generated of it since it was last begun."""
 
     opening: Opening
     text: str
@@ -52,7 +53,7 @@ class _Words:
 
 
 class Greeting:
-    """See the module."""
+    """Consent and greeting of one conversation."""
 
     def __init__(
         self, spec: SessionSpec, out: EffectList, turn_detection: TurnDetection, playout: Playout, responses: Responses
@@ -67,15 +68,15 @@ class Greeting:
         self._asked = False
         self._over = not turn_detection.opening
         self._cut_ms: int | None = None
-        """The caller, who is still speaking, cut the greeting when so much of it had been heard."""
+        """The caller, who is still speaking, cut the greeting after so much of it."""
         self._mostly_heard = False
-        """By then it was more than half of it."""
+        """That was more than half of it."""
         self.consented = self._consent is None
         """The caller has heard all that has to be said to somebody who is recorded."""
 
     @property
     def protected(self) -> bool:
-        """Speech of the caller is not heeded."""
+        """The caller can't interrupt."""
         return self._turn_detection.protected
 
     @property
@@ -84,7 +85,8 @@ class Greeting:
         return self._asked and not self._over
 
     def ask(self, *, resumed: bool = False, said: tuple[str, ...] = ()) -> None:
-        """The caller listens. `resumed`: to an agent that has spoken before, in these words, and goes on."""
+        """The caller listens: request the first words. `resumed`: the agent has spoken before, in another worker;
+        `said`: in these utterances."""
         if self._asked:
             return
         self._asked = True
@@ -96,7 +98,7 @@ class Greeting:
                 self._say(words)
 
     def _resume(self, said: tuple[str, ...]) -> None:
-        """Said again is only what the caller may not have heard."""
+        """Request only what the caller may not have heard."""
         consent = self._spec.consent or ""
         if any(contains(text, consent) for text in said):
             self._consent, self.consented = None, True
@@ -114,11 +116,11 @@ class Greeting:
 
     @property
     def pending(self) -> bool:
-        """First words are still to be generated: no other ones are needed to break the silence."""
+        """First words are requested or being generated: nothing else is needed to break the silence."""
         return self._responses.pending("consent") or self._responses.pending("greeting")
 
     def sound(self, item_id: str) -> None:
-        """Sound was queued."""
+        """Audio of this item was queued."""
         current = self._responses.current
         words = self._words_of(current.opening) if current and self.watching else None
         if words and len(words.items) < MOST_UNFINISHED:
@@ -147,7 +149,7 @@ class Greeting:
         return False
 
     def interrupted(self) -> None:
-        """The caller, who begins to speak, has the word."""
+        """The caller has interrupted the agent."""
         if self.watching and self._greeting and self._cut_ms is None and not self._said(self._greeting):
             heard_ms, whole_ms = self._progress(self._greeting)
             self._cut_ms, self._mostly_heard = heard_ms, heard_ms * 2 >= whole_ms
@@ -182,7 +184,7 @@ class Greeting:
         self._request(words, prompts.greeting(words.text), exact=True, first=first)
 
     def _request(self, words: _Words, instructions: str, *, exact: bool, first: bool = False) -> None:
-        """From now on only what is generated for this request counts."""
+        """Request these words. From now on only items of this request count."""
         words.asked += 1
         words.items.clear()
         words.spoiled = False

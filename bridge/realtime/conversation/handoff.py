@@ -1,8 +1,7 @@
-"""Which agent speaks: the parts of a conversation that go by its spec, and what follows when it changes. [pure]
+"""Another agent in the middle of a call (`SwitchAgent`): which parts take the new specification. [pure]
 
-Owns who is told of another agent. What is being said is said to its end, tools that run go on, and what is on order
-(hold, mute, last words) stays as it is. The greeting is not said again, and what happens when the far end holds sound
-back does not depend on the agent.
+What is being said is said to its end, tools that run go on, and commands in force (hold, mute, last words) stay in
+force. The greeting is not said again. `playout_delay_ms` stays, since it does not depend on the agent.
 """
 
 from bridge.contract import AgentCommand, SessionSpec, SwitchAgent
@@ -15,19 +14,19 @@ FIXED = ("provider", "fallbacks", "voice", "speed", "reasoning_effort")
 
 
 def needs_new_connection(old: SessionSpec, new: SessionSpec) -> bool:
-    """Whether `new` is in full force on another connection only."""
+    """Whether all of `new` comes into force only on another connection."""
     return any(getattr(old, name) != getattr(new, name) for name in FIXED)
 
 
 def is_so(order: AgentCommand, spec: SessionSpec) -> bool:
-    """It only makes sure of an agent, which speaks already."""
+    """Whether this is a repeated `SwitchAgent` to the agent that speaks already."""
     if not isinstance(order, SwitchAgent) or not order.again:
         return False
     return (order.spec.agent, order.spec.instructions) == (spec.agent, spec.instructions)
 
 
 class AgentHandoff:
-    """See the module."""
+    """Gives another agent's specification to the parts of a conversation."""
 
     def __init__(self, parts: Parts, user_speech: UserSpeech) -> None:
         self._parts = parts

@@ -1,14 +1,12 @@
-"""The conversation as it was heard, so that a new connection can be told of it. [pure]
+"""The conversation as it was heard, to be sent to the next connection. [pure]
 
-Owns a mirror of the server's conversation: the caller's turns (what was transcribed, or a marker), the agent's as far
-as they were heard, tool calls with their answers, digits and notes. It learns them from the server's events and from
-what the conversation sends and reports; no other file needs to know that it exists.
+Owns a copy of the server's conversation: the caller's turns (transcripts, or a marker), the agent's turns as far as
+they were heard, tool calls with their answers, digits and notes. It learns them from the server's events and from what
+the conversation sends and reports.
 
-A server cannot resume a session, so a new one is told everything again, as text: `replay`. What is not complete at
-that moment (a sentence that is still being played, a tool that still runs) is left out and told when it is complete,
-in its place: nothing that nobody heard is ever restored. Bounded; the oldest goes first.
-
-Refuses to decide when to connect, and whether the model should answer.
+A server cannot resume a session, so a new connection gets everything again, as text (`replay`). What is not complete at
+that moment (a sentence that is being played, a tool that runs) is sent when it is complete, at its place. What nobody
+heard is never sent. The size is bounded; the oldest entries are dropped first.
 """
 
 from collections.abc import Sequence
@@ -32,7 +30,7 @@ from bridge.realtime.protocol.client_events import (
 MAX_ITEMS = 200
 MAX_CHARACTERS = 64 * 1024
 MAX_CALL_ID = 32
-"""Longer call ids are refused; servers that make longer ones get shorter ones back."""
+"""Characters of a call id. OpenAI refuses longer ones; a server that makes longer ones gets ours back."""
 REMEMBERED_ELSEWHERE = 512
 
 UNHEARD = "[the caller spoke; no transcript]"
@@ -54,13 +52,13 @@ class _Entry:
 
     role: Literal["user", "assistant", "system", "tool"]
     item_id: str
-    """By which events name it; of a call of a tool `_key_of` its call id."""
+    """By which the server's events name it; of a tool call it is `_key_of` its call id."""
     own_id: str
-    """By which we name it to another connection."""
+    """The id that we give it on another connection."""
     text: str | None = None
-    """None: not complete yet. Of a tool: its answer."""
+    """None: not complete yet. Of a tool call: its answer."""
     here: str = ""
-    """The id of its (last) item on the present connection; empty: that does not have it."""
+    """The id of its (last) item on the present connection; empty: the connection does not have it."""
     call_id: str = ""
     name: str = ""
     arguments: str = ""
@@ -71,13 +69,13 @@ class _Entry:
 
 
 class History:
-    """See the module. Methods that return events want them sent now, in that order, if there is a connection."""
+    """The history of one conversation. Events that a method returns are to be sent now, if there is a connection."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
         self._by_item: dict[str, _Entry] = {}
         self._elsewhere: dict[str, None] = {}
-        """Items of connections that are gone: the present one must not be asked about them."""
+        """Items of earlier connections, which the present one does not know."""
         self._count = 0
         self._size = 0
 
@@ -130,7 +128,7 @@ class History:
     # ------------------------------------------------------------ connections
 
     def restore(self, turns: Sequence[HistoryItem]) -> None:
-        """What was said before this session took the call over, and that it did."""
+        """What was said in another worker's session, and a note that the call was taken over."""
         for turn in turns:
             entry = self._add(turn.role, f"before_{self._count}", turn.text)
             entry.here, entry.call_id = "", entry.own_id
@@ -148,7 +146,7 @@ class History:
             del self._elsewhere[next(iter(self._elsewhere))]
 
     def replay(self, *, dropped: bool) -> list[ClientEvent]:
-        """All that is complete, for a new connection. `dropped`: the caller noticed, so the model is told as well."""
+        """All complete entries, for a new connection. `dropped`: with a note that the connection was interrupted."""
         events = [event for entry in self._entries if entry.text is not None for event in self._tell(entry, None)]
         if dropped:
             self._count += 1
@@ -233,5 +231,5 @@ class History:
 
 
 def _key_of(call_id: str) -> str:
-    """Call ids are the model's, and may be those of items."""
+    """A call id may be equal to an item id, so it gets a prefix."""
     return f"call {call_id}"

@@ -1,6 +1,7 @@
 """What goes into a conversation besides the server's events. [pure]
 
-Inputs say what happened; `core.handle` takes them one after the other. The controller's orders are inputs as they are.
+Inputs say what happened; `core.handle` takes them one after the other. The controller's commands
+(`AgentCommand`) are inputs as they are.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """The playout has just handed its last sound to Asterisk."""
+    """The playout has just handed its last audio to Asterisk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The session is going to end: report what is unreported, then nothing more."""
+    """The session ends: report what is not reported yet, and nothing after that."""
 
 
 @dataclass(frozen=True, slots=True)

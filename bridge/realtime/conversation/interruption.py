@@ -1,12 +1,12 @@
 """Barge-in: what the caller did not hear must not be played, and must not stay in the model's memory. [pure]
 
-Owns the one synchronous step between `speech_started` and silence: the playout is cleared and says how much of each
-unfinished item was handed to Asterisk; each is truncated there, or deleted when nothing of it was heard; all
-responses up to now are muted, so that what still comes of them is dropped. Each item is taken back once.
+Owns the one synchronous step between `speech_started` and silence. The playout is cleared and tells how much of each
+unfinished item was handed to Asterisk. Each of these items is truncated there, or deleted if nothing of it was heard,
+once. All responses up to now are muted, so that what still comes of them is dropped.
 
-An item that was played in full and has ended is left alone, whatever its response does. A finished reply that is
-still being played is interrupted like one that is being generated. An item with several content parts is truncated
-once, in the part in which the cut fell (OpenAI: one part, index 0); it is only deleted if nothing of any was heard.
+An item that was played in full and has ended is left alone. A finished reply that is still being played is interrupted
+like one that is being generated. An item with several content parts is truncated once, in the part that was being
+played (OpenAI: one part, index 0), and deleted only if nothing of any part was heard.
 
 Source: OpenAI "Realtime conversations", Interruption and Truncation.
 """
@@ -21,7 +21,8 @@ from bridge.realtime.protocol.client_events import ItemDelete, ItemTruncate
 
 
 class Interruptions:
-    """See the module. `delay_ms` is what the way to the caller's ear holds after a frame was handed to Asterisk."""
+    """The barge-ins of one conversation. `delay_ms`: what a frame still takes to the caller's ear after it was handed
+    to Asterisk; that much does not count as heard."""
 
     def __init__(
         self,
@@ -41,15 +42,15 @@ class Interruptions:
         self.count = 0
         self._taken_back = RecentIds()
         self._untold: tuple[Heard, float] | None = None
-        """The barge-in whose silence has not begun: what was cut first, and when."""
+        """A barge-in that is not reported yet: what was cut first, and when."""
 
     @property
     def watching(self) -> bool:
-        """The tick that brings silence is still to come."""
+        """The first silent tick after a barge-in is still to come."""
         return self._untold is not None
 
     def barge_in(self, now: float, *, server_cancels: bool) -> bool:
-        """The caller took the word at `now`. False: no sound of the agent was cut."""
+        """The caller began to speak at `now` (seconds of a monotonic clock). False: no audio of the agent was cut."""
         cut = self.silence(server_cancels=server_cancels)
         if cut:
             self.count += 1
@@ -58,7 +59,7 @@ class Interruptions:
         return bool(cut)
 
     def silence(self, *, server_cancels: bool = False) -> list[Heard]:
-        """The agent stops at once, whoever wants it. Returns what was cut."""
+        """The agent stops at once. Returns what was cut."""
         cut = self._playout.interrupt()
         self._responses.interrupt(server_cancels=server_cancels)
         for part in cut:
@@ -67,7 +68,7 @@ class Interruptions:
         return cut
 
     def drops(self, response_id: str, item_id: str, content_index: int) -> bool:
-        """Whether sound is not to be played. An item that begins so late is deleted: it was never said."""
+        """Whether audio of this item must not be played. An item that begins after the interruption is deleted."""
         if not self._responses.is_muted(response_id) and item_id not in self._taken_back:
             return False
         if item_id not in self._taken_back:
@@ -89,7 +90,7 @@ class Interruptions:
     # ------------------------------------------------------------ inside
 
     def _take_back(self, part: Heard) -> None:
-        """Tell the server how much of an item was heard."""
+        """Truncate or delete an item, so that the model knows how much of it was heard."""
         if part.item_id in self._taken_back:
             return
         heard_ms = self._heard_ms(part)
@@ -100,7 +101,7 @@ class Interruptions:
         self._truncate(part.item_id, part.content_index, heard_ms)
 
     def _end_here(self, item_id: str, content_index: int) -> None:
-        """An item goes on that seemed to be over: only what has come of it so far counts."""
+        """More audio came for an item of a muted response: truncate it at what had come before."""
         account = self._playout.heard(item_id)
         if account is None:
             self._delete(item_id)

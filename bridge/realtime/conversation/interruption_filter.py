@@ -1,12 +1,12 @@
 """Whether speech of the caller counts as an interruption. [pure]
 
-Owns the doubt about short speech, and the count of interruptions that were none. With `min_speech_ms` the agent goes
-on speaking until the caller's speech has lasted so long. The server says that speech stopped only when
-`silence_duration_ms` have passed in silence, so that is added to the wait: what is shorter never reaches the timer.
+Owns `pending` (it is not known yet whether the caller's speech counts) and the number of false barge-ins. With
+`min_speech_ms` the agent goes on speaking until the caller's speech has lasted so long. The server reports the end of
+speech only after `silence_duration_ms` of silence, so that time is added to the wait.
 
-Without `min_speech_ms` the agent is cut at once. Either way an interruption was for nothing when the speech turns out
-to have been a click (over within `CLICK_S`, the silence not counted) or when its transcript is empty, however late that
-comes. Short speech that did not interrupt the agent is no interruption, and so it is not counted.
+Without `min_speech_ms` the agent is cut at once. In both cases an interruption was false if the speech was a click
+(over within `CLICK_S`, the silence not counted) or if its transcript is empty, however late that comes. Short speech
+that did not interrupt the agent is not counted.
 """
 
 from bridge.contract import ServerVad, SessionSpec
@@ -18,7 +18,7 @@ SHORT_S = 0.3
 
 
 class InterruptionFilter:
-    """See the module. `false_barge_ins` are those of which we know."""
+    """The filter of one conversation. `now`: seconds of a monotonic clock."""
 
     def __init__(self, spec: SessionSpec, out: EffectList) -> None:
         self._out = out
@@ -35,7 +35,7 @@ class InterruptionFilter:
         """Items for which the agent was cut, and of which the transcript has not come."""
 
     def apply(self, spec: SessionSpec) -> None:
-        """This agent's patience."""
+        """The thresholds of the agent that goes on."""
         vad = spec.turn_detection
         silence_s = vad.silence_duration_ms / 1000 if isinstance(vad, ServerVad) else 0.0
         self._window_s = spec.min_speech_ms / 1000 + silence_s if spec.min_speech_ms else 0.0
@@ -51,12 +51,12 @@ class InterruptionFilter:
         self.since, self._item, self._cut = now, item_id, False
 
     def begin(self) -> None:
-        """Wait and see."""
+        """Wait until the speech has lasted long enough."""
         self.pending = True
         self._out.add(StartTimer(Timer.COUNTS, self._window_s))
 
     def settle(self) -> None:
-        """It counts, or it does not matter any more."""
+        """It is decided, or does not matter any more."""
         self.pending = False
         self._out.add(CancelTimer(Timer.COUNTS))
 
@@ -67,15 +67,15 @@ class InterruptionFilter:
             self._open.add(self._item)
 
     def speech_stopped(self, now: float) -> None:
-        """Perhaps it was just a click."""
+        """The caller stopped: count a click."""
         if self._cut and now - self.since <= self._click_s:
             self.false_barge_ins += 1
             self._open.discard(self._item)
         self._cut = False
 
     def transcribed(self, item_id: str, text: str) -> None:
-        """What was said, if anything."""
+        """The transcript has come: count an empty one."""
         if item_id in self._open:
-            self._cut = self._cut and item_id != self._item  # it has been judged
+            self._cut = self._cut and item_id != self._item  # it is not judged again by its length
             self.false_barge_ins += not text
             self._open.discard(item_id)

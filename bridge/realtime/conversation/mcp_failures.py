@@ -1,7 +1,7 @@
-"""MCP servers that the provider calls by itself: what failed there is told as a warning, once. [pure]
+"""Failures of MCP servers, which the provider calls by itself: each is one warning. [pure]
 
-Owns which item belongs to which MCP server, since an event of a failure may name the item only. The model goes on
-without: it knows, since it has the item.
+Owns which item belongs to which MCP server, since the event of a failure may name only the item. The model has the
+item, so it knows of the failure.
 """
 
 from bridge.contract import SessionSpec
@@ -10,11 +10,11 @@ from bridge.realtime.conversation.recent_ids import RecentIds
 from bridge.realtime.protocol.server_events import McpFailed
 
 MOST_ITEMS = 256
-"""Of which it is known whose they are."""
+"""Items whose MCP server is remembered."""
 
 
 class McpFailures:
-    """See the module."""
+    """The MCP failures of one conversation."""
 
     def __init__(self, spec: SessionSpec, warnings: AiWarnings) -> None:
         self._warnings = warnings
@@ -22,7 +22,7 @@ class McpFailures:
         self._items: dict[str, str] = {}
         """The label of the MCP server by item id."""
         self._failed = RecentIds()
-        """Items of which it is told that they failed."""
+        """Items whose failure was reported."""
 
     def apply(self, spec: SessionSpec) -> None:
         """The servers of the agent that speaks from now on."""

@@ -1,10 +1,10 @@
-"""The ladder for a caller who says nothing: prompt, prompt, goodbye. [pure]
+"""What to do about a caller who says nothing: one prompt after another, then the goodbye. [pure]
 
-Owns the rung and its timer. The timer runs only while it is quiet: the caller listens, nobody speaks or is about to,
-nothing is played, no tool runs, the call is not on hold. Speech or a digit of the caller leads back to the ground.
+Owns the step and its timer. The timer runs only while it is quiet: the caller listens, nobody speaks or is about to,
+nothing is played, no tool runs, the call is not on hold. Speech or a digit of the caller leads back to the first step.
 
-A server that has a ladder of its own (`idle_timeout_ms`) is not told of it while this one is in use; should it prompt
-all the same, that counts as a rung.
+The server's own prompts (`idle_timeout_ms`) are switched off while this policy is in use. If the server prompts all the
+same, that counts as a step.
 """
 
 from bridge.contract import NoInput as Rules
@@ -12,7 +12,7 @@ from bridge.realtime.conversation.effects import CancelTimer, EffectList, StartT
 
 
 class NoInputPolicy:
-    """See the module."""
+    """The policy of one conversation. `rules` None: silence of the caller has no consequence."""
 
     def __init__(self, rules: Rules | None, out: EffectList) -> None:
         self._rules = rules
@@ -21,12 +21,12 @@ class NoInputPolicy:
         self._running = False
 
     def apply(self, rules: Rules | None) -> None:
-        """Another agent's ladder: the caller stands at its foot."""
+        """Another agent's rules, from the first step on."""
         self.reset()
         self._rules = rules
 
     def update(self, *, quiet: bool) -> None:
-        """To be told after everything that happens."""
+        """To be called after each input: whether it is quiet."""
         if self._rules is None or quiet == self._running:
             return
         self._running = quiet
@@ -40,13 +40,13 @@ class NoInputPolicy:
             self._out.add(CancelTimer(Timer.IDLE))
 
     def server_prompted(self) -> None:
-        """The server thinks that the caller has been silent for long, and says something by itself."""
+        """The server says something by itself, because the caller has been silent."""
         rung = self._rung + 1
         self.reset()
         self._rung = rung
 
     def expired(self) -> tuple[str, bool]:
-        """It was quiet for so long. What is to be said now, and whether it is the goodbye."""
+        """The timer has fired. Returns the text that is to be said, and whether it is the goodbye."""
         self._running = False
         if self._rules is None:
             return "", False

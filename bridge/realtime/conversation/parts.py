@@ -31,7 +31,7 @@ from bridge.realtime.conversation.usage import UsageMeter
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """See the module. `call`: the call's id, which each event carries."""
+    """All parts of one conversation. `call`: the id of the call, which each event carries."""
 
     call: str
     out: EffectList
@@ -59,13 +59,13 @@ class Parts:
 
     @property
     def blocked(self) -> bool:
-        """Nobody may be asked to speak for the agent: requests wait (`Responses`)."""
+        """No response may be requested at the moment: requests wait in `Responses`."""
         callers = self.turns.callers and not self.closing.firm
         return callers or self.commands.on_hold or self.closing.over or not self.connection.open
 
 
 def make_parts(call: str, spec: SessionSpec, playout: Playout) -> Parts:
-    """For a conversation that begins."""
+    """The parts of a new conversation."""
     out = EffectList()
     warnings = AiWarnings(call, out)
     responses = Responses(out, lambda: parts.blocked)

@@ -1,4 +1,4 @@
-"""The words with which the model is asked to speak, and those with which it is told what happened. [pure]"""
+"""Texts for the model: instructions for single responses, and notes on what happened. [pure]"""
 
 from bridge.contract import SessionSpec, Speak
 
@@ -24,30 +24,31 @@ CALLER_SPOKE_UP = "The caller spoke up during your goodbye. You are not hanging 
 
 
 def greeting(text: str) -> str:
-    """For the first words."""
+    """Instructions to say `text` as the first words."""
     return EXACTLY.format("Greet the caller now.", text)
 
 
 def exactly(text: str) -> str:
-    """For any other text that is given."""
+    """Instructions to say `text`."""
     return EXACTLY.format("Speak to the caller now.", text)
 
 
 def go_on(spec: SessionSpec) -> str:
-    """After an answer that the server stopped in the middle. Instructions replace the session's for one response."""
+    """Instructions to go on after an answer that the server stopped in the middle. They replace the session's for one
+    response, so those are repeated."""
     return f"{spec.instructions}\n\n# Now\n{GO_ON}"
 
 
 def greet_and_answer(spec: SessionSpec, text: str) -> str:
-    """The caller was first."""
+    """Instructions for a caller who spoke before they heard the greeting."""
     return f"{spec.instructions}\n\n# Now\n{GREET_AND_ANSWER.format(text)}"
 
 
 def finish_greeting(spec: SessionSpec, text: str, heard: str) -> str:
-    """The caller heard the greeting as far as `heard`."""
+    """Instructions for a caller who interrupted the greeting after `heard`."""
     return f"{spec.instructions}\n\n# Now\n{FINISH_GREETING.format(text, heard)}"
 
 
 def asked(speak: Speak, spec: SessionSpec) -> str:
-    """An order to speak. Instructions replace the session's for one response, so those are repeated."""
+    """Instructions for a `Speak`. They replace the session's for one response, so those are repeated."""
     return exactly(speak.text) if speak.exact else f"{spec.instructions}\n\n# Now\n{speak.text}"

@@ -1,8 +1,8 @@
-"""What a conversation does when the line to the AI breaks, and when it is back. [pure]
+"""What a conversation does when the connection to the AI is lost, and when there is another one. [pure]
 
-Owns what is unfinished at that moment. Sound that was received goes on being played; the response that was being made
-ends where its sound ends, and what was heard of it is remembered. Tools that run go on running: their answers are
-told to the next connection. Requests wait. When the line is back:
+Owns what is unfinished at that moment. Audio that was received goes on being played. The response that was being
+generated ends where its audio ends. Tools that run go on; their answers are sent on the next connection. Requests wait.
+When there is a connection again:
 
     at the loss                                        afterwards
     ------------------------------------------------   ---------------------------------------------------
@@ -13,8 +13,7 @@ told to the next connection. Requests wait. When the line is back:
     the caller was speaking                            the rest is heard; unanswered, an answer is asked for
     nobody spoke                                       nothing
 
-Refuses to connect, and to tell the model what was: that is `transport.reconnecting`'s and
-`conversation.history`'s.
+Connections are opened by `transport.reconnecting`; the history is sent by `connection`.
 """
 
 from bridge.contract import SessionSpec
@@ -27,7 +26,7 @@ from bridge.realtime.conversation.turns import Turns
 
 
 class Recovery:
-    """See the module. `lost` and `back` are called in turns, `quiet` whenever all sound has been played."""
+    """`lost` and `back` are called in turns, `quiet` whenever all audio has been played."""
 
     def __init__(
         self,
@@ -51,7 +50,7 @@ class Recovery:
         self._was_speaking = False
 
     def lost(self) -> str:
-        """The line is gone. Returns the response that was being made, if any, which is over now like all others."""
+        """The connection is lost. Returns the id of the response that was being generated, or ""."""
         cut = self._responses.response_id
         speaking, due = self._turns.speaking, self._turns.answer_due
         self._turns.connection_lost()
@@ -67,7 +66,7 @@ class Recovery:
         return cut
 
     def back(self) -> None:
-        """There is a line again, and it knows what was."""
+        """There is a connection again, and it has the history."""
         if self._was_speaking:
             self._was_speaking = False
             self._turns.expect_answer()
@@ -75,15 +74,15 @@ class Recovery:
         self.quiet()
 
     def quiet(self) -> None:
-        """If all sound has been played: ask for what the caller waits for."""
+        """If all audio has been played: request what the caller waits for."""
         if not self._go_on or not self._connection.open or not self._playout.idle:
             return
         self._go_on = False
-        if not self._tools.unsettled:  # their answers will be reacted to anyway
+        if not self._tools.unsettled:  # the model reacts to their answers anyway
             self._responses.request(ResponseRequest())
 
     def _mostly_unsaid(self, response_id: str) -> bool:
-        """Less than half of the greeting has come. Then it is cut off, since it will be said from the start."""
+        """Whether less than half of the greeting has come. Then what is queued of it is dropped: it is said again."""
         items = self._transcript.items_of(response_id) if response_id else []
         accounts = [self._playout.heard(item_id) for item_id in items]
         if sum(each.received_ms for each in accounts if each) * 2 >= max(self._greeting_ms, 1):

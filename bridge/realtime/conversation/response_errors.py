@@ -1,14 +1,13 @@
 """What to do about responses that fail or stop in the middle, and about errors. [pure]
 
-Owns which response has spoken or acted, how many in a row have not, and when that is the end of the connection. A
-response that failed is asked for again after a pause, one without sound or tool once; whatever the request was for is
-asked for again, not something else.
+Owns which responses had audio or called a tool, how many in a row did not, and when the connection is given up for it.
+A failed response is requested again after a pause, one without audio or tool call once; always the same request.
 
     response                                  what follows
     ---------------------------------------   -----------------------------------------------------------------
     stopped in the middle, a given text       its rest is asked for, at most `MOST_CUTS` times
     stopped in the middle, the model's own    the model is asked to go on, once
-    failed without sound                      asked for again after a pause; `ATTEMPTS` in a row end the connection
+    failed without audio                      asked for again after a pause; `ATTEMPTS` in a row end the connection
     refused by a rate limit                   asked for again after the wait that the server names, on this connection;
                                               more than `RATE_WAIT_S` in all ends it, and another provider is taken
     a rate limit that names no request        the same, if nothing comes of our request or of the server's own answer
@@ -36,15 +35,15 @@ from bridge.realtime.protocol.errors import (
 MOST_CUTS = 5
 RATE_WAIT_S = 30.0
 RATE_MARGIN_S = 0.1
-"""Later than the server names: its clock and ours differ by the way between them."""
+"""Added to the wait that the server names, for the time that its message took."""
 RATE_UNTOLD_S = 1.0
-"""The first wait where the server names none; the next ones are twice as long each."""
+"""The first wait if the server names none; each following one is twice as long."""
 RATE_AGAIN_S = 0.5
-"""A wait that was named and was too short is made so long, the next ones twice as long each."""
+"""The least wait after one that was named and was too short; each following one is twice as long."""
 
 
 class ResponseErrors:
-    """See the module. `now`: seconds of a monotonic clock."""
+    """The failures of one conversation. `now`: seconds of a monotonic clock."""
 
     def __init__(
         self,
@@ -63,7 +62,7 @@ class ResponseErrors:
         self.apply(spec)
         self.benign_errors = 0
         self.productive = RecentIds()
-        """Responses that spoke or called a tool."""
+        """Responses that had audio or called a tool."""
         self._failures = 0
         """Responses in a row that did neither."""
         self._limited_since: float | None = None
@@ -79,7 +78,8 @@ class ResponseErrors:
         self._limited_since, self._limits = None, 0
 
     def failed(self, done: server_events.ResponseDone, said: str, now: float) -> ResponseRequest | None:
-        """The server could not generate it, or not to its end. Returns the request for its rest, if there is one."""
+        """A response failed. `said`: what it had said by then. Returns the request for the rest of it, if there is
+        one."""
         error = from_codes(done.error_code, done.error_type, done.error_message)
         codes = done.error_code, done.error_type, done.reason
         if isinstance(error, RateLimited):
@@ -95,11 +95,12 @@ class ResponseErrors:
                 self._responses.back_off(RETRY_S * self._failures)
         if said:
             return self._go_on(said)
-        self._ask_again()  # here, or on the next line
+        self._ask_again()  # here, or on the next connection
         return None
 
     def incomplete(self, done: server_events.ResponseDone, said: str) -> ResponseRequest | None:
-        """The server stopped in the middle. `said`: what it has said; empty: nothing, or it was interrupted."""
+        """A response is incomplete. `said`: what it had said; empty: nothing, or it was interrupted. Returns the
+        request for the rest of it, if there is one."""
         self._warnings.warn("response_incomplete", (done.reason,), "the reply is not complete")
         if not said and not self._responses.is_muted(done.response_id):
             self.check(done.response_id)
@@ -108,7 +109,8 @@ class ResponseErrors:
         return self._go_on(said) if said else None
 
     def check(self, response_id: str) -> None:
-        """A response that neither spoke nor acted leaves the caller in silence: ask once more."""
+        """A response is over. If it had neither audio nor a tool call, the caller hears silence: request it once
+        more."""
         if response_id in self.productive:
             self._worked()
             return
@@ -179,5 +181,5 @@ class ResponseErrors:
         return more
 
     def _ask_again(self) -> None:
-        """Of the last response's kind: what was to be said has not been said."""
+        """Request the last response again."""
         self._responses.request(self._responses.current or ResponseRequest(), first=True)
