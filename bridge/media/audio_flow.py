@@ -1,19 +1,19 @@
-"""Whether sound of the caller keeps coming from Asterisk. [pure]
+"""Whether audio of the caller keeps coming from Asterisk. [pure]
 
-Owns the moment from which it does not. Asterisk sends nothing while the caller holds the line or presses a key, for a
-caller whose telephone sends nothing in pauses, and where it drops what the caller's telephone sends. Which it is, only
-the controller can find out: it is told when sound ceases, and when it is back.
+Asterisk sends nothing while the caller holds or presses a key, while the caller's telephone suppresses silence, and
+when it drops what the telephone sends. Only the controller can find out which of these it is, so it is told when audio
+ceases and when it is back.
 """
 
 CEASED_S = 0.14
-"""Without a frame for so long: more than two packets of 60 ms. A key takes 160 ms, a stall of the network often more:
-to look is cheap, and a server may wait for no more than 300 ms of silence until it takes the caller's turn for over."""
+"""Audio has ceased after so long without a frame: more than two packets of 60 ms. A server may take the caller's turn
+as over after 300 ms of silence, so this must be found earlier."""
 AGAIN_S = 10.0
-"""It is told again while it lasts: another controller may have taken over."""
+"""Reported again at this interval, since another controller may have taken over."""
 
 
 class Flow:
-    """See the module. `now` is seconds of a monotonic clock. Nothing is told before `start`."""
+    """Of one call. `now`: seconds of a monotonic clock. Nothing is reported before `start`."""
 
     def __init__(self) -> None:
         self._last: float | None = None
@@ -21,18 +21,19 @@ class Flow:
         self.flowing = True
 
     def start(self, now: float) -> None:
-        """From now on sound is expected."""
+        """From now on audio is expected."""
         self._last = now
 
     def frame(self, now: float) -> bool:
-        """A frame came. Whether that is news."""
+        """A frame came. Whether audio is back by that."""
         back, self.flowing = not self.flowing, True
         if self._last is not None:
             self._last = now
         return back
 
     def ceased(self, known: float) -> bool:
-        """To be asked at each tick. Whether it is to be told that nothing comes; `known`: what came by then is read."""
+        """To be asked at each tick: whether to report that audio has ceased. `known`: all that came before it has been
+        read."""
         if self._last is None or known - self._last < CEASED_S or (not self.flowing and known - self._told < AGAIN_S):
             return False
         self.flowing, self._told = False, known

@@ -1,7 +1,7 @@
 """What the caller hears while the AI is away: two soft, short notes every two seconds. [pure]
 
-Owns when it is heard: from `COMFORT_AFTER_S` of silence on, while there is no connection to the AI, or while the AI has
-asked us to wait (a rate limit). So the caller does not take the line for dead.
+It is heard from `COMFORT_AFTER_S` of silence on, while there is no connection to the AI, or while the AI has asked us
+to wait (a rate limit), so that the caller does not think that the call is dead.
 """
 
 import math
@@ -20,7 +20,7 @@ LEVEL = 650
 
 
 class ComfortTone:
-    """See the module. `now`: seconds of a monotonic clock."""
+    """The tone of one call. `now`: seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._waiting_since: float | None = None
@@ -55,7 +55,7 @@ def _melody() -> tuple[bytes | None, ...]:
 
 
 def _note(pitch: float) -> bytes:
-    """Swelling and fading, so that it begins and ends without a click."""
+    """One note, which swells and fades so that it has no clicks."""
     count = NOTE_FRAMES * FRAME_BYTES // 2
     wave = (math.sin(2 * math.pi * pitch * place / SAMPLE_RATE) for place in range(count))
     swell = (math.sin(math.pi * place / count) ** 2 for place in range(count))

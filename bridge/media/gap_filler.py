@@ -1,46 +1,46 @@
-"""The caller's time line: wall clock, not frames received. [pure]
+"""Fills gaps in the caller's audio with silence, so that the server gets as much audio as time passes. [pure]
 
-Owns how much caller audio the server has been sent, in seconds, against the clock. Asterisk sends nothing for lost
-packets, during hold and around DTMF, but the server's voice detection only sees time pass in the audio that it gets:
-what is missing is filled with silence as it passes. What arrives late, after its time was filled, is dropped. So the
-line is never far behind the clock nor ahead of it, however long the call is, and however exact the caller's clock.
+Owns how much caller audio the server was sent, in seconds, compared with the clock. Asterisk sends nothing for lost
+packets, during hold and around DTMF, but the server's voice detection needs the time to pass in the audio that it gets.
+So missing audio is replaced by silence. Audio that arrives after its time was filled is dropped. The audio sent is
+never far behind the clock nor ahead of it, however long the call is and however exact the caller's clock.
 
-A packet that comes late is filled as if it was lost, and puts the line ahead when it comes. That happens only until
-the line is as far ahead as packets are late, so jitter costs a few frames of silence once.
+A packet that comes late was filled as if it was lost, so it puts the audio ahead of the clock. That happens only until
+the audio is as far ahead as packets are late: jitter costs a few frames of silence once.
 
-After this process stood still, sound may wait in the socket unread. It comes first: silence is never filled for time
-that passed since the tick before, because it is not known yet what came in it.
+After this process stood still, audio may wait in the socket unread. It comes first: no silence is filled for the time
+since the tick before, because it is not known yet what came in it.
 """
 
 FRAME_S = 0.02
 LAG_S = 0.04
-"""What is missing is filled up to so long ago: the frame may be on its way."""
+"""A gap is filled when it is so old; before that, the frame may be on its way."""
 AHEAD_S = 0.12
-"""How far a lump of frames may run ahead of the clock before the rest of it is dropped."""
+"""How far frames that come together may run ahead of the clock; more are dropped."""
 AT_ONCE = 5
-"""Frames of silence for one tick at most, and one more than time has passed: what a stall has left is caught up at
+"""Frames of silence for one tick at most, and at most one more than time has passed: a gap after a stall is filled at
 twice the speed, not in a burst."""
 LONGEST_S = 1.0
-"""Silence that is caught up after a stall; older time is left out."""
+"""Silence that is sent for a stall at most; older time is left out."""
 
 
 class GapFiller:
-    """See the module. `now` is seconds of a monotonic clock; nothing is accepted before `start`."""
+    """Of one call. `now`: seconds of a monotonic clock. Nothing is accepted before `start`."""
 
     def __init__(self) -> None:
         self._covered = 0.0
         """Up to this moment the server has audio."""
         self._ticked = 0.0
-        """At the last tick but those of the same wake-up: what came before it has been read."""
+        """The last tick of another wake-up: what came before it has been read."""
         self.known = 0.0
         """What came before this moment has been read, as of the last tick."""
         self.started = False
         self.late_frames = 0
         self.left_out_s = 0.0
-        """Time that the server was never sent, because it was too long ago."""
+        """Seconds for which the server was sent nothing, because they were too long ago."""
 
     def start(self, now: float) -> None:
-        """From now on the server listens."""
+        """From now on audio is sent."""
         self._covered = self._ticked = self.known = now
         self.started = True
 

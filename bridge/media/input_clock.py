@@ -1,29 +1,29 @@
-"""The caller's sound as the server counts it, against our clock. [pure]
+"""Converts the server's positions in the caller's audio into moments of our clock. [pure]
 
-A server tells moments of the caller's speech in milliseconds of sound appended on its connection (`audio_end_ms`). That
-count begins anew with each connection and stands still while nothing is sent: before the greeting, without a line, and
-for what the network does not take. Owns which moment of our clock each appended millisecond belongs to: the one at
-which its frame came from Asterisk, or would have come, if silence was filled in.
+A server gives moments of the caller's speech in milliseconds of audio appended on its connection (`audio_end_ms`). That
+count begins at zero with each connection and stands still while nothing is sent: before the greeting, without a
+connection, and for frames that were dropped. Each appended millisecond belongs to the moment at which its frame came
+from Asterisk; silence that was filled in, to the moment at which the frame should have come.
 
-Sound that comes evenly is one entry, so a call needs few of them; bounded, the oldest goes first.
+Audio that comes evenly is one entry. The number of entries is bounded; the oldest are dropped first.
 """
 
 from collections import deque
 
 EVEN_MS = 10.0
-"""Frames that deviate by less from their even course do not begin another entry."""
+"""A deviation by less does not begin another entry."""
 REMEMBERED = 1024
-"""Entries. The worst jitter needs one for each frame: 20 s, a server tells what happened within one."""
+"""Entries. The worst jitter needs one for each frame, which is 20 s; a server reports within one."""
 
 
 class InputClock:
-    """See the module. Seconds of any monotonic clock; positions in milliseconds of the present connection."""
+    """Of one call. Moments in seconds of a monotonic clock; positions in milliseconds on the present connection."""
 
     def __init__(self) -> None:
         self.position_ms = 0.0
         """Appended so far."""
         self._runs: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
-        """Where an even run begins, and how far its clock is ahead of the position, in milliseconds."""
+        """Position at which an even run begins, and how far the clock is ahead of the position, in milliseconds."""
 
     def restart(self) -> None:
         """Another connection: it has heard nothing yet."""

@@ -1,8 +1,7 @@
 """How loud both sides of a call are. [pure]
 
-Owns the measure: the loudest of the frames looked at since it was last read, in dB below full scale. One frame in
-`EVERY` is looked at, and only while somebody watches: a few microseconds ten times a second. Owns also whether there
-was sound of the caller lately.
+The level is that of the loudest frame since it was last read, in dB below full scale. One frame in `EVERY` is measured,
+and only while somebody watches. Owns also when the caller was last heard.
 """
 
 import math
@@ -37,14 +36,14 @@ class Levels:
             self._agent = max(self._agent, power(frame))
 
     def read(self) -> tuple[float | None, float | None]:
-        """Caller and agent since the last time, in dBFS; None: not a sound."""
+        """Levels of caller and agent since the last time, in dBFS; None: silence."""
         told = dbfs(self._caller), dbfs(self._agent)
         self._caller = self._agent = 0.0
         return told
 
 
 class CallerSound:
-    """When the caller was last heard, whatever the server says of it. Measured only while it is `wanted`."""
+    """When the caller was last heard, by the level of their audio. Measured only while it is `wanted`."""
 
     __slots__ = ("_frames", "last_at", "wanted")
 

@@ -1,7 +1,7 @@
-"""What the agent says, between OpenAI's bursts and Asterisk's 20 ms frames: one queue per call. [pure]
+"""The queue of the agent's audio: bursts from OpenAI in, frames of 20 ms for Asterisk out. [pure]
 
-Owns the sound not yet handed to Asterisk and the exact account, per item, of what was received and what was
-handed over ("heard"). It counts bytes and frames; it reads no clock: whoever calls `pop` every 20 ms is the clock.
+Owns the audio that is not yet handed to Asterisk, and counts per item exactly what was received and what was handed
+over ("heard"). It counts bytes and frames and reads no clock: `pop` is called every 20 ms.
 
 Sound is played in the order in which it was pushed, whichever items it belongs to; two items may share a frame
 and each is charged its own bytes. Only whole samples are queued: half a sample waits, per item, for its other half.
@@ -14,7 +14,7 @@ An item that was cut by `interrupt` stays cut: sound that comes for it later is 
 
 Of an item with several content parts a new part ends the ones before; the item is heard as far as all of them were.
 
-Refuses to know turns, responses to mute, or what to tell OpenAI: that is `bridge.realtime.conversation.core`.
+Turns, muted responses and what to send to OpenAI are the business of `bridge.realtime.conversation`.
 """
 
 from collections import deque
@@ -230,7 +230,8 @@ class Playout:
     # ------------------------------------------------------------ inside
 
     def _full(self, item_id: str, content_index: int) -> bool:
-        """A server that sends what nobody could listen to costs neither memory nor time of the other calls."""
+        """Whether no more is queued, so that a server that sends without end costs neither memory nor time of other
+        calls."""
         if self._queued >= LONGEST_QUEUE or len(self._chunks) >= MOST_CHUNKS:
             return True
         return len(self._live) >= MOST_UNFINISHED and self._parts.get((item_id, content_index)) not in self._live
@@ -301,7 +302,7 @@ class Playout:
             self._live.pop(part, None)
 
     def _forget(self) -> None:
-        """Keep the memory of long calls small. Live parts stay, however many."""
+        """Drop the oldest accounts of finished parts."""
         while len(self._parts) > REMEMBERED_PARTS:
             oldest = next((key for key, part in self._parts.items() if part not in self._live), None)
             if oldest is None:

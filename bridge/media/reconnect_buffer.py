@@ -15,7 +15,7 @@ _KEPT_BYTES = KEPT_S * 1000 * BYTES_PER_MS
 
 
 class ReconnectBuffer:
-    """See the module. `now`: seconds of a monotonic clock."""
+    """The buffer of one call. `now`: seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._kept: deque[tuple[float, bytes]] = deque()

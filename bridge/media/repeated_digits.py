@@ -1,13 +1,13 @@
-"""Keys of the caller's telephone that come twice though they were pressed once. [pure]
+"""Recognises DTMF digits that Asterisk reports twice though they were pressed once. [pure]
 
-While a key lasts, Asterisk passes on no sound of its caller. One that was sent by SIP INFO comes with sound all the
-same (RTP goes on), so the controller takes it for sound that Asterisk drops and has the leg join its bridge anew. Then
-Asterisk tells the key at once, and again when it ends.
+While a key is down, Asterisk passes on no audio of the caller. If the key is sent by SIP INFO, RTP goes on, so the
+controller takes it for audio that Asterisk drops, and lets the leg join its bridge again. Asterisk then reports the key
+at once, and again when it ends.
 """
 
 
 class Keys:
-    """Of one call. `rejoined`: the leg joins anew, now. `sound`: something of the caller was heard again."""
+    """Of one call. `rejoined`: the leg joins its bridge again, now. `sound`: audio of the caller came again."""
 
     def __init__(self) -> None:
         self._rejoined = False
@@ -20,7 +20,7 @@ class Keys:
         self._rejoined, self._told = False, None
 
     def again(self, digit: str) -> bool:
-        """This is the end of a key that was told already."""
+        """Whether this is the end of a key that was reported already."""
         if self._rejoined and digit == self._told:
             self._told = None
             return True

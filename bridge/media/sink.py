@@ -1,4 +1,4 @@
-"""How a media leg and the owner of its sound talk to each other. [pure]"""
+"""The interface between a media leg and the session whose audio it carries. [pure]"""
 
 from typing import Protocol
 
@@ -17,10 +17,11 @@ class MediaLeg(Protocol):
 
 
 class MediaSink(Protocol):
-    """The session's face to its media leg. All of it must return at once; an exception ends this call's leg only."""
+    """What a media leg calls of its session. All methods must return at once; an exception ends this call's leg
+    only."""
 
     def media_connected(self, leg: MediaLeg) -> None:
-        """Asterisk is here and silence is already flowing."""
+        """Asterisk has connected, and gets silence already."""
 
     def media_format(self, rate: int, frame_bytes: int) -> None:
         """The first audio frame came: its rate in Hz and its payload bytes."""
@@ -32,7 +33,7 @@ class MediaSink(Protocol):
         """One DTMF digit: 0-9, *, #, A-D."""
 
     def media_gone(self, reason: str) -> None:
-        """The connection is over. Exactly once after `media_connected`, also when `Leg.close` was asked for it."""
+        """The connection is over. Exactly once after `media_connected`, also after `MediaLeg.close`."""
 
     def next_frame(self) -> bytes | None:
         """Once per 20 ms: 960 bytes of 24 kHz s16le mono, or None for silence. After a stall up to 3 times in a row."""

@@ -1,4 +1,4 @@
-"""The caller's audio on its way to the AI: fifty frames a second, each written at once or not at all.
+"""Sends the caller's audio to the AI: fifty frames a second, each written at once or not at all.
 
 Owns the caller's time line towards the server (`filler`), what is kept for the next connection (`kept`), the account of
 what the present connection was sent (`appended`), and whether anything comes from the caller (`flow`). Silence goes
@@ -21,7 +21,7 @@ _SILENCE = audio_append(_NOTHING)
 
 
 class CallerAudioSender:
-    """See the module. `now`: seconds of a monotonic clock. Nothing is sent before `start`.
+    """The caller's audio of one call. `now`: seconds of a monotonic clock. Nothing is sent before `start`.
 
     `send` writes a frame (`client_events.audio_append`), or returns False. `muted`: whether the agent hears silence.
     `flow_changed` is told when audio of the caller ceases to come from Asterisk, and when it comes again.
@@ -44,15 +44,15 @@ class CallerAudioSender:
         self.filler = GapFiller()
         self.kept = ReconnectBuffer()
         self.frames = 0
-        """Of the caller, whether sent on or not."""
+        """Frames of the caller, whether sent or not."""
 
     def start(self, now: float) -> None:
-        """The caller is there, and the server listens from now on."""
+        """The caller is there: send from now on."""
         self.filler.start(now)
         self._flow.start(now)
 
     def caller_audio(self, pcm: bytes, now: float) -> None:
-        """24 kHz s16le."""
+        """A frame of the caller, 24 kHz s16le: send it, or silence in its place."""
         self.frames += 1
         if self._flow.frame(now):
             self._flow_changed(True)
@@ -68,7 +68,7 @@ class CallerAudioSender:
             self._appended.add(milliseconds, now)
 
     def fill(self, now: float) -> None:
-        """To be asked at each tick: where nothing comes from Asterisk, the server still needs time to pass."""
+        """To be called at each tick: send silence for frames that did not come from Asterisk."""
         for _ in range(self.filler.missing(now)):
             self.kept.keep(_NOTHING, now)
             if self._send(_SILENCE):
@@ -77,7 +77,7 @@ class CallerAudioSender:
             self._flow_changed(False)
 
     def catch_up(self, client: RealtimeClient) -> None:
-        """What the caller said while there was no connection, for the new one."""
+        """Send what the caller said while there was no connection to the new one."""
         for at, pcm in self.kept.missed():
             client.send_audio(audio_append(pcm), most=MAX_BACKLOG)
             self._appended.add(len(pcm) / BYTES_PER_MS, at)

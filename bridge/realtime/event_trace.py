@@ -1,7 +1,7 @@
-"""What went over the line to the AI, by kind and time, for whoever looks for what went wrong. [pure]
+"""Which events went over the connection to the AI, and when: for fault finding. [pure]
 
-Owns the bound. Keeps no content: neither sound nor words nor what tools are given. What comes several times in a row
-is one entry with a count.
+Keeps kinds and times of the latest `MOST` events, and no content: no audio, no words, no arguments. Equal events in a
+row are one entry with a count.
 """
 
 import re
@@ -26,12 +26,14 @@ class _Kept:
 
 
 class EventTrace:
+    """The trace of one call. `at`: seconds of a monotonic clock."""
+
     def __init__(self) -> None:
         self._began = 0.0
         self._kept: deque[_Kept] = deque(maxlen=MOST)
 
     def begin(self, at: float) -> None:
-        """Seconds on the clock by which the rest is told."""
+        """The moment from which times are counted."""
         self._began = at
 
     def heard(self, event: server_events.Event, at: float) -> None:
@@ -44,7 +46,7 @@ class EventTrace:
         self._note(event.type, True, at)
 
     def note(self, kind: str, at: float) -> None:
-        """Of the line itself: up, down."""
+        """Something that happened to the connection itself."""
         self._note(kind, False, at)
 
     def _note(self, kind: str, sent: bool, at: float) -> None:

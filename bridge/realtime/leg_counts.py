@@ -1,7 +1,4 @@
-"""Frames towards the caller, over all media legs of one call. [pure]
-
-Owns the sums: a leg that is gone, and one that came after it, count together. Frames last 20 ms.
-"""
+"""Frames of 20 ms to the caller, summed over all media legs of one call. [pure]"""
 
 from dataclasses import dataclass
 

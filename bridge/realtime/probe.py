@@ -1,7 +1,7 @@
-"""One session as an agent's call would have it, opened and closed again, for `voiceai doctor`.
+"""Opens and closes one session as an agent's call would open it, for `voiceai doctor`.
 
-Owns the question whether a provider does what an agent asks for. Nothing is said and no sound is sent, so that it costs
-nothing. MCP servers are named to the provider, which asks them for their tools.
+Tells whether the provider accepts what the agent asks for. Nothing is said and no audio is sent, so it costs nothing.
+The provider asks the agent's MCP servers for their tools.
 """
 
 import asyncio
@@ -17,22 +17,22 @@ from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.transport.client import RealtimeClient, open_client
 
 LIST_TOOLS_S = 4.0
-"""For the provider to ask the MCP servers."""
+"""The provider may take so long to ask the MCP servers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What came of it. `error`: there is no session; `kind`: whose fault that is, as in `contract.Failed`."""
+    """The result. `error`: why there is no session; empty: there was one. `kind`: as in `contract.Failed`."""
 
     error: str = ""
     kind: Literal["config", "account", "transient"] = "transient"
     differences: tuple[str, ...] = ()
     mcp_failures: tuple[str, ...] = ()
-    """Labels of MCP servers of which the provider could not list the tools; `?` if it does not say which."""
+    """Labels of MCP servers whose tools the provider could not list; `?` if it does not say which."""
 
 
 async def probe(spec: SessionSpec, timeout: float) -> Probe:
-    """A session with `spec.provider`. Never raises but for faults of ours."""
+    """Try a session with `spec.provider`. Raises only for faults of our own code."""
     try:
         client = await open_client(spec.provider, TurnDetection(spec, EffectList()).setup(), timeout=timeout)
     except ProviderError as error:

@@ -1,14 +1,14 @@
-"""One call in a worker: where the media leg, the line to the AI and the conversation meet.
+"""One call with OpenAI Realtime: connects the media leg, the connection to the AI and the conversation.
 
-Owns the life of one call: it is the `MediaSink` of the leg and the `ConnectionListener` of the line, carries out what
-the conversation decides, runs its timers, reads the clock for it, and closes everything. Nothing here waits for things
-while audio is concerned: the tick takes a frame, the reader hands over an event, each effect is done at once.
+Owns the life of the call. It is the `MediaSink` of the leg and the `ConnectionListener` of the connection, carries out
+the conversation's effects, runs its timers, reads the clock for it, and closes everything. It never waits where audio
+is concerned: the tick takes a frame, the reader hands over an event, each effect is done at once.
 
-`run` is its only task. It returns after `close`, with no task, socket or timer left. While the line is down, what was
-received goes on being played and what the caller says is kept; the next connection is told what was heard. Without an
-AI, the leg goes on in silence until the controller has decided what becomes of the caller.
+`run` is its only task. It returns after `close`, with no task, socket or timer left. While there is no connection, what
+was received goes on being played and what the caller says is kept for the next connection. If there is no AI any more,
+the leg goes on in silence until the controller has decided what becomes of the caller.
 
-Decides neither what is said (`conversation`) and played (`playout`), nor how the AI is reached (`transport`).
+What is said is decided in `conversation`, how the AI is reached in `transport`.
 """
 
 import asyncio
@@ -48,8 +48,7 @@ _log = structlog.get_logger()
 
 
 class RealtimeSession:
-    """See the module. `emit` gets every event of the call in order, `Ended` last when `run` returns. If `run` raises
-    there was none: whoever owns the task says it."""
+    """A `VoiceSession`. `clock`: seconds, monotonic. `opener`: opens connections to the AI."""
 
     def __init__(
         self,
@@ -89,7 +88,7 @@ class RealtimeSession:
         self._greet, self._greet_due = inputs.Greet(), False
         self._failed = False
         self._to_caller = LegCounts()
-        """Frames over legs that are gone."""
+        """Frames to legs that are gone."""
         self._reconnects = 0
         self._reason: str | None = None
         self._closing = asyncio.Event()
@@ -103,7 +102,7 @@ class RealtimeSession:
     # ------------------------------------------------------------ life
 
     async def run(self) -> None:
-        """Carry the call until `close`. Raises what was wrong with our own code; the call is closed then too."""
+        """Carry the call until `close`. Raises faults of our own code; the call is closed then, too."""
         self._trace.begin(self._clock())
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -121,12 +120,12 @@ class RealtimeSession:
         self._tell(ended.model_copy(update={"connection_trace": self._trace.steps}))
 
     def remember(self, turns: Sequence[contract.HistoryItem]) -> None:
-        """Before `run`: the call was another worker's, and this is what was said in it."""
+        """See `VoiceSession`."""
         self._greet = inputs.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
         self._conversation.parts.connection.history.restore(turns)
 
     def greet(self) -> None:
-        """The caller listens: open the ears and say the greeting, now or as soon as there is an AI session."""
+        """The caller listens: send their audio and say the greeting, now or as soon as there is a connection."""
         if self._connection.client is None:
             self._greet_due = True
             return
@@ -135,12 +134,12 @@ class RealtimeSession:
             self._feed(self._greet)
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
-        """The result of a `ToolCalled`."""
+        """The answer to a `ToolCalled`."""
         self._log.info("tool answered", tool_call=tool_call, ok=ok)
         self._feed(inputs.ToolAnswered(tool_call, output, respond))
 
     def order(self, order: contract.AgentCommand) -> None:
-        """What the controller wants of the agent."""
+        """A command of the controller to the agent."""
         if isinstance(order, contract.Rejoined):
             self._keys.rejoined()
             return
@@ -160,7 +159,7 @@ class RealtimeSession:
             self._shut(reason)
 
     def _shut(self, reason: str) -> None:
-        """Everything that can be ended at once. `run` waits for the rest."""
+        """End everything that can be ended at once. `run` waits for the rest."""
         if self._crash is None:
             self._feed(inputs.Closing())
         self._timers.clear()
@@ -191,7 +190,8 @@ class RealtimeSession:
         return self._conversation.parts.connection.setup()
 
     def connected(self, client: RealtimeClient, info: ConnectionInfo) -> None:
-        """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
+        """Use this connection from now on: it gets the history and the kept audio. One step, nothing comes in
+        between."""
         self._log.info("session configured", provider=info.provider.name, **settings(client.updated))
         self._trace.note("line up", self._clock())
         self._feed(inputs.ConnectionOpened(info, client.updated))
@@ -200,7 +200,7 @@ class RealtimeSession:
             self.greet()
 
     def received(self, event: server_events.Event) -> None:
-        """Something came in."""
+        """An event of the server."""
         silent = self._playout.idle
         self._trace.heard(event, self._clock())
         if isinstance(event, server_events.SpeechStopped):
@@ -210,12 +210,12 @@ class RealtimeSession:
             self._leg.expedite()
 
     def disconnected(self, error: ProviderError) -> None:
-        """What was received goes on being played, and what the caller says is kept."""
+        """The connection is lost."""
         self._trace.note("line down", self._clock())
         self._feed(inputs.ConnectionLost())
 
     def _fail(self, kind: Literal["config", "account", "transient"], message: str) -> None:
-        """There is no AI any more. The leg stays, silent, until the controller says what to do."""
+        """There is no AI any more. The leg stays, silent, until the controller decides."""
         if self._failed or self._closing.is_set():
             return
         self._failed = True
@@ -234,7 +234,7 @@ class RealtimeSession:
         self._tell(contract.MediaFormat(call=self.call, rate=rate, frame_bytes=frame_bytes))
 
     def caller_audio(self, pcm: bytes) -> None:
-        """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
+        """A frame of 24 kHz s16le. Nothing is sent to the AI before `greet`."""
         self._keys.sound()
         self._caller_audio.caller_audio(pcm, self._clock())
 
@@ -257,7 +257,7 @@ class RealtimeSession:
         self._tell(contract.MediaGone(call=self.call, reason=reason))
 
     def next_frame(self) -> bytes | None:
-        """The tick: 960 bytes of the agent, or None for silence. Gaps of the caller are filled here as well."""
+        """The tick: 960 bytes of the agent, or None for silence. Gaps in the caller's audio are filled here, too."""
         playout, conversation = self._playout, self._conversation
         frame = playout.pop()
         if frame is not None and playout.idle:
@@ -292,7 +292,7 @@ class RealtimeSession:
     # ------------------------------------------------------------ what the conversation wants
 
     def _feed(self, what: server_events.Event | inputs.Input) -> None:
-        """The entry of everything that happens. A fault of ours ends this call and no other, whoever called."""
+        """Give an input to the conversation. A fault of our own code ends this call and no other."""
         try:
             for effect in self._conversation.handle(what, self._clock()):
                 self._do(effect)

@@ -1,7 +1,4 @@
-"""The timers of one call, on asyncio's loop.
-
-Owns the handles: one per name and subject. What has fired, been cancelled or replaced leaves nothing behind.
-"""
+"""The timers of one call, on asyncio's loop: one handle per name and subject."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,17 +17,17 @@ class Timers:
         return len(self._handles)
 
     def start(self, timer: Timer, seconds: float, subject: str) -> None:
-        """A running one of the same name and subject is replaced."""
+        """Start a timer. A running one of the same name and subject is replaced."""
         self.cancel(timer, subject)
         self._handles[timer, subject] = asyncio.get_running_loop().call_later(seconds, self._fire, timer, subject)
 
     def cancel(self, timer: Timer, subject: str) -> None:
-        """It need not be running."""
+        """Stop a timer. It need not be running."""
         if handle := self._handles.pop((timer, subject), None):
             handle.cancel()
 
     def clear(self) -> None:
-        """No timer fires any more."""
+        """Stop all timers."""
         for handle in self._handles.values():
             handle.cancel()
         self._handles.clear()

@@ -1,4 +1,4 @@
-"""Who may speak on the agent's side: the one arbiter of a session's responses. [pure]
+"""Which response may run: the state of the one response that a server generates, and the requests that wait. [pure]
 
 A server generates one response at a time and refuses a second `response.create`. It also starts responses by
 itself when the caller stops speaking. This file owns the state, and the requests that wait for their turn:
@@ -22,7 +22,7 @@ Requests are held back while `Parts.blocked`: there is no connection, or the cal
 answer by itself, so that a create would collide. A response that the server starts satisfies each request whose items
 it has seen (`item_added` before `created`), so that the model is not asked to answer the same thing twice.
 
-Sound of a response that was interrupted is muted by the response's id, never by a flag: the next one speaks.
+A response that was interrupted is muted by its id, so that the next one is heard.
 """
 
 from collections.abc import Callable
@@ -39,17 +39,17 @@ STUCK_S = 15.0
 CANCEL_S = 3.0
 RETRY_S = 1.0
 DOUBT_S = 0.5
-"""Nothing came of a request for so long after an error that names none: the error was about it."""
+"""If nothing came of a request so long after an error that names no event, the error was about the request."""
 REMEMBERED = 128
-"""Ids of responses that are over or muted: stragglers come within a second, a session has hundreds."""
+"""Ids of responses that are remembered as over or muted. Late events come within a second."""
 
 
 Opening = Literal["", "consent", "greeting"]
-"""Which of the first words of a call."""
+"""Which of the first words of a call a request is for; empty: for none."""
 
 
 class State(Enum):
-    """See the table above."""
+    """The states of the table above."""
 
     IDLE = auto()
     REQUESTED = auto()
@@ -64,44 +64,44 @@ class ResponseRequest:
     opening: Opening = ""
     last_words: bool = False
     required: bool = False
-    """A given text: nothing that the server says by itself makes up for it."""
+    """A given text: a response that the server starts by itself does not satisfy it."""
     text: str = ""
     """What is to be said, word for word."""
     cuts: int = 0
-    """How often the server has stopped in the middle of it, and was asked to go on."""
+    """How often the server stopped in the middle of it and was asked to go on."""
     for_tool: str = ""
-    """The call of a tool whose answer makes this needless."""
+    """The id of the tool call whose answer makes this request needless."""
     instructions: str | None = None
     tool_choice: str | None = None
     items: set[str] = field(default_factory=set)
     attempts: int = 0
     unheard: bool = False
-    """It was asked for before, and nothing came of that; it still may."""
+    """It was sent before, and had no reaction so far."""
 
 
 class Responses:
-    """See the module. All methods put what is to be done into the list of effects."""
+    """The responses of one conversation. `now`: seconds of a monotonic clock. Ids may be "": not known."""
 
     def __init__(self, out: EffectList, blocked: Callable[[], bool]) -> None:
         self._out = out
         self._blocked = blocked
-        """No request is to be sent at the moment. Whoever ends that calls `flush`."""
+        """Whether no request may be sent at the moment. Whoever changes that calls `flush`."""
         self.state = State.IDLE
         self.response_id = ""
         """Of the running response; empty when none is, or when its id is not known yet."""
         self.current: ResponseRequest | None = None
         """What the requested or running response was asked for; None: it is the server's own."""
         self.stuck = ""
-        """The last response that was cancelled because it stood still."""
+        """The id of the last response that was cancelled because no event of it came."""
         self._request_id = ""
         self._waiting: list[ResponseRequest] = []
         self._backing_off = False
         self._refused: ResponseRequest | None = None
         """What was refused last."""
-        self._doubted = False  # the server has told an error, perhaps about the request
+        self._doubted = False  # an error has come that names no event, perhaps about the request
         self._cancel_sent = False
         self._progress_at = 0.0
-        self._announces = False  # the server tells the beginning of a response
+        self._announces = False  # this server sends `response.created`
         self._known: dict[str, None] = {}
         self._over: dict[str, None] = {}
         self._muted: dict[str, None] = {}
@@ -110,15 +110,15 @@ class Responses:
         return f"<Responses [{self.state.name} {self.response_id}, {len(self._waiting)} waiting]>"
 
     def pending(self, opening: Opening) -> bool:
-        """These of the first words are still to be generated, or being generated."""
+        """Whether these first words are requested or being generated."""
         running = [self.current] if self.current and self.state is not State.IDLE else []
         return any(request.opening == opening for request in (*running, *self._waiting))
 
     # ------------------------------------------------------------ requests
 
     def request(self, request: ResponseRequest, *, first: bool = False) -> None:
-        """Ask for a response as soon as that is possible. Plain requests that wait are joined into one. `first`: before
-        all others, since it goes on with what was being said."""
+        """Send this request as soon as possible. Waiting requests without instructions are joined into one. `first`:
+        before all others, since it goes on with what was being said."""
         last = self._waiting[-1] if self._waiting else None
         if last and not last.instructions and not request.instructions:
             last.items |= request.items
@@ -141,7 +141,8 @@ class Responses:
         self._out.add(Send(create), StartTimer(Timer.REQUEST, REQUEST_S))
 
     def discard(self, *, for_tool: str = "", last_words: bool = False, opening: Opening = "") -> None:
-        """Requests that wait: those for this call of a tool, for last words or for first ones; without either, all."""
+        """Drop waiting requests: those for this tool call, for last words or for first words; without arguments,
+        all."""
         every = not for_tool and not last_words and not opening
         self._waiting = [
             request
@@ -155,7 +156,7 @@ class Responses:
         ]
 
     def extend_deadline(self, seconds: float, now: float) -> None:
-        """The running response has a reason to be quiet for so long: it waits for somebody else."""
+        """The running response may be without events for so long, since the server waits for somebody else."""
         self._progress_at = now + seconds
 
     def back_off(self, seconds: float) -> None:
@@ -165,7 +166,7 @@ class Responses:
 
     @property
     def backing_off(self) -> bool:
-        """The server wants to be left alone for a while, and nothing is being said meanwhile."""
+        """A request waits because the server asked us to wait, and nothing is being generated."""
         return self._backing_off and self.state is State.IDLE and bool(self._waiting)
 
     def retry(self) -> None:
@@ -183,9 +184,9 @@ class Responses:
     # ------------------------------------------------------------ the line
 
     def connection_lost(self) -> ResponseRequest | None:
-        """The line is gone, and the running response with it. Returns what was asked for and not given in full.
+        """The connection is lost, and the running response with it. Returns the request that was not fulfilled, if any.
 
-        What still waits has been seen by the next server before it is asked.
+        The next server gets the history first, so waiting requests need not wait for their items.
         """
         cut = self.current or ResponseRequest() if self.state in (State.REQUESTED, State.ACTIVE) else None
         if self.response_id:
@@ -209,10 +210,7 @@ class Responses:
     # ------------------------------------------------------------ the server's side
 
     def seen(self, response_id: str, now: float) -> str:
-        """An event of this response has come: it is alive, and it exists even if `created` never came.
-
-        Returns like `created`.
-        """
+        """An event of this response has come. If it is not known, that is its beginning. Returns as `created` does."""
         self._remember(self._known, response_id)
         if response_id == self.response_id:
             self._progress_at = now
@@ -243,8 +241,8 @@ class Responses:
         return lost
 
     def done(self, response_id: str, *, failed: bool = False) -> bool:
-        """`response.done`. False: it was over already, or it is none of those that there were: a server that announces
-        its responses may have cancelled one before it began. That one could not begin (`failed`) is ours to mend."""
+        """`response.done`. False: it was over already; or it never began, as a server that sends `response.created` may
+        cancel one before. One that `failed` before it began does count."""
         fresh = response_id not in self._over
         begun = self.state in (State.ACTIVE, State.CANCELLING)
         none = self.response_id if begun else self._announces and not failed
@@ -259,8 +257,8 @@ class Responses:
         return fresh
 
     def refused(self, event_id: str, *, active: bool, counts: bool = True) -> bool:
-        """An `error` that names one of our frames. False: it was not the last `response.create`. `counts`: as one of
-        the attempts."""
+        """An `error` that names one of our events. False: that is not the last `response.create`. `active`: it was
+        refused because another response runs. `counts`: this was one of the attempts."""
         if not event_id or event_id != self._request_id or not self.current:
             return False
         request, self.current, self._request_id = self.current, None, ""
@@ -280,7 +278,7 @@ class Responses:
         return True
 
     def doubt(self) -> None:
-        """An error that names no frame of ours, and that whatever we have asked for may have caused."""
+        """An error that names none of our events: perhaps our request has caused it."""
         if self.state is State.REQUESTED:
             self._doubted = True
             self._out.add(StartTimer(Timer.REQUEST, DOUBT_S))
@@ -288,7 +286,7 @@ class Responses:
     # ------------------------------------------------------------ interruptions
 
     def interrupt(self, *, server_cancels: bool) -> None:
-        """The caller took the word: all responses up to now are muted, and the running one is cancelled by somebody."""
+        """The caller interrupts: mute all responses up to now; the running one is cancelled, by the server or by us."""
         for response_id in self._known:
             self._remember(self._muted, response_id)
         if self.state is not State.ACTIVE:
@@ -312,17 +310,17 @@ class Responses:
         self._out.add(CancelTimer(Timer.PROGRESS), StartTimer(Timer.CANCEL, CANCEL_S))
 
     def is_muted(self, response_id: str) -> bool:
-        """Nothing of this response is to be played."""
+        """Whether nothing of this response may be played."""
         return response_id in self._muted
 
     def is_over(self, response_id: str) -> bool:
-        """It has ended, or was given up."""
+        """Whether it has ended or was given up."""
         return response_id in self._over
 
     # ------------------------------------------------------------ watchdogs
 
     def request_expired(self) -> None:
-        """No reaction to our create."""
+        """The timer `REQUEST`: no reaction to our `response.create`."""
         if self.state is not State.REQUESTED or not self.current:
             return
         request, self.current, self._request_id = self.current, None, ""
@@ -333,13 +331,13 @@ class Responses:
             return
         self._out.add(Note("response.create was not taken up", {"attempts": request.attempts}))
         if request.attempts >= ATTEMPTS:
-            self._waiting.insert(0, request)  # for the next line
+            self._waiting.insert(0, request)  # for the next connection
             self._out.add(EndSession("transient", "the server does not react to response.create"))
         else:
             self._again(request)
 
     def progress_checked(self, now: float) -> None:
-        """The response may be stuck: then it is cancelled."""
+        """The timer `PROGRESS`: cancel the response if no event of it came for `STUCK_S`."""
         if self.state is not State.ACTIVE:
             return
         quiet = now - self._progress_at
@@ -348,10 +346,11 @@ class Responses:
             return
         self.stuck = self.response_id
         self._out.add(Note("response does not end, cancelled", {"response": self.stuck}))
-        self.cancel(mute=False)  # nobody interrupts it: what it still says is heard, and remembered as such
+        self.cancel(mute=False)  # it was not interrupted: what still comes of it is played
 
     def cancel_expired(self) -> str:
-        """A cancelled response is not over. Returns its id when it is given up, so to be treated as done; or ""."""
+        """The timer `CANCEL`: a cancelled response is not over. Returns its id if it is given up and counts as done; or
+        ""."""
         if self.state is not State.CANCELLING:
             return ""
         if not self._cancel_sent:
@@ -360,14 +359,14 @@ class Responses:
         lost = self.response_id
         self._out.add(Note("cancelled response never ended, given up", {"response": lost}))
         self._remember(self._over, lost)
-        self._remember(self._muted, lost)  # it is not to speak into the next one
+        self._remember(self._muted, lost)  # what still comes of it must not be played into the next one
         self._idle()
         return lost
 
     # ------------------------------------------------------------ inside
 
     def _begins_all_the_same(self) -> bool:
-        """A response for the request that was refused a moment ago: whoever tells both means one."""
+        """Whether this is the response to the request that was just refused: some servers send both."""
         if self.state is State.IDLE and self._waiting and self._waiting[0] is self._refused and not self._blocked():
             self.current = self._waiting.pop(0)
             return True

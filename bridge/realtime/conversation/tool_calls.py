@@ -1,4 +1,4 @@
-"""The tools that the model calls: run once, answered always, said goodbye first. [pure]
+"""The tools that the model calls: each is run once and always answered. [pure]
 
 Owns each call of a tool from the model's finished item to the output that the server has got:
 
@@ -13,13 +13,13 @@ Owns each call of a tool from the model's finished item to the output that the s
     RUNNING    the answer, or none for the tool's `timeout_s`        ANSWERED
     ANSWERED   the response that made the call is over               SENT (output sent)
 
-When all calls of one response are SENT, the model is asked to react, once; not if every answer asked for silence.
-Outputs are not sent before the response is over: the server does not know its call ids until then.
+When all calls of one response are SENT, a response is requested, once; none if no answer asks for one. Outputs are not
+sent before the response is over: the server does not know its call ids until then.
 
-A call that takes long is covered by its `filler`, a response of its own that waits for its turn like any other and
-is dropped when the answer is faster.
+A call that takes long is covered by its `filler`, a response of its own that waits for its turn like any other and is
+dropped when the answer is faster.
 
-Refuses to run anything: that is the controller's, behind `ToolCalled`.
+Tools are run by the controller, which gets `ToolCalled`.
 """
 
 from dataclasses import dataclass, field
@@ -36,9 +36,9 @@ from bridge.realtime.protocol.client_events import FunctionOutput, ItemCreate
 from bridge.realtime.protocol.server_events import ItemDone
 
 MOST_UNSETTLED = 128
-"""Calls that run, or whose answer the server has not got. What the model calls besides is answered, and not run."""
+"""Calls that may be open at once. Further ones are answered with `TOO_MANY` and not run."""
 MOST_REFUSED = 512
-"""Of those that are answered with `TOO_MANY`, so many are kept until their answer can be sent. Others are dropped."""
+"""Calls answered with `TOO_MANY` that are kept until their answer can be sent. Further ones are dropped."""
 FIRST_ACT = "Not done: nothing has been said yet. Speak with the caller first."
 ON_HOLD = "Not done: the caller was put on hold."
 FILLER_S = 0.7
@@ -77,7 +77,7 @@ class _Round:
 
 
 class ToolCalls:
-    """See the module. `call` is the phone call's UUID, which each `ToolCalled` carries."""
+    """The tool calls of one conversation. `call`: the id of the phone call, which each `ToolCalled` carries."""
 
     def __init__(self, call: str, tools: tuple[FunctionTool, ...], out: EffectList, responses: Responses) -> None:
         self._call = call
@@ -85,7 +85,7 @@ class ToolCalls:
         self._out = out
         self._responses = responses
         self._rounds: dict[str, _Round] = {}
-        """Unsettled ones, by response id."""
+        """Responses with calls that are not all SENT, by response id."""
         self._known = RecentIds()
         self._overflowed = False
         """It was logged that too many are open."""
@@ -94,23 +94,23 @@ class ToolCalls:
         return f"<ToolCalls [{len(self._known)} calls, {len(self._rounds)} responses unsettled]>"
 
     def apply(self, tools: tuple[FunctionTool, ...]) -> None:
-        """What may be called from now on. Calls that run go on."""
+        """The tools that may be called from now on. Calls that run go on."""
         self._tools = {tool.name: tool for tool in tools}
 
     @property
     def awaiting_playback(self) -> bool:
-        """Calls wait until what was said has been played."""
+        """Some call is HELD."""
         return any(call.state is _State.HELD for call in self._all())
 
     @property
     def unsettled(self) -> bool:
-        """Some call has not been answered to the server."""
+        """Some call is not SENT."""
         return bool(self._rounds)
 
     # ------------------------------------------------------------ what happens
 
     def called(self, item: ItemDone, *, caller_spoke: bool, first_act: bool = False) -> bool:
-        """The model finished a function call. False: it is not one to run (cut off, or a duplicate)."""
+        """The model finished a function call. False: it is ignored (cut off, or a duplicate)."""
         if item.status not in ("completed", "") or not item.call_id or item.call_id in self._known:
             return False
         unsettled = sum(len(batch.calls) for batch in self._rounds.values())
@@ -154,12 +154,12 @@ class ToolCalls:
         self._settle()
 
     def expired(self, call_id: str) -> None:
-        """Nobody answered."""
+        """The timer `TOOL`: the controller has not answered."""
         self._out.add(Note("tool was not answered in time", {"tool_call": call_id}))
         self.answered(call_id, "The tool did not answer in time.", respond=True)
 
     def slow(self, call_id: str, *, agent_speaks: bool) -> None:
-        """A call takes long: something is said meanwhile, once, unless the agent is speaking anyway."""
+        """The timer `FILLER`: say the filler, unless the agent is speaking anyway."""
         for call in self._all():
             if call.call_id != call_id or call.state is not _State.RUNNING:
                 continue
@@ -177,13 +177,13 @@ class ToolCalls:
         self._settle()
 
     def speech_played(self) -> None:
-        """What was said before the held calls is in the caller's ear."""
+        """The caller has heard what was said before the held calls: run them."""
         for call in self._all():
             if call.state is _State.HELD:
                 self._run(call)
 
     def abandon(self, why: str = ABANDONED) -> None:
-        """Held calls are not run: the caller has something to say first. The model will answer that."""
+        """Answer held calls with `why` and do not run them, since the caller speaks. The model answers the caller."""
         for call in self._all():
             if call.state is _State.HELD:
                 self._answer(call, why, respond=False)
@@ -192,7 +192,7 @@ class ToolCalls:
     # ------------------------------------------------------------ inside
 
     def _note_overflow(self) -> None:
-        """Once, until all is settled: the model may go on for thousands."""
+        """Log it once, until all calls are answered."""
         if not self._overflowed:
             self._overflowed = True
             self._out.add(Note("tools not run: too many calls of tools are open", {"open": MOST_UNSETTLED}))
@@ -216,7 +216,7 @@ class ToolCalls:
         call.respond = respond
 
     def _settle(self) -> None:
-        """Send what may be sent, and forget the responses of which nothing is open."""
+        """Send the answers that may be sent, and drop the responses whose calls are all SENT."""
         for response_id, batch in list(self._rounds.items()):
             if not batch.over:
                 continue
@@ -238,7 +238,7 @@ class ToolCalls:
 
 
 def _arguments(text: str) -> dict[str, Any] | str:
-    """The model's arguments; none at all count as an empty object. A text: why they can't be used."""
+    """The arguments; an empty text counts as an empty object. Returns a text if they can't be used, which says why."""
     try:
         arguments = parse(text or "{}")
     except BadJson as refusal:

@@ -1,6 +1,6 @@
-"""How the server listens at the moment: may it interrupt, may it answer by itself? [pure]
+"""The server's turn detection: may it interrupt the agent, may it answer the caller by itself? [pure]
 
-Owns the turn detection that is in force. The agent's own settings hold, except:
+Owns the settings in force. They are the agent's, except:
 
     while                                         interrupts   answers
     -------------------------------------------   ----------   -------------------
@@ -9,9 +9,9 @@ Owns the turn detection that is in force. The agent's own settings hold, except:
     last words are said, or the call is held      no           no
     short speech is not to count (`min_speech`)   we do        we ask it to
 
-The last row: whoever vetoes an interruption must be the one who cancels, since the server would have done so already.
-And a server that answers by itself would answer the cough that did not interrupt: with most of a reply generated
-long before it is played, nothing is active that would keep it from doing so.
+Reasons for the last row: if short speech is not to interrupt, the server must not cancel responses when speech begins.
+Nor may it answer by itself: it would answer a cough, since the reply that is being played was generated long before and
+is not active any more.
 """
 
 from bridge.contract import SessionSpec
@@ -26,7 +26,8 @@ from bridge.realtime.protocol.client_events import (
 
 
 class TurnDetection:
-    """See the module. `opening`, `protected` and `deaf` are set by their owners, who call `changed` then."""
+    """The settings of one conversation. `opening`, `protected` and `muted` are set from outside; then `changed` is
+    called."""
 
     def __init__(self, spec: SessionSpec, out: EffectList) -> None:
         self._spec = spec
@@ -37,11 +38,11 @@ class TurnDetection:
         self.muted = False
         self._told = self._wanted
         self.server_interrupts = self._wanted[0]
-        """The server cancels by itself when the caller speaks."""
+        """The server cancels the response by itself when the caller speaks."""
         self._answers = True
-        """It answers by itself when it was asked to."""
+        """The server does answer by itself if it is asked to."""
         self.revision = 0
-        """Of the set-up: a connection that was set up with an earlier one has missed a change."""
+        """Counts changes. A connection that was set up with an earlier one has missed a change."""
 
     @property
     def _ours(self) -> bool:
@@ -54,7 +55,7 @@ class TurnDetection:
 
     @property
     def we_answer(self) -> bool:
-        """The caller is to be answered, and it is for us to ask."""
+        """The caller is to be answered, and we must request that."""
         neglected = self._wanted[1] and not self._answers
         return neglected or ((self._ours or self.opening) and self._spec.turn_detection.create_response)
 
@@ -70,23 +71,23 @@ class TurnDetection:
         return session_update(self._out.new_id("setup"), self._spec, *self._wanted)
 
     def apply(self, spec: SessionSpec) -> None:
-        """Another agent listens and speaks from now on, on the same connection."""
+        """Another agent goes on, on the same connection."""
         before, self._spec = self._spec, spec
         self._sent(session_change(self._out.new_id("setup"), before, spec, *self._wanted))
 
     def changed(self) -> None:
-        """Something was set: tell the server, if it makes a difference to it."""
+        """An attribute was set: send the change, if it is one for the server."""
         if self._told == self._wanted:
             return
         self._sent(turn_detection_update(self._out.new_id("setup"), self._spec, *self._wanted))
 
     def confirmed(self, *, interrupts: bool = True, answers: bool = True) -> None:
-        """What we sent last is in force. False: but for this, whether the server was asked for it or not."""
+        """`session.updated` has come. False: the server does not do this, though it was asked to."""
         self.server_interrupts = self._wanted[0] and interrupts
         self._answers = answers
 
     def repeat(self) -> None:
-        """Ask for everything again that can still be changed."""
+        """Send the whole session again, but for what can't be changed any more."""
         self._sent(session_repeat(self._out.new_id("setup"), self._spec, *self._wanted))
 
     def _sent(self, event: SessionUpdate) -> None:

@@ -1,12 +1,10 @@
-"""Whose turn it is, and how long the caller waits for the agent. [pure]
+"""The caller's turns as the server reports them, and how long the caller waits for the agent. [pure]
 
-Owns the caller's side of turn taking as the server reports it, the expectation that the server answers by itself,
-and the latencies of each turn: caller stopped -> told so -> first sound from the model -> first frame to Asterisk.
+Owns whether the caller speaks, whether the server is expected to answer by itself, and the latencies of each turn:
+caller stopped -> `speech_stopped` came -> first audio from the model -> first frame to Asterisk (`TurnMeasured`).
 
-When the caller stopped is told by the server in sound that it was sent (`appended`). OpenAI: `audio_end_ms` is the end
-of the sound given to the model and includes `silence_duration_ms`, which is therefore taken off.
-
-Refuses to interrupt or to ask for responses: that is the conversation's decision.
+The server says when the caller stopped as a position in the audio that it was sent (`appended`). OpenAI: `audio_end_ms`
+is the end of the audio given to the model and includes `silence_duration_ms`, which is subtracted here.
 """
 
 from bridge.contract import SemanticVad, ServerVad, SessionSpec, TurnMeasured
@@ -20,45 +18,45 @@ ANSWER_S = 5.0
 SEMANTIC_ANSWER_S = 10.0
 """Semantic turn detection may wait up to 8 s for the caller to go on."""
 LONGEST_S = 60.0
-"""Speech without a single pause seldom lasts longer. Then a server may have forgotten to tell its end."""
+"""Speech without a pause seldom lasts longer: perhaps the server did not report its end."""
 QUIET_S = 2.0
-"""Beyond the silence that the server waits for: who was not heard for so long does not speak any more."""
+"""If the caller was silent for so long, beyond the silence that the server waits for, their turn is over."""
 _AGAIN_S = 0.1
 ENDLESS_S = 300.0
-"""Nobody speaks so long without a single pause: it is noise, and the caller waits for an answer."""
+"""Nobody speaks so long without a pause: it is noise, and the caller waits for an answer."""
 
 
 class Turns:
-    """See the module. `now` is seconds of any monotonic clock."""
+    """The turns of one conversation. `now`: seconds of a monotonic clock."""
 
     def __init__(self, call: str, spec: SessionSpec, out: EffectList, playout: Playout) -> None:
         self._call = call
         self._out = out
         self._playout = playout
         self.appended = InputClock()
-        """What the present connection was sent of the caller."""
+        """How much caller audio the present connection was sent."""
         self.caller_sound = CallerSound()
-        """Whether there is sound of the caller: measured while the server says that they speak."""
+        """When the caller was last heard; measured while the server says that they speak."""
         self.apply(spec)
         self.speaking = False
         self._since = 0.0
-        """The caller speaks."""
+        """When the caller began to speak."""
         self._item = ""
-        """What the caller says, or said last."""
+        """The item of the caller's present or last turn."""
         self.answer_due = False
-        """The caller stopped; the server is about to answer by itself."""
+        """The caller stopped, and the server is expected to answer by itself."""
         self.count = 0
         self._stopped_at: float | None = None
-        """When we were told that the caller stopped: of the turn that is being measured."""
+        """When `speech_stopped` came, of the turn that is being measured; None: none is."""
         self._stopped_item = ""
         self._told_ms: float | None = None
         self._old_response = ""
-        """Was running when the caller stopped: it is not the answer."""
+        """The response that was running when the caller stopped; it is not the answer."""
         self._first_delta_ms: float | None = None
         self._first_item = ""
 
     def apply(self, spec: SessionSpec) -> None:
-        """How long this agent's server may think, and how much silence it waits for."""
+        """The times of the agent that goes on."""
         vad = spec.turn_detection
         self._answer_s = SEMANTIC_ANSWER_S if isinstance(vad, SemanticVad) else ANSWER_S
         self._silence_ms = vad.silence_duration_ms if isinstance(vad, ServerVad) else 0
@@ -71,11 +69,11 @@ class Turns:
 
     @property
     def callers(self) -> bool:
-        """The agent should not begin to speak unasked."""
+        """The caller speaks, or the server is about to answer: no response may be requested."""
         return self.speaking or self.answer_due
 
     def speech_started(self, item_id: str, now: float) -> None:
-        """The caller took the turn; one that was being measured ends without (more) answer."""
+        """The caller began to speak. A turn that was being measured ends here."""
         self.speaking, self.answer_due = True, False
         self._since, self.caller_sound.wanted = now, True
         self._item = item_id
@@ -97,13 +95,13 @@ class Turns:
             self._out.add(StartTimer(Timer.ANSWER, self._answer_s))
 
     def spoken_s(self, now: float) -> float:
-        """How long the caller has spoken who stops now: without the silence that the server waited for."""
+        """How long the caller has spoken, without the silence that the server waited for."""
         told = now - self._since - self._silence_ms / 1000
         heard = self.caller_sound.last_at - self._since
         return max(0.0, min(told, heard) if heard >= 0 else told)
 
     def goes_on(self, now: float) -> bool:
-        """The server has not told the end of the turn for long. Whether the caller is heard: it is looked at again."""
+        """The timer `STOPPED`: whether the caller is still heard. Then the timer is started again."""
         quiet_in = self.caller_sound.last_at + self._quiet_s - now
         if not self.speaking or quiet_in <= 0 or now - self._since >= ENDLESS_S:
             return False
@@ -111,15 +109,15 @@ class Turns:
         return True
 
     def dismissed(self) -> None:
-        """What the caller said was no turn."""
+        """What the caller said does not count as a turn."""
         self._hushed()
 
     def written_down(self, item_id: str) -> bool:
-        """All the words of a turn have come. Whether it is one whose end the server has not told."""
+        """The transcript of a turn has come. Whether the server has not reported the end of that turn."""
         return self.speaking and bool(item_id) and item_id == self._item
 
     def was_noise(self, item_id: str) -> None:
-        """Nothing was said in this turn."""
+        """The transcript of this turn is empty."""
         if item_id == self._stopped_item:
             self._stopped_item = ""
 
@@ -129,24 +127,24 @@ class Turns:
         self._out.add(CancelTimer(Timer.ANSWER))
 
     def answer_missed(self) -> bool:
-        """The server did not answer in time. False: nobody waits for it any more."""
+        """The timer `ANSWER`: the server did not answer in time. False: no answer is expected any more."""
         missed, self.answer_due = self.answer_due, False
         return missed
 
     def doubt(self) -> None:
-        """The server has told an error, perhaps instead of its answer."""
+        """An error has come, perhaps instead of the answer: wait for that only a moment longer."""
         if self.answer_due:
             self._out.add(StartTimer(Timer.ANSWER, DOUBT_S))
 
     def connection_lost(self) -> None:
-        """No server hears the caller any more, and none answers."""
+        """The connection is lost: nobody hears the caller, and nobody answers."""
         self._hushed()
         self.answer_due = False
         self._measured(None)
         self._out.add(CancelTimer(Timer.ANSWER))
 
     def expect_answer(self) -> None:
-        """The caller was speaking when the line broke: whoever hears the rest should answer."""
+        """The server is expected to answer by itself."""
         self.answer_due = True
         self._out.add(StartTimer(Timer.ANSWER, self._answer_s))
 
@@ -166,7 +164,7 @@ class Turns:
             self._measured((now - self._stopped_at) * 1000)
 
     def close(self) -> None:
-        """The call ends: a turn that was not answered was a turn."""
+        """The call ends: report the turn that is being measured."""
         self._measured(None)
 
     # ------------------------------------------------------------ inside
@@ -176,7 +174,7 @@ class Turns:
         self._out.add(CancelTimer(Timer.STOPPED))
 
     def _since_heard(self, now: float, audio_end_ms: int | None) -> float | None:
-        """Milliseconds since the caller's last sound; None: the server does not say, or not what can be."""
+        """Milliseconds since the caller's last sound; None: the server gives no position, or an impossible one."""
         last = None if audio_end_ms is None else self.appended.heard_at(audio_end_ms - self._silence_ms)
         return None if last is None or last > now else (now - last) * 1000
 

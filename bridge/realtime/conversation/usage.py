@@ -1,7 +1,7 @@
-"""What the AI has counted: tokens, and milliseconds of transcribed sound. [pure]
+"""What the AI reports as used: tokens, and milliseconds of transcribed audio. [pure]
 
-Owns the sums of a session, and tells the controller of each response and each transcription as it comes, with the
-provider and the model that did the work: they change when a fall-back takes over. Prices are the controller's.
+Owns the sums of a call. Reports each response and each transcription as `Used`, with the provider and model that did
+the work: they change with a fallback. Prices are known to the controller only.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from bridge.realtime.conversation.effects import EffectList, Emit
 
 
 class UsageMeter:
-    """See the module. `sums` are named as in `realtime.events`."""
+    """The usage of one call. The keys of `sums` are those of `protocol.usage`."""
 
     def __init__(self, call: str, spec: SessionSpec, out: EffectList) -> None:
         self._call = call
@@ -21,7 +21,7 @@ class UsageMeter:
         self.sums: dict[str, int] = {}
 
     def apply(self, spec: SessionSpec) -> None:
-        """Who transcribes from now on."""
+        """The transcription model of the agent that goes on."""
         self._transcriber = spec.transcription.model if spec.transcription else ""
 
     def response(self, usage: Mapping[str, int]) -> None:
@@ -38,7 +38,7 @@ class UsageMeter:
             self._out.add(Emit(used))
 
     def transcription(self, usage: Mapping[str, int]) -> None:
-        """The caller's words were written down; billed by tokens or by time."""
+        """A transcription has come; it is billed by tokens or by time."""
         self._add(usage)
         if not usage:
             return

@@ -1,8 +1,8 @@
-"""What it means that the caller speaks, or stops. [pure]
+"""What follows when the caller speaks or stops: the caller's side of the conversation. [pure]
 
-Owns the decision: an interruption, a doubt (`interruption_filter`), the beginning of a turn, or nothing at all, because
-the call is on hold or the agent says its last words. Held tools and a goodbye of the idle ladder are abandoned by what
-counts. Owns who it was, too: what somebody says in a consultation is not the caller's, however late its text comes.
+Decides what the speech is: an interruption, perhaps one (`interruption_filter`), the beginning of a turn, or nothing,
+because the call is on hold or the agent says its last words. Speech that counts abandons held tools and a goodbye of
+`no_input`. Owns the caller's transcripts, too: which are still to come, and which belong to a consultation.
 """
 
 from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
@@ -12,46 +12,46 @@ from bridge.realtime.conversation.recent_ids import RecentIds
 from bridge.realtime.conversation.responses import ResponseRequest, State
 
 UNWRITTEN = 64
-"""Turns of which the text may still come."""
+"""Turns whose transcript may still come."""
 WORDS_S = 5.0
-"""A text is waited for so long before the connection is exchanged."""
+"""A transcript is likely to come within this time; the connection is not replaced meanwhile."""
 FAILED_S = 2.0
-"""After a failure: the text may come all the same."""
+"""After a reported failure the transcript may still come within this time."""
 LATE_S = 15.0
-"""A text that has not come by then is told to be missing. It is still taken when it comes."""
+"""After so long a transcript is reported as missing. It is still taken if it comes."""
 
 
 class UserSpeech:
-    """See the module."""
+    """Takes what the server reports of the caller. `now`: seconds of a monotonic clock."""
 
     def __init__(self, spec: SessionSpec, parts: Parts) -> None:
         self._parts = parts
         self.apply(spec)
         self._begun_in: dict[str, bool] = {}
-        """Whether a turn was begun in a consultation, by item."""
+        """Whether the turn began in a consultation, by item id."""
         self._ended_at: dict[str, float] = {}
-        """When a turn was over of which the text has not come, by item."""
+        """When a turn ended whose transcript has not come, by item id."""
         self._started = RecentIds()
         self._written = RecentIds()
-        """Turns whose text was told."""
+        """Turns whose transcript was reported."""
         self._awaited: set[str] = set()
-        """Turns whose text is likely to come soon."""
+        """Turns whose transcript is likely to come soon."""
         self._failed = RecentIds()
-        """Turns that could not be written down."""
+        """Turns whose transcription failed."""
         self._late = RecentIds()
-        """Turns whose text is told to be missing."""
+        """Turns whose transcript was reported as missing."""
         self.begun = False
         """Somebody, caller or agent, has said something."""
 
     def apply(self, spec: SessionSpec) -> None:
-        """Whether this agent can be interrupted, and by whom."""
+        """The settings of the agent that goes on."""
         self._listens = spec.turn_detection.interrupt_response
         self._consultation = spec.consultation
         self._writes = spec.transcription is not None
 
     @property
     def has_the_word(self) -> bool:
-        """A response that begins now would speak into the caller's words."""
+        """A response that begins now would interrupt the caller."""
         counts = self._parts.turns.speaking and self._interruptible and not self._parts.interruption_filter.pending
         return counts and not self._parts.closing.firm
 
@@ -68,7 +68,7 @@ class UserSpeech:
         self._begun_in[item_id] = self._consultation
         self._ended_at.pop(item_id, None)
         if item_id in self._started:
-            self._written.discard(item_id)  # this server has one name for several turns
+            self._written.discard(item_id)  # this server uses one item id for several turns
         self._started.add(item_id)
         if len(self._begun_in) > UNWRITTEN:
             del self._begun_in[next(iter(self._begun_in))]
@@ -87,7 +87,7 @@ class UserSpeech:
         self._take_the_word()
 
     def ended(self, item_id: str, now: float) -> None:
-        """The caller's turn is over; its text comes later, mostly."""
+        """The caller's turn is over; its transcript mostly comes later."""
         if item_id in self._written:
             return
         self._ended_at[item_id] = now
@@ -98,20 +98,20 @@ class UserSpeech:
             self._parts.out.add(StartTimer(Timer.WORDS, WORDS_S, item_id))
 
     def connection_lost(self) -> None:
-        """Texts that are still to come were to come on it."""
+        """The connection is lost: transcripts that were to come on it will not come."""
         self._awaited.clear()
 
     @property
     def awaits_words(self) -> bool:
-        """Another connection would not bring them."""
+        """Transcripts are still to come on this connection, and would not come on another one."""
         return bool(self._awaited)
 
     def is_written(self, item_id: str) -> bool:
-        """The text of this turn was told."""
+        """Whether the transcript of this turn was reported."""
         return bool(item_id) and item_id in self._written
 
     def said(self, item_id: str, text: str, now: float) -> None:
-        """The text of a turn is known."""
+        """The transcript of a turn has come. Empty: nothing was said."""
         self._parts.out.add(CancelTimer(Timer.WORDS, item_id))
         self._awaited.discard(item_id)
         if text and text != NOT_TRANSCRIBED:
@@ -130,7 +130,7 @@ class UserSpeech:
             self._parts.out.add(Emit(said))
 
     def not_transcribed(self, item_id: str, now: float) -> None:
-        """There will be no text of a turn, most likely: it was said all the same."""
+        """The transcription of a turn has failed. It is reported as not transcribed, unless the text comes soon."""
         known = item_id in self._begun_in or item_id in self._ended_at
         if not item_id:
             self.said(item_id, NOT_TRANSCRIBED, now)
@@ -140,13 +140,13 @@ class UserSpeech:
             self._parts.out.add(StartTimer(Timer.WORDS, FAILED_S, item_id))
 
     def unwritten(self, item_id: str, now: float) -> None:
-        """The text of a turn has not come in time; that it could not be written down was told before, or was not."""
+        """The timer `WORDS`: the transcript of a turn has not come in time."""
         self._awaited.discard(item_id)
         if item_id in self._failed and item_id in self._ended_at:
             self.said(item_id, NOT_TRANSCRIBED, now)
 
     def missing(self, now: float) -> int:
-        """Turns whose text should have come long ago, and which were not counted before."""
+        """How many transcripts should have come long ago, and were not counted before."""
         told = self._late, self._failed
         waited = [item for item, ended in self._ended_at.items() if now - ended >= LATE_S]
         late = [item for item in waited if not any(item in each for each in told)]
@@ -155,13 +155,13 @@ class UserSpeech:
         return len(late) if self._writes else 0
 
     def close(self, now: float) -> None:
-        """The call ends: texts that have not come never will."""
+        """The call ends: report the turns whose transcript has not come."""
         for item_id in list(self._ended_at):
             if self._writes or item_id in self._failed:
                 self.said(item_id, NOT_TRANSCRIBED, now)
 
     def lasted(self) -> None:
-        """The speech that was in doubt has lasted long enough."""
+        """The timer `COUNTS`: the speech has lasted long enough to count."""
         if self._parts.interruption_filter.pending:
             self._counts()
 
@@ -186,18 +186,19 @@ class UserSpeech:
         self._parts.responses.flush()
 
     def stop_overdue(self, now: float) -> None:
-        """The caller's turn has lasted very long. Nobody speaks into it while it goes on."""
+        """The timer `STOPPED`: the caller's turn has lasted very long. Take it as over if they are not heard any
+        more."""
         if not self._parts.turns.goes_on(now):
             self.stop_missed(now)
 
     def stop_missed(self, now: float) -> None:
-        """The server did not tell the end of the caller's turn: nobody is to wait for it for ever."""
+        """The server did not report the end of the caller's turn: take it as over."""
         if self._parts.turns.speaking:
             self._parts.out.add(Note("the server did not say that the caller stopped, taken as said"))
             self.stopped(None, now)
 
     def unanswered(self) -> None:
-        """The server did not answer in time."""
+        """The timer `ANSWER`: the server did not answer in time, so request it."""
         if self._parts.turns.answer_missed() and not self._parts.closing.firm:
             self._parts.out.add(Note("the server did not answer the caller, asking for it"))
             if self._parts.greeting.pending:
