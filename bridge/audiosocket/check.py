@@ -1,17 +1,17 @@
-"""A connection from Asterisk that is for no call: it only shows that Asterisk reaches this worker."""
+"""A connection from Asterisk for no call, which proves that Asterisk reaches this worker (`CheckMedia`)."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 
 class Closable(Protocol):
-    """A leg, as far as a check needs it."""
+    """The part of a leg that a check uses."""
 
     def close(self, reason: str) -> None: ...
 
 
 class MediaCheck:
-    """A `Sink` that calls `connected` and ends the connection."""
+    """A `MediaSink` that calls `connected` and ends the connection."""
 
     def __init__(self, connected: Callable[[], None]) -> None:
         self._connected = connected

@@ -1,11 +1,11 @@
-"""One AudioSocket connection from Asterisk: 50 frames a second out, whatever comes in.
+"""One AudioSocket connection from Asterisk, the media leg of a call: 50 frames a second out, whatever comes in.
 
-Owns the connection from accept to close: the first frame at once, then one whole frame per tick in one write, silence
-when the session has nothing to say; the decoder; the fallback rates; and the peers that do not behave. Whoever ends
-it, the session hears `media_gone` once, with the reason.
+Owns the connection from accept to close. It sends the first frame at once, then one whole frame per tick in one write,
+and silence when the session has nothing to say. It decodes what comes, resamples if the leg is not 24 kHz, and ends
+connections that break the protocol. Whoever ends it, the session gets `media_gone` once, with the reason.
 
-Refuses to wait: there is no await, no queue and no back-pressure here. What can't be sent now is dropped and counted,
-because sound that comes late is worse than none; the reader never stops reading for the same reason.
+Nothing here waits: there is no await, no queue and no back-pressure. What can't be sent now is dropped and counted,
+because late audio is worse than none.
 """
 
 import asyncio

@@ -3,12 +3,11 @@
 Owns the listening socket and the list of connections that are expected. A connection shows a media id that was told
 with `expect`, once, in time and from an allowed address; any other is closed and the others do not notice. Asterisk may
 be here before `expect` is: such a connection waits for a moment. What happens on a connection is
-`bridge.audiosocket.leg`'s.
+in `leg`.
 
-Connections that have shown no expected id are few, so that no flood of them keeps Asterisk out: of too many the oldest
-is closed, because Asterisk shows its id in the millisecond in which it connects. They take no place of those expected.
-
-Refuses to know what a session is: it hands each leg to the `MediaSink` that was announced for it.
+The number of connections that have shown no expected id is limited, so that a flood of them does not keep Asterisk out:
+the oldest is closed, because Asterisk shows its id in the millisecond in which it connects. Expected connections do not
+count. Each leg is given to the `MediaSink` that was announced for it.
 """
 
 import asyncio
@@ -107,7 +106,7 @@ class AudioSocketServer:
 
     @property
     def legs(self) -> int:
-        """Open connections, nameless ones included."""
+        """Open connections, also those that have not shown an id."""
         return len(self._legs)
 
     async def start(self, host: str, ports: Iterable[int]) -> tuple[str, int]:

@@ -1,15 +1,15 @@
 """The one 20 ms clock of a worker process: it says when each media leg's next frame is due.
 
-Owns one timer and a wheel of phases (10 slots of 2 ms): legs are spread over the phases, so that a wake-up serves
-some of them and not all in a lump. Deadlines are absolute, counted from the clock's start: lateness never adds up.
+Owns one timer and a wheel of phases (10 slots of 2 ms): legs are spread over the phases, so that a wake-up serves some
+of them and not all in a lump. Deadlines are absolute, counted from the clock's start: lateness never adds up.
 
 After a stall a leg is called for the due frame and at most `CATCH_UP` missed ones; what was missed before those is
 skipped for good, because Asterisk does not pace what it is given. A leg is never called ahead of its time, with one
 bounded exception: when sound follows silence, `TickHandle.expedite` moves the leg to a sooner phase (one frame ahead of
 real time at most, never closer than 8 ms to the frame before), and the lead is given back, 2 ms at a time, in silence.
 
-Refuses to know sound: a callback says only whether what it sent was audible. A callback that raises is taken off the
-clock and its owner is told; the others do not notice.
+A callback returns whether what it sent was audible. One that raises is removed, and its owner is told; the others do
+not notice.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class TickHandle:
         """Frames that were never sent because the process had stalled for longer than is caught up."""
 
     def expedite(self) -> None:
-        """Sound has come after silence: call as soon as is decent instead of up to 20 ms later."""
+        """Sound has come after silence: call as soon as the rules allow instead of up to 20 ms later."""
         self._clock._expedite(self)
 
     def remove(self) -> None:
@@ -112,7 +112,7 @@ class Ticker:
         """
         soonest = max(self._slot(self._loop.time()) + 1, self._next)
         if not any(self._wheel):
-            self._next = soonest  # the slots of the time without legs were nobody's
+            self._next = soonest  # in the slots of the time without legs nothing was due
         # The owner sends its first frame itself; the latest of the emptiest phases is nearest to 20 ms after it.
         due = min(
             range(soonest + PHASES - 1, soonest + _NEAREST - 1, -1),
@@ -130,7 +130,7 @@ class Ticker:
             return Lateness()
         return Lateness(len(late), late[(len(late) - 1) * 99 // 100] * 1000, late[-1] * 1000)
 
-    # ------------------------------------------------------------ for Cadence
+    # ------------------------------------------------------------ for TickHandle
 
     def _remove(self, cadence: TickHandle) -> None:
         self._wheel[cadence.due % PHASES].pop(cadence, None)

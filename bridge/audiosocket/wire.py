@@ -3,9 +3,8 @@
 Owns the wire format of Asterisk's `res_audiosocket.c`: type (1 byte), length (2 bytes, big endian), payload; samples
 are signed 16 bit little endian mono. Knows both directions, so that tests can be the other side.
 
-Refuses to do I/O and to judge a conversation: whether a UUID was expected or comes twice is the server's business.
-What no Asterisk sends (unknown type, absurd length) stops the decoder for good: in a stream without marks there is no
-way to find the next frame.
+What no Asterisk sends (unknown type, absurd length) stops the decoder for good, because in this stream there is no way
+to find the next frame. Whether a UUID was expected is the server's business.
 """
 
 import re

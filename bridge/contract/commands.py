@@ -1,16 +1,16 @@
-"""The door between controller and bridge: what is said over the control link, and nothing else. [pure]
+"""The commands of the controller to a worker, and the JSON of both directions of the control link. [pure]
 
-Owns the message shapes and their JSON, both ways. A worker dials the controller and says `Hello`; after
+A worker dials the controller and says `Hello`; after
 `Welcome` the controller sends commands and the worker sends events, one JSON object per websocket text frame.
 Every per-call message names its call by the call's id. What Asterisk shows on AudioSocket is another one, the media id.
 A media id is random, made for one connection and told to the worker only (`ExpectMedia`): it is the password of that
 connection.
 
-What a worker tells of a call is `[number, event]`, with numbers that rise for as long as the worker lives: what is
-told twice, around a link that breaks, is known by its number.
+An event of a call is sent as `[number, event]`. The numbers rise for as long as the worker lives, so that an event that
+is sent twice, around a link that breaks, is recognised.
 
-Refuses unknown types, unknown fields and another `VERSION`: two halves that disagree must not guess. Who can't read a
-frame of a link that stands logs it, counts it and drops it; `head_of` tells which call it was about.
+Unknown types, unknown fields and another `VERSION` are refused. A frame that can't be read is logged, counted and
+dropped; `head_of` tells which call it was about.
 """
 
 from typing import Annotated, Literal
@@ -139,7 +139,7 @@ class CheckMedia(StrictModel):
 
 
 class Greet(StrictModel):
-    """The media leg is in the bridge and the caller listens: speak the greeting, open the ears."""
+    """The media leg is in the bridge and the caller listens: hear them and speak the greeting."""
 
     type: Literal["greet"] = "greet"
     call: str
@@ -194,7 +194,7 @@ class Hold(StrictModel):
 
 
 class AddMessage(StrictModel):
-    """Tell the model what happened to its call. `respond`: it is asked to say something about it."""
+    """Tell the model something about the call, as a system message. `respond`: it is asked to react to it."""
 
     type: Literal["add_message"] = "add_message"
     call: str
@@ -212,7 +212,7 @@ class Mute(StrictModel):
 
 
 class SwitchAgent(StrictModel):
-    """Go on as this agent. What is being said is said to its end. `again`: it was ordered before, and may have been
+    """Go on as this agent. What is being said is said to its end. `again`: it was sent before, and may have been
     lost; where an agent of that name with these instructions speaks, nothing changes.
 
     Instructions, tools and how the agent listens change at once; another voice, model, speed or provider comes with
@@ -260,14 +260,14 @@ class Drain(StrictModel):
 
 
 class WatchLive(StrictModel):
-    """Somebody looks at the live calls: tell `LiveReport` with each beat for so many seconds."""
+    """Somebody watches the live calls: send a `LiveReport` with each heartbeat for so many seconds."""
 
     type: Literal["watch_live"] = "watch_live"
     seconds: float
 
 
 AgentCommand = Speak | WrapUp | Hold | AddMessage | Mute | SwitchAgent | Rejoined
-"""What a session is told while it goes on."""
+"""Commands to the agent of a call."""
 
 ToCall = Prepare | ExpectMedia | Greet | AnswerTool | AgentCommand | Record | Close
 

@@ -1,7 +1,4 @@
-"""What a worker tells the controller: the other half of the door. [pure]
-
-Part of the door between controller and bridge (`contract`), which names everything here again.
-"""
+"""The events of a worker to the controller. [pure]"""
 
 from typing import Annotated, Any, Literal
 
@@ -15,18 +12,18 @@ VERSION = 8
 
 WORKER_NAME = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}"
 WorkerName = Annotated[str, StringConstraints(pattern=f"^{WORKER_NAME}$")]
-"""What logs, metrics and the API call a worker."""
+"""The name of a worker in logs, metrics and the API."""
 
 
 class Load(StrictModel):
-    """How a worker is doing. Lateness is that of the 20 ms tick over the last beat interval."""
+    """How a worker is doing. Lateness is that of the 20 ms tick over the last heartbeat interval."""
 
     sessions: int = 0
     legs: int = 0
     lateness_p99_ms: float = 0.0
     lateness_max_ms: float = 0.0
     busy: float = 0.0
-    """Of the one core that its event loop can use, over the last beat interval. At 1 there is no more."""
+    """Of the one core that its event loop can use, over the last heartbeat interval. At 1 there is no more."""
     draining: bool = False
     """It takes no new call, and ends with its last one."""
     cpu_s: float = 0.0
@@ -135,7 +132,7 @@ NOT_TRANSCRIBED = "(not transcribed)"
 class Said(StrictModel):
     """One finished utterance. `text` is personal. For an interrupted agent it is cut at what was heard.
 
-    A caller's words may be told long after they were said, and not in their order: `ago_ms` is the time since then.
+    A caller's words may be reported long after they were said, and not in order: `ago_ms` is the time since then.
     """
 
     type: Literal["said"] = "said"
@@ -210,7 +207,7 @@ class Used(StrictModel):
 
 
 class Reconnected(StrictModel):
-    """The AI connection broke and is back, with the memory of the conversation. `gap_ms`: from loss to ready."""
+    """The AI connection broke and is back, with the history of the conversation. `gap_ms`: from loss to ready."""
 
     type: Literal["reconnected"] = "reconnected"
     call: str
@@ -271,7 +268,7 @@ class RecordingState(StrictModel):
 
 
 class WrapUpDone(StrictModel):
-    """What was to be said last (`WrapUp`, the end of the idle ladder) has been played: hang up."""
+    """What was to be said last (`WrapUp`, the goodbye of `NoInput`) has been played: hang up."""
 
     type: Literal["wrap_up_done"] = "wrap_up_done"
     call: str
@@ -304,12 +301,12 @@ class Counters(StrictModel):
 
 
 class ConnectionStep(StrictModel):
-    """What went over the line to the AI, by kind: never what was in it."""
+    """Events that went over the connection to the AI: their kind, never their content."""
 
     at_ms: int
     """Since the session began."""
     kind: str
-    """As `realtime.events` names it, or the `type` of what was sent."""
+    """The class of `server_events`, or the `type` of what was sent."""
     sent: bool = False
     times: int = 1
     """In a row."""
@@ -323,7 +320,7 @@ class Ended(StrictModel):
     reason: str
     counters: Counters = Field(default_factory=Counters)
     connection_trace: tuple[ConnectionStep, ...] = ()
-    """The latest of what went over the line to the AI."""
+    """The latest events on the connection to the AI."""
 
 
 class LiveStatus(StrictModel):

@@ -1,9 +1,7 @@
-"""A message of the link as one websocket text frame, and what can be said of a frame that can't be read. [pure]
+"""Messages of the link as websocket text frames, and the head of a frame that can't be read. [pure]
 
-Part of the door between controller and bridge (`contract`), which names everything here again. Owns the last line of
-defence: whatever is in a message, either it becomes a frame that the other side can decode, or `Unsendable` is raised
-and nothing is sent. Both sides drop what they can't read (a dead letter): the link goes on, because a frame that was
-refused once is refused again.
+Whatever is in a message, either it becomes a frame that the other side can decode, or `Unsendable` is raised and
+nothing is sent. Both sides drop what they can't read, and the link goes on.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""A call as its log tells it: one line for each thing that the controller is told. [pure]
+"""The log line of each event of a call: static text and fields, the same in worker and controller. [pure]
 
-Owns the words. Texts are static; a caller's or agent's words, and digits (they may be a PIN), are only in fields
+Texts are static; a caller's or agent's words, and digits (they may be a PIN), are only in fields
 that end in `_pii`, which the log leaves out unless it is told otherwise.
 """
 
@@ -10,7 +10,7 @@ Line = tuple[str, dict[str, object]]
 
 
 def line_of(event: contract.CallEvent) -> Line:
-    """Static text and fields."""
+    """The static text and the fields of an event's line."""
     match event:
         case contract.Ready():
             return "session ready", {"model": event.model, "session": event.session, "took_ms": event.took_ms}

@@ -97,7 +97,7 @@ class RealtimeSession:
 
     def __repr__(self) -> str:
         leg = "leg" if self._leg else "no leg"
-        return f"<Session {self.call} [{leg}, {self._connection!r}, {self._conversation!r}]>"
+        return f"<RealtimeSession {self.call} [{leg}, {self._connection!r}, {self._conversation!r}]>"
 
     # ------------------------------------------------------------ life
 

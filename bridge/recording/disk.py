@@ -1,6 +1,6 @@
 """The one thread of a worker that touches the disk, so that the event loop never waits for it.
 
-Owns the order of what is to be done there. Refuses to know what that is.
+Jobs run in the order in which they were given.
 """
 
 import threading

@@ -1,14 +1,14 @@
-"""Both sides of a call on one time line: pieces of sound in, stereo blocks out, each sample at its time. [pure]
+"""Mixes both sides of a call on one time line: pieces of audio in, stereo blocks out, each sample at its time. [pure]
 
-Owns where a piece belongs. A side's pieces come in order, but not evenly: none at all during hold and around DTMF,
-none while this process stalled, then several at once. A piece can't have been spoken later than it came, nor later
-than the piece behind it allows; the latest moment that satisfies all that came within `HORIZON_S` is its place. So a
-lump is laid back into the gap that it left, a real gap stays silent, and jitter moves nothing. Sound is joined
-without a seam while it is no more than `SLACK_S` before and `LAG_S` behind its place, but for whole pieces that were
-lost: neither side can drift away from the clock.
+Owns the place of each piece. The pieces of a side come in order, but not evenly: none during hold and around DTMF, none
+while this process stalled, then several at once. A piece can't have been spoken later than it came, nor later than the
+following piece allows. Its place is the latest moment that satisfies all pieces that came within `HORIZON_S`. So pieces
+that come together fill the gap that they left, a real gap stays silent, and jitter moves nothing. Audio that is at most
+`SLACK_S` before or `LAG_S` behind its place is joined to the audio before it without a gap, except where whole pieces
+were lost; so neither side drifts away from the clock.
 
-The caller's piece ends when it comes (it was spoken before); the agent's begins when it is handed over.
-Refuses to read a clock, and to write anything.
+A piece of the caller ends when it comes (it was spoken before); a piece of the agent begins when it is handed over. No
+clock is read and nothing is written here.
 """
 
 from collections import deque

@@ -1,11 +1,11 @@
 """Recordings of calls, made in the worker as each call goes: caller left, agent right, as heard.
 
-Owns each recording's file; when one is made is `recorded`'s. The event loop never
-waits for the disk: it lays the sound on a `StereoMixer` and hands blocks over to the disk thread. If the disk stalls,
-blocks are dropped, loudly, and are silence in the file, so that what comes after is still at its time. If the disk is
-full, the recording ends and the call goes on.
+Owns each recording's file; `tap` decides when there is one. The event loop never waits for the disk: audio goes through
+a `StereoMixer`, and its blocks go to the disk thread. If the disk stalls, blocks are dropped, which is logged, and are
+silence in the file, so that what follows is still at its time. If the disk is full, the recording ends and the call
+goes on.
 
-Refuses names that it did not make: a file is `<call>.<format>`, or `<call>-2.<format>` for the second one of a call,
+A file is named `<call>.<format>`, or `<call>-2.<format>` for the second one of a call,
 and a call is a UUID. A file that is there already is left alone, and the next number taken.
 """
 

@@ -1,4 +1,4 @@
-"""How long recordings are kept: the worker deletes what is older, because the disk is its own.
+"""Deletes recordings that are older than the controller's rules allow; they lie on the worker's disk.
 
 Owns the rules that the controller's `Welcome` brought (also after recording was switched off, or while no call comes)
 and the hourly look, which runs on the disk thread. Deletes only what a worker has made: `<uuid>.wav` and `<uuid>.ogg`

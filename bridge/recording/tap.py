@@ -1,9 +1,9 @@
-"""What is recorded of one call, and when: the sink between a media leg and its session.
+"""Records a call: stands between its media leg and its session, and copies the audio of both directions.
 
-Owns the recordings of a call, one after the other: one that its spec asks for begins with the media leg, others begin
-and end as ordered, and none before the caller has heard the consent, where there is one to be said. Each is told of
-(`Recorded`) when its file is complete. Measures how loud both sides are while somebody watches. Changes nothing that
-passes.
+Owns the recordings of a call, one after the other. One that the `SessionSpec` asks for begins with the media leg;
+others begin and end by `Record` commands. None begins before the caller has heard the consent, if there is one. Each
+complete file is reported (`Recorded`). Measures the levels of both sides while somebody watches. The audio itself is
+not changed.
 """
 
 import asyncio

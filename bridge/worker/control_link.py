@@ -1,15 +1,15 @@
 """The worker's end of the control link: one websocket to the controller, made again for as long as the worker lives.
 
-Owns the connection, its back-off, the beats, and the outbox: what happens while the link is down is kept, in order, and
-told after the next `Hello`. Says when the link comes and goes.
+Owns the connection, its back-off, the heartbeats, and the events that wait: what happens while the link is down is
+kept, in order, and sent after the next `Hello`. A `Listener` is told when the link comes and goes.
 
-A link breaks before we notice, and what was written in between is lost. So an event counts as told only when a ping
-sent after it was answered; what was not confirmed is told again on the next link. An event can therefore arrive twice
-around a break (when only the answer got lost), which its number shows, but none is missing and none out of order.
+A link breaks before we notice it, and what was written in between is lost. So an event counts as delivered only when a
+ping that was sent after it was answered; other events are sent again on the next link. Around a break an event can
+therefore arrive twice, which its number shows, but none is missing and none is out of order.
 
-Refuses to act on commands: they go to `on_command` in the order in which they came. Conversations do not depend on
-this link; only call control does. An event that can't be sent, and a command that can't be read or carried out, is
-logged, counted and dropped; its call is told. Nothing of it closes the link or ends the worker.
+Commands go to `on_command` in the order in which they came. Conversations do not depend on this link; only call control
+does. An event that can't be sent, and a command that can't be read or carried out, is logged, counted and dropped, and
+the `Listener` is told. Neither closes the link or ends the worker.
 """
 
 import asyncio
@@ -252,7 +252,7 @@ class ControlLink:
             log.exception("command failed: an error of ours", call=head.call, command=head.type)
 
     async def _speak(self, socket: ClientConnection) -> None:
-        """Everything that is sent goes through here: what waits first, a beat twice a second."""
+        """Send everything: waiting events first, a heartbeat twice a second."""
         loop = asyncio.get_running_loop()
         beat_at = loop.time()
         while True:

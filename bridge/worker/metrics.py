@@ -1,7 +1,7 @@
-"""What this worker has done since it began, as Prometheus counts it: from the events that go to the controller.
+"""The Prometheus metrics of a worker, counted from the events that go to the controller.
 
-Owns the metrics, on a registry that it is given; what is the case at this moment is asked for at each scrape.
-docs/metrics.md says what each one means. Refuses labels that a caller or a model could make up.
+Gauges are read at each scrape. docs/metrics.md says what each metric means. No label has a value that a caller or a
+model could choose.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,7 @@ SETUP_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """A worker at this moment."""
+    """The state of the worker at a scrape."""
 
     load: contract.Load
     capacity: int
@@ -33,7 +33,7 @@ class Now:
 
 
 class WorkerMetrics:
-    """See the module."""
+    """Registers the metrics of one worker, and updates them."""
 
     def __init__(self, registry: CollectorRegistry, worker: str, now: Callable[[], Now]) -> None:
         self._registry = registry

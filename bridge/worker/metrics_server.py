@@ -1,7 +1,7 @@
 """GET /metrics of one worker, for Prometheus: off unless an address is given.
 
 Owns the small server and its address. It has no password: on loopback, or a network that is yours. Everything but
-`GET /metrics` is 404. Refuses to know what is counted.
+`GET /metrics` is 404.
 """
 
 import logging
@@ -27,8 +27,8 @@ _silent.disabled = True  # the library takes each answer for a handshake that wa
 
 
 class MetricsServer:
-    """`async with Exposition(registry, host, ports):` serves on the first port that is free. Where none is, it says so
-    and the worker goes on: figures are no reason to carry no calls. `port`: the one it has, or None."""
+    """`async with MetricsServer(registry, host, ports):` serves on the first port that is free. If none is, that is
+    logged and the worker goes on without. `port`: the one it has, or None."""
 
     def __init__(self, registry: CollectorRegistry, host: str, ports: Sequence[int]) -> None:
         self._registry = registry

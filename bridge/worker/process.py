@@ -1,4 +1,4 @@
-"""A bridge worker: the process that carries the sound of calls.
+"""A bridge worker: the process that carries the audio of calls.
 
     python -m bridge.worker --controller ws://127.0.0.1:8080/link --listen 127.0.0.1 --ports 9092-9099
 
@@ -6,7 +6,7 @@ Owns the process: arguments, signals, the order of start and end. It starts the 
 dials the controller and acts on its commands until SIGTERM or SIGINT; then it takes no new call, gives the present ones
 `--drain` seconds, closes what is left and goes. A second signal ends the waiting.
 
-Refuses a token on the command line, where everybody on the machine could read it: it is in VOICEAI_BRIDGE_TOKEN.
+The token is read from VOICEAI_BRIDGE_TOKEN: on the command line everybody on the machine could read it.
 """
 
 import asyncio

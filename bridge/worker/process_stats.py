@@ -1,6 +1,6 @@
-"""What this process takes of its machine: CPU, memory, open files, tasks. Looked at now and then, since it is not free.
+"""What this process uses of its machine: CPU, memory, open files, tasks.
 
-Owns the ways in which systems tell; where one does not, the figure is 0.
+Measured every few seconds, since it takes time. A figure that the system does not provide is 0.
 """
 
 import asyncio

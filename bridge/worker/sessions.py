@@ -5,7 +5,7 @@ does; that of a recorded call waits for the file. A fault in one session is logg
 only. While the controller is away conversations go on; those that have lost their media leg, or never got one, are
 closed, because nobody else will.
 
-Refuses to know what a session does, and where events go: both are given to it.
+What a session is, and where its events go, is given by arguments.
 """
 
 import asyncio

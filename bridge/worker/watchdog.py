@@ -1,11 +1,10 @@
-"""A worker under guard: what systemd's `WatchdogSec` does, where there is no systemd, such as in a container.
+"""Starts a worker and kills it when its event loop stands still: systemd's `WatchdogSec` for where there is no systemd.
 
-Owns one worker process at a time: starts it, listens whether its loop turns (sd_notify(3), as `notify` tells it),
-kills it when it does not, since only closing its sockets frees an Asterisk that waits for it, and starts the next.
-SIGTERM and SIGINT are passed on; then its end is ours. Knows nothing of calls, and does nothing that could make it
-stand still, too.
+Owns one worker process at a time. It expects the worker's notifications (sd_notify(3), `bridge.common.systemd`). If
+they stop it kills the worker, since only closing its sockets frees an Asterisk that waits for it, and starts the next
+one. SIGTERM and SIGINT are passed on; then it ends with the worker. It knows nothing of calls.
 
-    python -m bridge.guard [what bridge.worker takes]
+    python -m bridge.worker.watchdog [arguments of bridge.worker]
 """
 
 import os
@@ -84,7 +83,7 @@ class Watchdog:
                 ear.recv(4096)
                 patience, heard = SILENT, monotonic()
             elif monotonic() - asked > SILENT:
-                heard = monotonic()  # it was we who stood still: the whole container, most likely
+                heard = monotonic()  # this process stood still, too: most likely the whole container
             elif monotonic() - heard > patience:
                 log.error("the worker stands still and is killed", pid=child.pid, silent_s=round(patience, 1))
                 child.kill()

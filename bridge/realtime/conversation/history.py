@@ -80,7 +80,7 @@ class History:
         self._size = 0
 
     def __repr__(self) -> str:
-        return f"<Memory [{len(self._entries)} items, {self._size} characters]>"
+        return f"<History [{len(self._entries)} items, {self._size} characters]>"
 
     # ------------------------------------------------------------ what happens
 

@@ -1,4 +1,4 @@
-"""What we say to a Realtime server: the client events, typed until they leave, and their form in JSON. [pure]
+"""The client events that we send to a Realtime server, and their JSON in the GA shape. [pure]
 
 Owns which key is sent when. A GA server refuses a whole `session.update` for one key that it does not know, so an
 option that has its default, or that the model does not have, is left out. `rate` is not optional for PCM, whatever
@@ -185,7 +185,7 @@ def session_repeat(event_id: str, spec: SessionSpec, interrupt: bool = True, cre
 
 
 def session_change(event_id: str, old: SessionSpec, new: SessionSpec, interrupt: bool, create: bool) -> SessionUpdate:
-    """From now on this agent, as far as a session can change once it has spoken: not in voice and speed.
+    """Another agent on the same connection, as far as a session can change once it has spoken: not in voice and speed.
 
     What is left out stays as it was, so what the new agent has no more is taken away by name.
     """
@@ -219,7 +219,7 @@ def _tools(spec: SessionSpec) -> list[dict[str, Any]]:
 
 
 def turn_detection_update(event_id: str, spec: SessionSpec, interrupt: bool, create: bool) -> SessionUpdate:
-    """From now on the server listens like this."""
+    """Change the turn detection only."""
     listening = {"turn_detection": _turn_detection(spec, interrupt, create)}
     return SessionUpdate(event_id, {"type": "realtime", "audio": {"input": listening}})
 

@@ -1,4 +1,4 @@
-"""How a connection to a provider came about: told to the conversation by whoever opened it. [pure]"""
+"""How a connection to a provider came about. [pure]"""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from bridge.realtime.protocol.session_differences import Difference
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """`first`: of the call. `planned`: it replaces one that works. `gap_ms`: milliseconds since the last one was lost,
-    or since the call was prepared. `reason`: why the last one was lost. `refused`: why sessions of other providers were
-    not taken."""
+    """Made by `transport.reconnecting`, read by the conversation. `first`: of the call. `planned`: it replaces one that
+    works. `gap_ms`: milliseconds since the last one was lost, or since the call was prepared. `reason`: why the last
+    one was lost. `refused`: why sessions of other providers were not taken."""
 
     provider: Provider
     first: bool

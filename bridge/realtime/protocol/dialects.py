@@ -1,8 +1,8 @@
-"""In which form of the Realtime protocol a provider wants to be spoken to. [pure]
+"""The dialects of the Realtime protocol: what each provider wants otherwise than OpenAI. [pure]
 
-Owns the differences, as a table of capability flags, and the one place where they matter on the way out: every event
-is made in OpenAI's GA shape (`client_events.encode`) and translated here just before it is written. On the way in
-nothing is needed: `server_events` understands the old and the new names at any time.
+Owns the differences as a table of flags, and applies them to what we send: every event is made in OpenAI's GA shape
+(`client_events.encode`) and adapted here just before it is written. For what we receive nothing is needed:
+`server_events` understands old and new names at any time.
 
     dialect       what is different
     -----------   ------------------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ _OPENAI_VOICES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a kind of server can and wants. Defaults: OpenAI's GA interface."""
+    """What servers of a dialect can do and need. The defaults are OpenAI's GA interface."""
 
     shape: Literal["ga", "top", "flat"] = "ga"
     """Of the session: nested `audio`; voice and turn detection at its top; all flat with the beta's names."""

@@ -1,7 +1,7 @@
-"""What can go wrong with a Realtime server, and what each of it means for the call. [pure]
+"""The errors of a Realtime server, and what they mean for the call. [pure]
 
-Owns the classification of HTTP statuses, close codes and error codes into five exceptions, and the list of
-errors that are no errors. Nothing is retried here: the kind says whether retrying makes sense.
+Classifies HTTP statuses, close codes and error codes as exceptions (`ProviderError`), whose `kind` says whether a retry
+makes sense, and lists the error codes that are harmless races.
 
 Sources: OpenAI "Error codes" and Realtime guides; close codes RFC 6455 §7.4.1 and IANA.
 """
@@ -111,7 +111,7 @@ class RateLimited(ProviderError):
 
 
 def wait_of(error: ProviderError) -> float:
-    """How long the server wants to be left alone, in seconds, as far as it says so."""
+    """The wait in seconds that a rate limit names; 0 if there is none."""
     return (error.retry_s or 0.0) if isinstance(error, RateLimited) else 0.0
 
 
@@ -148,7 +148,7 @@ def from_codes(code: str, kind: str, message: str) -> ProviderError:
     if code in _CONFIG_CODES or kind in _CONFIG_CODES:
         return ConfigRefused(words)
     retry_s = seconds_of(message)
-    limited = is_rate_limit(message) or retry_s is not None  # whoever names a wait is busy, whatever it calls that
+    limited = is_rate_limit(message) or retry_s is not None  # whoever names a wait is busy
     return RateLimited(words, retry_s) if limited else ConnectionLost(words)
 
 

@@ -1,6 +1,6 @@
-"""Fields of a JSON object that came from elsewhere: of the right kind, well-formed and bounded, or empty. [pure]
+"""Reads fields of JSON objects from a server: each is of the right type, well-formed and bounded, or empty. [pure]
 
-Each text is made well-formed here, once: whatever is built of these fields can be encoded and stored.
+Texts are made well-formed here, so that whatever is built of them can be encoded and stored.
 """
 
 import json
@@ -87,5 +87,5 @@ def number_of(raw: Mapping[str, Any], key: str) -> int | None:
 
 
 def believed(figures: Mapping[str, int | None]) -> dict[str, int]:
-    """Those that can be: a figure that nobody could have used must not reach a spend limit of all calls."""
+    """The figures that are possible. An impossible one must not use up the spend limit of all calls."""
     return {name: count for name, count in figures.items() if count and 0 < count <= MOST_USED}

@@ -1,4 +1,4 @@
-"""How long a server that is too busy wants to be left alone: read from its words or its headers. [pure]
+"""Reads from a server's error message or headers how long to wait before the next request. [pure]
 
 Sources: RFC 9110 §10.2.3; OpenAI "Rate limits" ("Please try again in 1m2s", `x-ratelimit-reset-*`); Azure ("Please
 retry after 20 seconds", `retry-after-ms`).

@@ -4,7 +4,7 @@ Owns the protocol's names and shapes (OpenAI "Realtime API", GA of 2026) and its
 `parse` turns any websocket frame into exactly one value and never raises: what we do not use is `Ignored`, what
 nobody told us about is `Unknown`, what breaks the protocol is `Malformed`. Event names of the beta time are aliases.
 All texts in a value are well-formed and bounded (`json_fields`), but for `ItemDone.arguments`, which
-`conversation.tool_calls` bounds, and the ends of `TranscriptDelta.delta`. Our own frames are `client_events`'.
+`conversation.tool_calls` bounds, and the ends of `TranscriptDelta.delta`. What we send is in `client_events`.
 """
 
 from base64 import b64decode, b64encode
@@ -55,7 +55,7 @@ class SessionUpdated:
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """An `error` event. Most are recoverable; `event_id` is that of the frame of ours that caused it."""
+    """An `error` event. Most are recoverable; `event_id` is that of our event that caused it, or ""."""
 
     type: str
     code: str
@@ -210,7 +210,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An event that we have never heard of: a newer server, or another one."""
+    """An event that is not documented: of a newer server, or another one."""
 
     type: str
 

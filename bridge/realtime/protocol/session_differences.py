@@ -1,6 +1,6 @@
-"""How the session that is in force differs from the one that was asked for, and what matters of it. [pure]
+"""Compares the session that is in force with the one that was asked for, and rates the differences. [pure]
 
-Owns the judgement. Only what was asked for is compared, and only with what is told:
+Only values that were asked for are compared, and only those that the server reports:
 
     difference                                             essential   asked for again
     ----------------------------------------------------   ---------   ---------------
@@ -13,10 +13,10 @@ Owns the judgement. Only what was asked for is compared, and only with what is t
     no transcription, who answers and interrupts
     another model, and whatever else                       no          no
 
-An essential difference that stays is a refusal. The others are warnings. A server that tells the whole session and
-leaves out what was asked for is taken to lack it, as a warning. No false alarm: dated names of a model are that model,
-numbers need not be exact, `auto` eagerness is `medium`, a rate that is not told is the one that was asked for, extra
-tools and values are the server's own. Instructions are compared, and never told.
+An essential difference that stays is a refusal; the others are warnings. If a server reports the whole session without
+a value that was asked for, that is a warning, too. To avoid false alarms, a dated name of a model counts as that model,
+numbers need not be exact, `auto` eagerness is `medium`, a rate that is not reported is as asked for, and extra tools
+and values do not count. Instructions are compared, but never shown.
 """
 
 import math

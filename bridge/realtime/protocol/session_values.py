@@ -1,4 +1,4 @@
-"""The values of a session, by name, as a `session` object tells them in any of its shapes. [pure]
+"""Reads the values of a `session` object, in any dialect's shape, by common names. [pure]
 
 Owns where each value stands: GA (`session.audio.input.…`), xAI (some at the top) and the beta (all at the top, old
 names). What we ask for and what the server says is in force are read by the same rules, so that they can be compared.

@@ -1,4 +1,4 @@
-"""What a response or a transcription cost, as the server counts it. [pure]"""
+"""Reads the usage of a response or a transcription from a server event. [pure]"""
 
 from collections.abc import Mapping
 from typing import Any

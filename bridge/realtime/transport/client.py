@@ -1,11 +1,11 @@
-"""The websocket to a Realtime server: open it configured, read it always, write without waiting.
+"""One connection to a Realtime server: opened and configured, read all the time, written to without waiting.
 
-Owns one connection from the TCP handshake to its end, and turns everything that may go wrong with it into a
-`ProviderError` (`realtime.failures`). Reading never waits for anything: each event is handed to a plain function,
-because a reader paced like playback stops answering pings and hears of an interruption too late. Writing never
-waits either: one frame is one `write`; caller audio that the network does not take is dropped, not delayed.
+Owns the connection from the TCP handshake to its end, and turns everything that may go wrong with it into a
+`ProviderError` (`protocol.errors`). Reading never waits: each event is handed to a plain function, because a reader
+that is slowed down to the pace of playback would stop answering pings and would notice interruptions too late. Writing
+never waits either: one frame is one `write`, and caller audio that the network does not take is dropped, not delayed.
 
-Refuses to know what the events mean, and to connect again: that is the session's decision.
+What the events mean is known to `conversation`; connections are opened again by `reconnecting`.
 """
 
 import asyncio
@@ -52,19 +52,19 @@ OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
 CLOSE_S = 1.0
 AGAIN_S = 2.0
-"""For the answer to the same `session.update` once more, when the first answer is not as asked for."""
+"""For the second answer, if the first `session.updated` is not as asked for and the update is sent again."""
 MAX_MESSAGE = 4 * 1024 * 1024
-"""Bytes. Decoding a larger one would be heard in the worker's other calls; a delta of sound has some 10 kB."""
+"""Bytes. Decoding a larger message would delay the worker's other calls; a delta of audio has some 10 kB."""
 MAX_AUDIO_BACKLOG = 64 * 1024
 """Bytes that the kernel has not taken yet: one second of caller audio. What comes then is dropped."""
 MAX_BACKLOG = 4 * 1024 * 1024
-"""Nobody reads at the other end: the connection is given up before the pings notice."""
+"""Bytes. With so much waiting nobody reads at the other end: the connection is given up before the pings notice."""
 USER_AGENT = "voiceai"
 
 _E = TypeVar("_E", server_events.SessionCreated, server_events.SessionUpdated)
 
 ProxySetting = str | Literal[True] | None
-"""True: as the environment says; None: none; else its URL."""
+"""The proxy: True: as the environment says; None: none; else its URL."""
 
 
 class Opener(Protocol):
@@ -103,7 +103,7 @@ class RealtimeClient:
 
     @property
     def alive(self) -> bool:
-        """Not known to be gone."""
+        """Whether it is open, as far as is known."""
         return self._connection.state is State.OPEN
 
     def send(self, event: ClientEvent) -> None:
@@ -136,7 +136,7 @@ class RealtimeClient:
             raise _from_closed(closed) from closed
 
     def _held(self, event: server_events.Event) -> server_events.Event:
-        """Against what was asked for."""
+        """A `SessionUpdated` with its differences from what was asked for; other events as they are."""
         if type(event) is server_events.SessionUpdated:
             return _compared(event, self._requested)
         if type(event) is server_events.ServerError:
@@ -144,7 +144,7 @@ class RealtimeClient:
         return event
 
     async def close(self) -> None:
-        """Say goodbye with 1000, wait at most `CLOSE_S` for the other side, leave nothing open."""
+        """Close with code 1000, wait at most `CLOSE_S` for the other side, and leave nothing open."""
         self._closing = True
         await close_line(self._connection)
 
@@ -221,7 +221,7 @@ async def _asked(
     except ProviderError:
         requested.refused(update)
         raise
-    if (created := connection.created) is not None:  # what was told there need not be told again
+    if (created := connection.created) is not None:  # what `session.created` said is not always repeated
         expires_at = created.expires_at if updated.expires_at is None else updated.expires_at
         updated = replace(updated, model=updated.model or created.model, expires_at=expires_at)
     return _compared(updated, requested)
@@ -281,13 +281,13 @@ async def _await_event(connection: RealtimeWebSocket, kind: type[_E]) -> _E:
 
 
 def _compared(updated: server_events.SessionUpdated, requested: Requested) -> server_events.SessionUpdated:
-    """With what of it is not as asked for."""
+    """The event with its differences from what was asked for."""
     told = {"model": updated.model, **updated.values} if updated.model else updated.values
     return replace(updated, differences=requested.answered(told))
 
 
 async def close_line(connection: RealtimeWebSocket) -> None:
-    """With 1000, for at most `CLOSE_S`; then without a word."""
+    """Close with code 1000; if that takes longer than `CLOSE_S`, abort."""
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):

@@ -1,8 +1,8 @@
 """Text frames of a websocket client, ready to be written (RFC 6455, 5.2 and 5.3).
 
-Owns what the library's own way costs most in, fifty times a second and call: a system call for each masking key, and
-half a dozen layers around one header. The keys are the system's as well, fetched for many frames at a time; each is
-used once. The masking itself is the library's, in C where it was built with it.
+The library needs a system call for each masking key and several layers for one header, which is too slow for fifty
+frames a second and call. Here random keys are fetched from the system for many frames at a time, and each is used once.
+The masking itself is the library's, in C if that was built.
 """
 
 from os import urandom

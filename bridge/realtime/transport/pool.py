@@ -1,12 +1,11 @@
-"""Connections kept open for the next calls, so that a call need not wait for TCP, TLS and upgrade.
+"""A pool of open connections for the next calls, so that a call need not wait for TCP, TLS and upgrade.
 
-Owns connections that have seen `session.created` and nothing else: what a call wants is told when it comes. Each
-provider (URL, model, key and what else a connection is made with) has its own, so that a call to one provider takes
-nothing away from the next call to another. They are for the providers that were asked for lately; a connection that is
-too old is closed, because a server ends it by its age and not by its use.
+Owns connections that have received `session.created` and sent nothing: a call configures its connection when it takes
+it. Each provider (URL, model, key and all else that a connection depends on) has a pool of its own. Only providers that
+were used lately have one. A connection that is too old is closed, because a server limits its age.
 
-Refuses to be needed: without a warm connection, or when it turns out dead, `open` connects as always, within the same
-deadline. A warm one that does not answer soon is given up, and so are the others to its provider.
+If there is no warm connection, or it turns out to be dead, `open` opens a new one within the same deadline. A warm
+connection that does not answer soon is given up, and so are the others of its pool.
 """
 
 import asyncio
@@ -32,22 +31,22 @@ from bridge.realtime.transport.client import (
 from bridge.realtime.transport.websocket import RealtimeWebSocket
 
 MAX_AGE_S = 50 * 60.0
-"""Of the 60 minutes that OpenAI gives a connection ten are left for the call; its renewal comes before they end."""
+"""OpenAI ends a connection after 60 minutes, so ten are left for the call, which renews it before they end."""
 MAX_AGE_SHARE = 5 / 6
-"""The same, of a provider's shorter limit."""
+"""The same for a provider with a shorter limit, as a share of it."""
 RETRY_S = 5.0
-"""After a connection that could not be had; then twice as long each time. The calls themselves find out sooner."""
+"""The pause after a connection that failed; each following one is twice as long."""
 LONGEST_RETRY_S = 60.0
 LONGEST_WAIT_S = 600.0
 """For a provider that is rate limited and says how long."""
 ANSWER_S = 2.0
 """A warm connection needs one round trip. If it takes longer, a new one is made in the time that is left."""
 ANSWER_SHARE = 1 / 4
-"""At most so much of the time that there is for connecting."""
+"""At most this share of the time for connecting is spent on a warm connection."""
 UNUSED_S = 60 * 60.0
-"""A provider that no call has asked for during this time gets no more of them."""
+"""A provider that no call has used for so long has no pool any more."""
 MOST_PROVIDERS = 8
-"""The one that was asked for longest ago makes room."""
+"""The pool that was used longest ago is closed for another one."""
 
 _log = structlog.get_logger()
 _Key = tuple[object, ...]
@@ -73,20 +72,20 @@ class ConnectionPool:
         self._tasks: asyncio.TaskGroup | None = None
 
     def __repr__(self) -> str:
-        return f"<WarmLines [{len(self)} to {len(self._pools)} providers]>"
+        return f"<ConnectionPool [{len(self)} to {len(self._pools)} providers]>"
 
     def __len__(self) -> int:
         return sum(len(pool.lines) for pool in self._pools.values())
 
     def count(self, provider: Provider) -> int:
-        """Open ones to this provider."""
+        """How many connections to this provider are open and free."""
         pool = self._pools.get(_key(provider))
         return len(pool.lines) if pool else 0
 
     async def open(
         self, provider: Provider, setup: SessionUpdate, *, timeout: float = OPEN_S, proxy: ProxySetting = True
     ) -> RealtimeClient:
-        """As `open_client`. A warm connection that dies on us costs a new one, not the call."""
+        """As `open_client`, with a warm connection if there is one."""
         until = monotonic() + timeout
         pool = self._pool_of(provider)
         warm = pool.take()
@@ -150,7 +149,7 @@ class _Pool:
         self._failures = 0
         """In a row."""
         self._told = False
-        """That there is none."""
+        """It was logged that a connection failed."""
 
     def take(self) -> RealtimeWebSocket | None:
         """The oldest that is alive; a new one is opened in its place."""
@@ -170,7 +169,7 @@ class _Pool:
         self._wanted.set()
 
     def back(self) -> None:
-        """A call has just got a connection: a provider that was away is there again."""
+        """A call has just opened a connection, so the provider is reachable again."""
         if self._failures:
             self._failures = 0
             self._wanted.set()
@@ -218,7 +217,7 @@ class _Pool:
         return max(1.0, oldest + self._age_limit_s - now)
 
     def _failed(self, error: ProviderError) -> float:
-        """Told once; returns how long to wait before the next try."""
+        """Log it once. Returns the seconds to wait before the next try."""
         if not self._told:
             self._told = True
             _log.warning("no warm connection, tried again", provider=self.provider.name, error=str(error))
@@ -231,7 +230,7 @@ class _Pool:
 
 
 def _key(provider: Provider) -> _Key:
-    """What a connection is made with. Two agents that differ in nothing of it share connections."""
+    """All that a connection depends on. Agents that agree in it share connections."""
     headers = tuple(sorted(provider.headers.items()))
     key = provider.api_key.get_secret_value()
     return provider.url, provider.model, key, provider.dialect, headers, provider.ping_s

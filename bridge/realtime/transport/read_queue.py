@@ -1,6 +1,6 @@
-"""Connections on which very much has come at once take turns: one slice of reading in each round of the event loop.
+"""Lets connections with much unread data take turns: one slice of reading in each round of the event loop.
 
-Owns the order. However many servers send without end, the worker's other work waits for one slice.
+However many servers send without end, the worker's other work waits for one slice only.
 """
 
 import asyncio

@@ -1,12 +1,12 @@
-"""A session's line to the AI: opened, kept, opened again, renewed before its time is up, moved to another provider.
+"""Keeps a call connected to the AI: opens connections, opens them again, renews them, moves to other providers.
 
-Owns the connection of one call and the order in which things are tried (`realtime.retries`). `run` is its only task;
-it returns when no provider is left. A connection that works is renewed before the provider ends it, and when another
-agent needs another one (`move`): the next one is
-opened in the background and takes over at a moment when nobody speaks and nothing is open, in one synchronous step.
-If the connection is lost before that moment, the one that waits takes over at once.
+Owns the connection of one call, and the order in which providers are tried (`retry`). `run` is its only task; it
+returns when no provider is left. A connection that works is replaced before the provider ends it, and when another
+agent needs another provider (`move`): the next one is opened in the background and takes over when nobody speaks and
+nothing is open, in one synchronous step. If the present connection is lost before that, the next one takes over at
+once.
 
-Refuses to know what is said on the line: whoever has it is told when it is up, when it is down, and what comes in.
+A `ConnectionListener` is told when there is a connection, when it is lost, and what comes in.
 """
 
 import asyncio
@@ -38,13 +38,13 @@ from bridge.realtime.transport.retry import RetryBudget, RetryTiming, renewal_du
 
 QUIET_POLL_S = 0.05
 LONGEST_RENEWAL_PAUSE_S = 60.0
-"""For a provider that is rate limited: five minutes are left."""
+"""The longest pause that a rate limited provider gets before a renewal is tried again."""
 
 _log = structlog.get_logger()
 
 
 class ConnectionListener(Protocol):
-    """Whose connections they are. All synchronous."""
+    """What the owner of the connections is told. All methods return at once."""
 
     @property
     def quiet(self) -> bool:
@@ -64,7 +64,7 @@ class ConnectionListener(Protocol):
 
 
 class ReconnectingClient:
-    """See the module."""
+    """The connections of one call to its providers, one at a time."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class ReconnectingClient:
         self._known_dropped = 0
 
     def __repr__(self) -> str:
-        return f"<Line [{self._client!r}]>"
+        return f"<ReconnectingClient [{self._client!r}]>"
 
     @property
     def client(self) -> RealtimeClient | None:
@@ -105,24 +105,23 @@ class ReconnectingClient:
 
     @property
     def dropped_frames(self) -> int:
-        """Of the caller's sound, on all connections: the network did not take them in time."""
+        """Frames of the caller that the network did not take in time, on all connections."""
         return self._known_dropped + (self._client.dropped_frames if self._client else 0)
 
     def fail(self, kind: Literal["config", "account", "transient"], message: str, *, again: bool = True) -> None:
-        """The connection works, what is at its other end does not: treat it as lost. `again`: this provider may be
-        tried once more."""
+        """Treat the connection as lost, though it is open. `kind`, `message`: why. `again`: this provider may be tried
+        once more."""
         make = {"config": ConfigRefused, "account": AccountRefused, "transient": ConnectionLost}[kind]
         if self._trouble is not None and not self._trouble.done():
             self._trouble.set_result(make(message) if again else RateLimited(message, waited=True))
 
     def move(self, providers: Sequence[Provider]) -> None:
-        """Exchange the connection for one to the first of these, as soon as nobody speaks; if there is none at the
-        moment, they are tried from now on."""
+        """Use these providers from now on. A present connection is replaced as soon as nobody speaks."""
         self._retries = RetryBudget(providers, self._pace)
         self._moved.set()
 
     async def run(self) -> ProviderError:
-        """Until nobody is left to be tried: returns the last trouble. Everything is closed then."""
+        """Keep the call connected until no provider is left. Returns the last error; everything is closed then."""
         error: ProviderError | None = None
         try:
             while True:
@@ -142,7 +141,7 @@ class ReconnectingClient:
     # ------------------------------------------------------------ open
 
     async def _open(self, lost: ProviderError | None) -> tuple[RealtimeClient, ConnectionInfo] | ProviderError:
-        """A configured connection, of whichever provider; or what was wrong with the last one tried."""
+        """A configured connection to the first provider that works; or the error of the last one tried."""
         began = away = monotonic()
         if lost is not None and (spare := await self._usable_spare(lost)) is not None:
             gap_ms = round((monotonic() - began) * 1000)
@@ -171,7 +170,7 @@ class ReconnectingClient:
             return client, ConnectionInfo(client.provider, *how, tuple(refused))
 
     def _charge(self, error: ProviderError, away_s: float) -> float | None:
-        """Write a failure down to the provider that was asked. Returns the seconds to wait; None: nobody is left."""
+        """Count a failure of the provider that was tried. Returns the seconds to wait; None: no provider is left."""
         told = {"provider": self._asked.name, "error": str(error), "kind": error.kind}
         self._warnings.warning("no line to the AI", by=("provider", "kind"), **told)
         limit = error if isinstance(error, RateLimited) else None
@@ -193,7 +192,7 @@ class ReconnectingClient:
     # ------------------------------------------------------------ keep
 
     async def _receive_until_lost(self) -> ProviderError:
-        """Hand over what comes in until the connection is lost, and why it is. Renews it meanwhile."""
+        """Hand over what comes in until the connection is lost; renew it meanwhile. Returns why it was lost."""
         while True:
             client = self._client
             assert client is not None  # `_take` was called before
@@ -242,7 +241,7 @@ class ReconnectingClient:
         self._listener.connected(client, info)
 
     def _release(self) -> None:
-        """Close the connection, in the background: its end is nothing to wait for."""
+        """Close the connection in the background."""
         if self._client is None:
             return
         client, self._client = self._client, None
@@ -288,8 +287,8 @@ class ReconnectingClient:
             self._discard_spare()
 
     def _provider_after(self, failed: Provider, client: RealtimeClient, error: ProviderError) -> Provider:
-        """Whom to ask next for a spare. The provider of a connection that works is asked again and again; of those that
-        another agent wants instead, each in its turn."""
+        """The provider to try next for a renewal. That of the present connection is tried again and again; those that
+        another agent needs are tried in turn."""
         if failed == client.provider or failed != self._retries.provider:
             return failed
         self._retries.failed(failed, 0.0, refused=error.kind != "transient")
@@ -337,7 +336,7 @@ class ReconnectingClient:
             await asyncio.sleep(QUIET_POLL_S)
 
     def _renew_after(self, client: RealtimeClient) -> float:
-        """Seconds from now."""
+        """Seconds until this connection is to be renewed."""
         if self._pace.renew_s is not None:
             return self._pace.renew_s
         told = client.updated.expires_at

@@ -1,9 +1,9 @@
-"""How often, how soon and where the AI is tried again. [pure]
+"""When connections to the AI are tried again and renewed, and with which provider. [pure]
 
-Owns when a connection that works is exchanged, and the budget of one call. Each provider gets one try and four more,
-ever later; then the next provider is taken, round the list. A refusal (`config`, `account`) rules its provider out for
-this call. Only progress, sound that came from the model, gives the budget back: a server that accepts every connection
-and never speaks must not be tried for ever.
+Owns the retry budget of one call. Each provider gets one try and four more, with growing pauses; then the next provider
+of the list is taken. A refusal (`config`, `account`) excludes its provider for this call. The budget is restored only
+by progress, which is audio from the model: a server that accepts every connection and never speaks is not tried for
+ever.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class RetryTiming:
     give_up_s: float = 8.0
     """No further try of a provider that has been away for so long."""
     rate_wait_s: float = 30.0
-    """Likewise, of one that is rate limited and says when it may be asked again."""
+    """The same for one that is rate limited and names a wait."""
     rate_untold_s: float = 1.0
     """The first wait for one that is rate limited and names none, if no other is left; the next ones are twice as long
     each."""
@@ -56,7 +56,7 @@ PACE = RetryTiming()
 
 
 class RetryBudget:
-    """See the module. `provider` is the one to try now."""
+    """The budget of one call. `provider`: the one to try now."""
 
     def __init__(self, providers: Sequence[Provider], pace: RetryTiming) -> None:
         self._providers = providers

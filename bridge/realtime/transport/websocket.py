@@ -1,13 +1,13 @@
-"""The websocket itself: written to without waiting, and heard without a task in between.
+"""A websocket that is written to without waiting, and whose messages are handed over without a task in between.
 
-Owns what the library does well and with much ado for each frame. A frame of ours is one `write`. A message is handed
-over in the very callback in which it comes: an interruption takes effect before the next tick, and not a round of the
-event loop later. Whatever is not one whole message, or comes while nobody listens, goes the library's way, and all that
-follows it behind it, so that the order is kept.
+Replaces the library's slower way for single frames. A frame of ours is one `write`. A message is handed over in the
+callback in which it comes, so that an interruption takes effect before the next tick. What is not one whole message, or
+comes while nobody listens, goes through the library, and so does all that follows until that is handed over: the order
+is kept.
 
-What comes at once is read in slices: between two of them the event loop goes round, and meanwhile nothing more is taken
-from the network. Connections that need many of them take turns (`read_queue`). Servers that send without end, or very
-many small frames, cost the worker's other calls nothing, however many they are.
+Much data at once is read in slices: between two of them the event loop runs, and nothing more is taken from the
+network. Connections that need many slices take turns (`read_queue`), so that servers that send without end, or very
+many small frames, do not delay the worker's other calls.
 """
 
 from collections import deque
@@ -51,7 +51,7 @@ class RealtimeWebSocket(ClientConnection):
         self.opened_at = monotonic()
         """When it was made: a server counts a connection's time from here, however long it waited for its call."""
         self.created: SessionCreated | None = None
-        """What the server said of the session before we asked for anything."""
+        """The server's `session.created`."""
         self.early: deque[Event] = deque(maxlen=MOST_EARLY)
         """What came while the session was being set up: the call hears of it as soon as it listens."""
         self._hear: Callable[[bytes], None] | None = None
