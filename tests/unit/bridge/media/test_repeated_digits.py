@@ -1,4 +1,4 @@
-"""bridge.media.repeated_digits: a key that Asterisk tells twice, because its leg joined anew while it was down, was pressed once."""
+"""bridge.media.repeated_digits: a key that Asterisk reports twice since its leg joined its bridge again is one key."""
 
 from bridge.media.repeated_digits import Keys
 
