@@ -71,7 +71,7 @@ class Leg(asyncio.Protocol):
     """The media leg of one call. Made by the server; the session may `close` and `expedite` it, and read its
     counters."""
 
-    def __init__(self, front: LegAcceptor, ticker: Ticker, *, handshake_timeout: float) -> None:
+    def __init__(self, acceptor: LegAcceptor, ticker: Ticker, *, handshake_timeout: float) -> None:
         self.call = ""
         """Whose leg it is; empty until that is known."""
         self.media = ""
@@ -82,13 +82,13 @@ class Leg(asyncio.Protocol):
         """Loop time."""
         self.counters = LegCounters()
         self._tell: Callable[..., None] = log.info
-        self._front = front
+        self._acceptor = acceptor
         self._ticker = ticker
         self._handshake_timeout = handshake_timeout
         self._decoder = wire.Decoder()
         self._sink: MediaSink | None = None
         self._transport: asyncio.Transport
-        self._cadence: TickHandle | None = None
+        self._tick_handle: TickHandle | None = None
         self._handshake: asyncio.TimerHandle | None = None
         self._reason: str | None = None
         self._rate = 0
@@ -114,7 +114,7 @@ class Leg(asyncio.Protocol):
     @property
     def late_frames(self) -> int:
         """Frames never sent because this process stalled for longer than is caught up."""
-        return self._cadence.skipped if self._cadence is not None else 0
+        return self._tick_handle.skipped if self._tick_handle is not None else 0
 
     @property
     def dropped_frames(self) -> int:
@@ -140,8 +140,8 @@ class Leg(asyncio.Protocol):
 
     def expedite(self) -> None:
         """Sound was queued after silence: fetch it within 8 ms, mostly 2, instead of up to 20."""
-        if self._cadence is not None:
-            self._cadence.expedite()
+        if self._tick_handle is not None:
+            self._tick_handle.expedite()
 
     # ------------------------------------------------------------ asyncio's side
 
@@ -149,7 +149,7 @@ class Leg(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self.peer = str(self._transport.get_extra_info("peername", ("unknown",))[0])
         self.accepted_at = asyncio.get_running_loop().time()
-        refusal = self._front.refuse(self)
+        refusal = self._acceptor.refuse(self)
         if refusal is not None:
             self._end(refusal, fault=True)
             return
@@ -162,7 +162,7 @@ class Leg(asyncio.Protocol):
         # Before the UUID is known: while it waits for our first frame, Asterisk holds a lock and can freeze.
         self._transport.write(self._silence)
         self.counters.frames_out += 1
-        self._cadence = self._ticker.add(self._tick, self._failed)
+        self._tick_handle = self._ticker.add(self._tick, self._failed)
         self._await(f"no media id within {self._handshake_timeout:g} s")
 
     def data_received(self, data: bytes) -> None:
@@ -189,7 +189,7 @@ class Leg(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end("connection reset" if exc is not None else "connection closed")
-        self._front.departed(self)
+        self._acceptor.departed(self)
         sink, self._sink = self._sink, None
         if sink is not None:
             try:
@@ -226,7 +226,7 @@ class Leg(asyncio.Protocol):
             self._end("a second media id on one connection", fault=True)
             return
         self.media = media
-        admitted = self._front.admit(self, media)
+        admitted = self._acceptor.admit(self, media)
         if isinstance(admitted, str):
             self._end(admitted, fault=True)
         elif admitted is None:
@@ -250,7 +250,7 @@ class Leg(asyncio.Protocol):
         self._rate = rate
         self._converter = None if rate == OUR_RATE else Resampler(rate)
         if self._converter is not None:
-            self._front.explain_rate(self, rate)
+            self._acceptor.explain_rate(self, rate)
         if first and self._sink is not None:
             self._sink.media_format(rate, frame_bytes)
 
@@ -308,13 +308,13 @@ class Leg(asyncio.Protocol):
         self._warnings.close()
         if self._handshake is not None:
             self._handshake.cancel()
-        if self._cadence is not None:
-            self._cadence.remove()
+        if self._tick_handle is not None:
+            self._tick_handle.remove()
         if self.call:
             tell = log.warning if fault else self._tell
             tell("AudioSocket connection over", call=self.call, peer=self.peer, reason=reason)
         else:
-            self._front.refused(self, reason, fault=fault)
+            self._acceptor.refused(self, reason, fault=fault)
         if self._transport.get_write_buffer_size():
             self._transport.abort()  # a close would wait for a peer that does not read
         else:

@@ -118,10 +118,10 @@ class Ticker:
             range(soonest + PHASES - 1, soonest + _NEAREST - 1, -1),
             key=lambda slot: len(self._wheel[slot % PHASES]),
         )
-        cadence = TickHandle(self, due, tick, failed)
-        self._wheel[due % PHASES][cadence] = None
+        handle = TickHandle(self, due, tick, failed)
+        self._wheel[due % PHASES][handle] = None
         self._arm()
-        return cadence
+        return handle
 
     def read_lateness(self) -> Lateness:
         """What the clock's wake-ups were like since the last reading."""
@@ -132,21 +132,21 @@ class Ticker:
 
     # ------------------------------------------------------------ for TickHandle
 
-    def _remove(self, cadence: TickHandle) -> None:
-        self._wheel[cadence.due % PHASES].pop(cadence, None)
+    def _remove(self, handle: TickHandle) -> None:
+        self._wheel[handle.due % PHASES].pop(handle, None)
         if self._timer is not None and not any(self._wheel):
             self._timer.cancel()
             self._timer = None
 
-    def _expedite(self, cadence: TickHandle) -> None:
+    def _expedite(self, handle: TickHandle) -> None:
         upcoming = self._slot(self._loop.time()) + 1
-        decent = cadence.due - PHASES + _NEAREST
-        affordable = cadence.due - _LEAD + cadence._lead
+        decent = handle.due - PHASES + _NEAREST
+        affordable = handle.due - _LEAD + handle._lead
         soonest = max(upcoming, self._next, decent, affordable)
-        if soonest < cadence.due and cadence in self._wheel[cadence.due % PHASES]:
-            cadence._lead += cadence.due - soonest
-            cadence._calm = 0
-            self._move(cadence, soonest)
+        if soonest < handle.due and handle in self._wheel[handle.due % PHASES]:
+            handle._lead += handle.due - soonest
+            handle._calm = 0
+            self._move(handle, soonest)
             self._arm()
 
     # ------------------------------------------------------------ inside
@@ -155,10 +155,10 @@ class Ticker:
         """The last slot that is due at this time, forgiving the rounding of floats at its very beginning."""
         return floor((time - self._origin) / SLOT + 1e-6)
 
-    def _move(self, cadence: TickHandle, due: int) -> None:
-        del self._wheel[cadence.due % PHASES][cadence]
-        cadence.due = due
-        self._wheel[due % PHASES][cadence] = None
+    def _move(self, handle: TickHandle, due: int) -> None:
+        del self._wheel[handle.due % PHASES][handle]
+        handle.due = due
+        self._wheel[due % PHASES][handle] = None
 
     def _arm(self) -> None:
         """Set the timer to the next slot that has a leg in its phase."""
@@ -189,24 +189,24 @@ class Ticker:
             late -= PERIOD
 
     def _serve(self, slot: int) -> None:
-        for cadence in tuple(self._wheel[slot % PHASES]):
-            if cadence.due > slot or cadence not in self._wheel[slot % PHASES]:
+        for handle in tuple(self._wheel[slot % PHASES]):
+            if handle.due > slot or handle not in self._wheel[slot % PHASES]:
                 continue  # added or moved for a later round, or removed by a callback before it
-            cadence.skipped += (slot - cadence.due) // PHASES
-            cadence.due = slot + PHASES
+            handle.skipped += (slot - handle.due) // PHASES
+            handle.due = slot + PHASES
             try:
-                sounded = cadence._tick()
+                sounded = handle._tick()
             except Exception as fault:  # the top of this leg: it ends, the clock goes on
-                self._remove(cadence)
-                cadence._failed(fault)
+                self._remove(handle)
+                handle._failed(fault)
             else:
-                if cadence._lead:
-                    self._give_back(cadence, sounded)
+                if handle._lead:
+                    self._give_back(handle, sounded)
 
-    def _give_back(self, cadence: TickHandle, sounded: bool) -> None:
+    def _give_back(self, handle: TickHandle, sounded: bool) -> None:
         """Every few silent frames the next one comes a slot later, until real time is reached again."""
-        cadence._calm = 0 if sounded else cadence._calm + 1
-        if cadence._calm >= _CALM and cadence in self._wheel[cadence.due % PHASES]:
-            cadence._calm = 0
-            cadence._lead -= 1
-            self._move(cadence, cadence.due + 1)
+        handle._calm = 0 if sounded else handle._calm + 1
+        if handle._calm >= _CALM and handle in self._wheel[handle.due % PHASES]:
+            handle._calm = 0
+            handle._lead -= 1
+            self._move(handle, handle.due + 1)

@@ -38,9 +38,9 @@ PING_SECONDS = 5.0
 DELAYS, JITTER = (0.2, 0.4, 0.8, 1.6, 2.0), 0.2
 """Seconds between two attempts, and the share by which each may differ: workers do not come back in step."""
 REFUSED_DELAY = 2.0
-OUTBOX = 20_000
+MOST_PENDING = 20_000
 """Events kept while the controller is away: hours of a few calls, minutes of hundreds. Beyond it the oldest go."""
-SCENES_AT_ONCE = 100
+CALLS_AT_ONCE = 100
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class _Frame:
 
 class ControlLink:
     """`hello(local)` gives the introduction, told the IP address from which we reached the controller; `load()` how we
-    are doing, `scenes()` what is heard in our calls, if somebody watches. `run()` is the link's one task."""
+    are doing, `live_report()` what is heard in our calls, if somebody watches. `run()` is the link's one task."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class ControlLink:
         hello: Callable[[str], contract.Hello],
         load: Callable[[], contract.Load],
         listener: Listener,
-        scenes: Callable[[], contract.LiveReport | None] = lambda: None,
+        live_report: Callable[[], contract.LiveReport | None] = lambda: None,
         ca_file: str | None = None,
     ) -> None:
         self._url = url
@@ -92,9 +92,9 @@ class ControlLink:
         self._hello = hello
         self._load = load
         self._listener = listener
-        self._scenes = scenes
+        self._live_report = live_report
         self._numbers = itertools.count(1)
-        self._outbox: deque[_Frame] = deque()
+        self._pending: deque[_Frame] = deque()
         self._unconfirmed: deque[_Frame] = deque()
         """Sent on the present link, in order, and not known to have arrived."""
         self._sent_count = self._confirmed_count = 0
@@ -114,20 +114,22 @@ class ControlLink:
     @property
     def waiting(self) -> int:
         """Events that the controller may not have got yet."""
-        return len(self._outbox) + len(self._unconfirmed)
+        return len(self._pending) + len(self._unconfirmed)
 
     def emit(self, event: contract.CallEvent) -> None:
-        """Tell the controller, now or when it is back. In order; dropped only beyond `OUTBOX`, or where it can't be
-        sent, and never silently. Never raises."""
+        """Send an event, now or when the controller is back, in order. It is dropped, and that is logged, only beyond
+        `MOST_PENDING` or if it can't be sent. Never raises."""
         frame = self._frame(event)
         if frame is None:
             return
-        if len(self._outbox) >= OUTBOX:
-            lost = self._outbox.popleft()
+        if len(self._pending) >= MOST_PENDING:
+            lost = self._pending.popleft()
             self._dropped += 1
             if self._dropped == 1:
-                log.error("controller away for too long: its oldest news are dropped", call=lost.call, kept=OUTBOX)
-        self._outbox.append(frame)
+                log.error(
+                    "controller away for too long: its oldest news are dropped", call=lost.call, kept=MOST_PENDING
+                )
+        self._pending.append(frame)
         self._all_told.clear()
         self._news.set()
 
@@ -163,12 +165,12 @@ class ControlLink:
                 await self._attempt()
             except Refused as refusal:
                 delay = REFUSED_DELAY
-                self._tell_down(str(refusal))
+                self._log_down(str(refusal))
             except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as fault:
-                self._tell_down(f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__)
+                self._log_down(f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__)
             except Exception as fault:  # the top of one connection: conversations go on while it is made again
                 log.exception("control link failed: an error of ours; it is made again")
-                self._tell_down(type(fault).__name__)
+                self._log_down(type(fault).__name__)
             await asyncio.sleep(self._backoff.next_delay() if delay is None else delay)
 
     # ------------------------------------------------------------ one connection
@@ -198,7 +200,7 @@ class ControlLink:
                 await self._converse(socket)
             finally:
                 self.up = False
-                self._tell_again()
+                self._send_again()
                 self._listener.on_down()
 
     async def _introduce(self, socket: ClientConnection) -> None:
@@ -222,7 +224,7 @@ class ControlLink:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(socket), name="link reader")
-                tasks.create_task(self._speak(socket), name="link writer")
+                tasks.create_task(self._send_all(socket), name="link writer")
         except* (ConnectionClosed, TimeoutError, Refused) as faults:
             fault = faults.exceptions[0]
         if fault is not None:
@@ -251,17 +253,17 @@ class ControlLink:
             self.refused += 1
             log.exception("command failed: an error of ours", call=head.call, command=head.type)
 
-    async def _speak(self, socket: ClientConnection) -> None:
+    async def _send_all(self, socket: ClientConnection) -> None:
         """Send everything: waiting events first, a heartbeat twice a second."""
         loop = asyncio.get_running_loop()
         beat_at = loop.time()
         while True:
             self._news.clear()
-            if self._outbox:
-                await self._tell_some(socket, beat_at)
+            if self._pending:
+                await self._send_pending(socket, beat_at)
             if loop.time() >= beat_at:
                 await _send(socket, contract.encode(contract.Heartbeat(load=self._load())))
-                await self._show(socket)
+                await self._send_live_report(socket)
                 beat_at = loop.time() + BEAT_SECONDS
                 continue
             try:
@@ -270,27 +272,27 @@ class ControlLink:
             except TimeoutError:
                 continue
 
-    async def _show(self, socket: ClientConnection) -> None:
+    async def _send_live_report(self, socket: ClientConnection) -> None:
         """What is heard in our calls, if somebody watches; many calls in several frames."""
-        told = self._scenes()
-        scenes = told.calls if told is not None else ()
-        for start in range(0, len(scenes), SCENES_AT_ONCE):
-            await _send(socket, contract.encode(contract.LiveReport(calls=scenes[start : start + SCENES_AT_ONCE])))
+        told = self._live_report()
+        live_report = told.calls if told is not None else ()
+        for start in range(0, len(live_report), CALLS_AT_ONCE):
+            await _send(socket, contract.encode(contract.LiveReport(calls=live_report[start : start + CALLS_AT_ONCE])))
 
-    async def _tell_some(self, socket: ClientConnection, until: float) -> None:
-        """What waits, but no longer than to the next beat; then the ping that confirms it."""
+    async def _send_pending(self, socket: ClientConnection, until: float) -> None:
+        """Send what waits, but no longer than to the next heartbeat; then the ping that confirms it."""
         loop = asyncio.get_running_loop()
-        while self._outbox and loop.time() < until:
-            told = self._outbox.popleft()
+        while self._pending and loop.time() < until:
+            told = self._pending.popleft()
             self._unconfirmed.append(told)
             self._sent_count += 1
             await _send(socket, told.frame)
-            await asyncio.sleep(0)  # a full outbox is half a second of work, and the sound can't wait for it
+            await asyncio.sleep(0)  # sending all of them takes half a second, and the audio can't wait for it
         mark = self._sent_count
         async with asyncio.timeout(SEND_TIMEOUT):
             pong = await socket.ping()
         asyncio.ensure_future(pong).add_done_callback(lambda answer: self._confirm(answer, mark))
-        if self._outbox:
+        if self._pending:
             self._news.set()
 
     def _confirm(self, answer: asyncio.Future[float], mark: int) -> None:
@@ -303,23 +305,23 @@ class ControlLink:
         if not self.waiting:
             self._all_told.set()
 
-    def _tell_again(self) -> None:
+    def _send_again(self) -> None:
         """The link is over: what was not confirmed goes back to the front of what waits."""
-        self._outbox.extendleft(reversed(self._unconfirmed))
+        self._pending.extendleft(reversed(self._unconfirmed))
         self._unconfirmed.clear()
         self._sent_count = self._confirmed_count
 
     # ------------------------------------------------------------ telling
 
     def _tell_up(self) -> None:
-        log.info("control link up", kept_events=len(self._outbox), dropped_events=self._dropped)
+        log.info("control link up", kept_events=len(self._pending), dropped_events=self._dropped)
         self._dropped = 0
         self._told_reason = ""
         self._backoff.reset()
         self.up = True
         self._listener.on_up()
 
-    def _tell_down(self, reason: str) -> None:
+    def _log_down(self, reason: str) -> None:
         """Each new reason once: the attempts go on, the log need not."""
         tell = log.debug if reason == self._told_reason else log.warning
         tell("control link down, trying again", reason=reason)

@@ -65,7 +65,7 @@ class WorkerMetrics:
     def _histogram(self, name: str, what: str, buckets: Sequence[float]) -> Histogram:
         return Histogram(name, what, namespace=NAMESPACE, registry=self._registry, buckets=buckets)
 
-    def hear(self, event: contract.CallEvent) -> None:
+    def observe(self, event: contract.CallEvent) -> None:
         """One event of a call, on its way to the controller."""
         match event:
             case contract.TurnMeasured():

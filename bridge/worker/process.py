@@ -82,7 +82,7 @@ class Worker:
             hello=self._hello,
             load=self._load,
             listener=self._sessions,
-            scenes=self._sessions.scenes,
+            live_report=self._sessions.live_report,
             ca_file=options.ca,
         )
         self._host, self._port = "", 0
@@ -195,7 +195,7 @@ class Worker:
             await asyncio.gather(drain, cut, return_exceptions=True)
 
     async def _drain_politely(self, seconds: float) -> None:
-        """The controller learns with the next beat that this worker ends: calls on their way here are still taken."""
+        """The next heartbeat tells the controller that this worker ends; calls on their way here are still taken."""
         if self._link.up:
             await asyncio.sleep(min(NOTICE_SECONDS, seconds / 10))
         await self._sessions.drain(seconds)
@@ -214,7 +214,7 @@ class Worker:
         self._link.emit(event)
         try:
             if self._counts is not None:
-                self._counts.hear(event)
+                self._counts.observe(event)
         except Exception:  # the top of this event: what is counted must cost no call
             log.exception("event not counted: an error of ours", call=event.call, event_type=event.type)
 

@@ -59,17 +59,17 @@ class SessionEntry:
     task: asyncio.Task[None] | None = None
     media: Media = Media.AWAITED
     ended: bool = False
-    recorded: RecordingTap | None = None
+    tap: RecordingTap | None = None
     end: contract.Ended | None = None
     """What the session said last, kept back until the recording is complete."""
     reason: str = "the session ended"
     """For the `Ended` that is told on the session's behalf."""
 
-    def scene(self) -> contract.LiveStatus | None:
+    def live_status(self) -> contract.LiveStatus | None:
         """What is heard at this moment, once somebody watches and there is sound."""
-        if self.session is None or self.recorded is None or self.media is not Media.HERE:
+        if self.session is None or self.tap is None or self.media is not Media.HERE:
             return None
-        measured = self.recorded.levels = self.recorded.levels or Levels()
+        measured = self.tap.levels = self.tap.levels or Levels()
         caller, agent = measured.read()
         return contract.LiveStatus(
             call=self.call,
@@ -117,7 +117,7 @@ class Sessions:
     @property
     def calls(self) -> tuple[str, ...]:
         """The calls whose `Ended` is not said yet."""
-        return tuple(carried.call for carried in self._calls.values() if not carried.ended)
+        return tuple(entry.call for entry in self._calls.values() if not entry.ended)
 
     async def drain(self, seconds: float) -> None:
         """Take no new call, let the present ones end by themselves for `seconds`, then close them."""
@@ -126,12 +126,12 @@ class Sessions:
             log.info("worker drains", calls=len(self._calls), seconds=seconds)
         if await self._empty_within(seconds):
             return
-        for carried in list(self._calls.values()):
-            self._close(carried, STOPPING)
+        for entry in list(self._calls.values()):
+            self._close(entry, STOPPING)
         if await self._empty_within(CLOSE_SECONDS):
             return
-        for carried in list(self._calls.values()):
-            self._cancel(carried, STOPPING)
+        for entry in list(self._calls.values()):
+            self._cancel(entry, STOPPING)
         await self._empty_within(CLOSE_SECONDS)
 
     # ------------------------------------------------------------ the link's side
@@ -153,29 +153,29 @@ class Sessions:
         if isinstance(command, contract.CheckMedia):
             self._check(command)
             return
-        carried = self._calls.get(command.call)
-        if carried is None or carried.session is None:
+        entry = self._calls.get(command.call)
+        if entry is None or entry.session is None:
             # Ended in the same moment: its `Ended` is on its way.
             log.info("command for a call that is not here", call=command.call, command=command.type)
             return
         try:
-            self._pass_on(carried, carried.session, command)
+            self._pass_on(entry, entry.session, command)
         except Exception:  # the top of this command: a fault of one session ends one call
             log.exception("session failed at a command", call=command.call, command=command.type)
-            self._cancel(carried, FAULT)
+            self._cancel(entry, FAULT)
 
     def on_unreadable(self, head: contract.Head) -> None:
         """The controller believes that it was done. A call that can't do without it is ended."""
-        carried = self._calls.get(head.call)
-        if carried is not None and head.needed:
-            self._close(carried, UNREADABLE)
-        elif carried is None and head.call and head.type == "prepare":
+        entry = self._calls.get(head.call)
+        if entry is not None and head.needed:
+            self._close(entry, UNREADABLE)
+        elif entry is None and head.call and head.type == "prepare":
             self._refuse(head.call, "transient", UNREADABLE)
 
     def on_unsendable(self, call: str) -> None:
-        if (carried := self._calls.get(call)) is not None:
+        if (entry := self._calls.get(call)) is not None:
             # Not from within the session's own call to us.
-            asyncio.get_running_loop().call_soon(self._close, carried, UNSENDABLE)
+            asyncio.get_running_loop().call_soon(self._close, entry, UNSENDABLE)
 
     def on_up(self) -> None:
         self._link_up = True
@@ -188,32 +188,32 @@ class Sessions:
         self._orphans = asyncio.get_running_loop().call_later(ORPHAN_SECONDS, self._close_without, Media.AWAITED)
         self._close_without(Media.GONE)
 
-    def scenes(self) -> contract.LiveReport | None:
+    def live_report(self) -> contract.LiveReport | None:
         """Of all calls with sound; None: nobody watches."""
         if self._watched_until is None:
             return None
         if asyncio.get_running_loop().time() < self._watched_until:
-            found = (self._scene(carried) for carried in self._calls.values())
-            return contract.LiveReport(calls=tuple(scene for scene in found if scene is not None))
+            found = (self._live_status(entry) for entry in self._calls.values())
+            return contract.LiveReport(calls=tuple(live_status for live_status in found if live_status is not None))
         self._watched_until = None
-        for carried in self._calls.values():
-            if carried.recorded is not None:
-                carried.recorded.levels = None
+        for entry in self._calls.values():
+            if entry.tap is not None:
+                entry.tap.levels = None
         return None
 
     # ------------------------------------------------------------ inside
 
     @staticmethod
-    def _scene(carried: SessionEntry) -> contract.LiveStatus | None:
+    def _live_status(entry: SessionEntry) -> contract.LiveStatus | None:
         try:
-            return carried.scene()
+            return entry.live_status()
         except Exception:  # the top of this look: it costs what is shown of this call, and nothing else
-            log.exception("what is heard in a call can't be told", call=carried.call)
+            log.exception("what is heard in a call can't be told", call=entry.call)
             return None
 
     def _pass_on(
         self,
-        carried: SessionEntry,
+        entry: SessionEntry,
         session: VoiceSession,
         command: contract.ExpectMedia
         | contract.Greet
@@ -224,7 +224,7 @@ class Sessions:
     ) -> None:
         match command:
             case contract.ExpectMedia():
-                self._server.expect(command.media, command.call, carried.sink or session, command.seconds)
+                self._server.expect(command.media, command.call, entry.sink or session, command.seconds)
             case contract.Greet():
                 session.greet()
             case contract.AnswerTool():
@@ -233,8 +233,8 @@ class Sessions:
                 self._server.forget(command.call)
                 session.close(command.reason)
             case contract.Record():
-                if carried.recorded is not None:
-                    carried.recorded.order(command)
+                if entry.tap is not None:
+                    entry.tap.order(command)
             case _:
                 session.order(command)
 
@@ -248,29 +248,27 @@ class Sessions:
             message = STOPPING if self._draining else f"the worker carries {self._capacity} calls already"
             self._refuse(call, "transient", message)
             return
-        carried = SessionEntry(call)
+        entry = SessionEntry(call)
         try:
-            session = self._factory(command.spec, call, lambda event: self._event(carried, event))
+            session = self._factory(command.spec, call, lambda event: self._event(entry, event))
             if command.history:
                 session.remember(command.history)
-            carried.sink = self._recorded(carried, session, command.spec.recording)
+            entry.sink = self._tap_of(entry, session, command.spec.recording)
         except Exception:  # the top of this command
             log.exception("session can't be made", call=call)
             self._refuse(call, "transient", FAULT)
             return
-        carried.session = session
-        self._calls[call] = carried
+        entry.session = session
+        self._calls[call] = entry
         self._empty.clear()
-        carried.task = asyncio.create_task(self._carry(carried, session), name=f"session {call}")
+        entry.task = asyncio.create_task(self._run(entry, session), name=f"session {call}")
 
-    def _recorded(self, carried: SessionEntry, session: VoiceSession, wanted: contract.Recording | None) -> MediaSink:
+    def _tap_of(self, entry: SessionEntry, session: VoiceSession, wanted: contract.Recording | None) -> MediaSink:
         """What the media leg talks to."""
         if self._recordings is None:
             return session
-        carried.recorded = RecordingTap(
-            session, carried.call, self._recordings, wanted, self._emit, lambda: session.consented
-        )
-        return carried.recorded
+        entry.tap = RecordingTap(session, entry.call, self._recordings, wanted, self._emit, lambda: session.consented)
+        return entry.tap
 
     def _check(self, command: contract.CheckMedia) -> None:
         check = command.check
@@ -285,47 +283,47 @@ class Sessions:
         self._emit(contract.Failed(call=call, kind=kind, message=message))
         self._emit(contract.Ended(call=call, reason=message))
 
-    async def _carry(self, carried: SessionEntry, session: VoiceSession) -> None:
+    async def _run(self, entry: SessionEntry, session: VoiceSession) -> None:
         """The one task of a call. However it ends, nothing of the call is left and its `Ended` is said."""
         try:
             await session.run()
         except Exception:  # the top of this task
-            log.exception("session failed", call=carried.call)
-            carried.reason = FAULT
+            log.exception("session failed", call=entry.call)
+            entry.reason = FAULT
         finally:
-            self._server.forget(carried.call)
-            self._server.hang_up(carried.call, carried.reason)
+            self._server.forget(entry.call)
+            self._server.hang_up(entry.call, entry.reason)
             try:
-                await self._complete(carried)
+                await self._complete(entry)
             finally:
-                del self._calls[carried.call]
-                if not carried.ended:
-                    carried.ended = True
-                    self._emit(carried.end or contract.Ended(call=carried.call, reason=carried.reason))
+                del self._calls[entry.call]
+                if not entry.ended:
+                    entry.ended = True
+                    self._emit(entry.end or contract.Ended(call=entry.call, reason=entry.reason))
                 if not self._calls:
                     self._empty.set()
 
-    async def _complete(self, carried: SessionEntry) -> None:
+    async def _complete(self, entry: SessionEntry) -> None:
         """The recordings, if there are any. Bounded: the disk gets `recording.CLOSE_SECONDS`."""
-        if carried.recorded is not None:
-            await carried.recorded.close()
+        if entry.tap is not None:
+            await entry.tap.close()
 
-    def _event(self, carried: SessionEntry, event: contract.CallEvent) -> None:
+    def _event(self, entry: SessionEntry, event: contract.CallEvent) -> None:
         """Everything a session says. Nothing comes after `Ended`, which waits for the recording."""
-        if carried.ended or carried.end is not None:
+        if entry.ended or entry.end is not None:
             if not isinstance(event, contract.MediaGone):
-                log.error("session spoke after its end", call=carried.call, said=event.type)
+                log.error("session spoke after its end", call=entry.call, said=event.type)
             return
         match event:
             case contract.MediaConnected():
-                carried.media = Media.HERE
+                entry.media = Media.HERE
             case contract.MediaGone():
-                carried.media = Media.GONE
-            case contract.Ended() if carried.recorded is not None:
-                carried.end = event
+                entry.media = Media.GONE
+            case contract.Ended() if entry.tap is not None:
+                entry.end = event
                 return
             case contract.Ended():
-                carried.ended = True
+                entry.ended = True
         self._emit(event)
         if isinstance(event, contract.MediaGone) and not self._link_up:
             # Not from within the session's own call to us.
@@ -335,23 +333,23 @@ class Sessions:
         """Nobody else would end them: the controller is away."""
         if self._link_up:
             return
-        for carried in [each for each in self._calls.values() if each.media is media]:
-            self._close(carried, "no media leg, and the controller is away")
+        for entry in [each for each in self._calls.values() if each.media is media]:
+            self._close(entry, "no media leg, and the controller is away")
 
-    def _close(self, carried: SessionEntry, reason: str) -> None:
-        self._server.forget(carried.call)
-        if carried.session is None:
+    def _close(self, entry: SessionEntry, reason: str) -> None:
+        self._server.forget(entry.call)
+        if entry.session is None:
             return
         try:
-            carried.session.close(reason)
+            entry.session.close(reason)
         except Exception:  # the top of this command
-            log.exception("session failed at its end", call=carried.call)
-            self._cancel(carried, FAULT)
+            log.exception("session failed at its end", call=entry.call)
+            self._cancel(entry, FAULT)
 
-    def _cancel(self, carried: SessionEntry, reason: str) -> None:
-        carried.reason = reason
-        if carried.task is not None:
-            carried.task.cancel()
+    def _cancel(self, entry: SessionEntry, reason: str) -> None:
+        entry.reason = reason
+        if entry.task is not None:
+            entry.task.cancel()
 
     async def _empty_within(self, seconds: float) -> bool:
         try:

@@ -61,7 +61,7 @@ def test_frames_are_counted_by_direction() -> None:
     counts = WorkerMetrics(registry, "w1", lambda: Now(contract.Load(), 1, True))
     inwards = {"frames_in": 50, "late_frames": 3, "dropped_frames": 4}
     outwards = {"frames_out": 60, "speech_frames_out": 20, "late_frames_out": 5, "dropped_frames_out": 6}
-    counts.hear(contract.Ended(call="c", reason="", counters=contract.Counters.model_validate(inwards | outwards)))
+    counts.observe(contract.Ended(call="c", reason="", counters=contract.Counters.model_validate(inwards | outwards)))
     told = {
         (name, way): registry.get_sample_value(f"voiceai_bridge_{name}_total", {"direction": way})
         for name in ("frames", "frames_late", "frames_dropped")

@@ -146,7 +146,7 @@ class RealtimeClient:
     async def close(self) -> None:
         """Close with code 1000, wait at most `CLOSE_S` for the other side, and leave nothing open."""
         self._closing = True
-        await close_line(self._connection)
+        await close_connection(self._connection)
 
     def __repr__(self) -> str:
         return f"<RealtimeClient [{self._connection.state.name}, {self._connection.backlog} bytes waiting]>"
@@ -160,11 +160,13 @@ async def open_client(
     Raises ProviderError, after `timeout` at the latest; nothing stays open then.
     """
     until = monotonic() + timeout
-    connection = await open_line(provider, timeout=timeout, proxy=proxy)
+    connection = await open_connection(provider, timeout=timeout, proxy=proxy)
     return await configure(connection, provider, setup, timeout=max(0.0, until - monotonic()))
 
 
-async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: ProxySetting = True) -> RealtimeWebSocket:
+async def open_connection(
+    provider: Provider, *, timeout: float = OPEN_S, proxy: ProxySetting = True
+) -> RealtimeWebSocket:
     """The first half of `open_client`: up to `session.created`. Raises ProviderError; nothing stays open then."""
     connection: RealtimeWebSocket | None = None
     way = Way()
@@ -177,7 +179,7 @@ async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: Proxy
         return opened
     finally:
         if connection is not None:
-            drop_line(connection)
+            drop_connection(connection)
 
 
 async def configure(
@@ -192,7 +194,7 @@ async def configure(
                 assert adapted is not None  # every dialect has `session.update`
                 updated = await _agreed(connection, adapted, requested)
     except BaseException:
-        drop_line(connection)
+        drop_connection(connection)
         raise
     return RealtimeClient(connection, provider, updated, requested)
 
@@ -286,7 +288,7 @@ def _compared(updated: server_events.SessionUpdated, requested: Requested) -> se
     return replace(updated, differences=requested.answered(told))
 
 
-async def close_line(connection: RealtimeWebSocket) -> None:
+async def close_connection(connection: RealtimeWebSocket) -> None:
     """Close with code 1000; if that takes longer than `CLOSE_S`, abort."""
     try:
         with contextlib.suppress(TimeoutError):
@@ -296,7 +298,7 @@ async def close_line(connection: RealtimeWebSocket) -> None:
         connection.transport.abort()  # nothing to do after a clean close
 
 
-def drop_line(connection: RealtimeWebSocket) -> None:
+def drop_connection(connection: RealtimeWebSocket) -> None:
     """Close it and don't wait: no session came about, and the time for connecting is needed for another try. What the
     network has not taken in `CLOSE_S` is thrown away."""
     transport = connection.transport

@@ -23,10 +23,10 @@ from bridge.realtime.transport.client import (
     OPEN_S,
     ProxySetting,
     RealtimeClient,
-    close_line,
+    close_connection,
     configure,
     open_client,
-    open_line,
+    open_connection,
 )
 from bridge.realtime.transport.websocket import RealtimeWebSocket
 
@@ -75,12 +75,12 @@ class ConnectionPool:
         return f"<ConnectionPool [{len(self)} to {len(self._pools)} providers]>"
 
     def __len__(self) -> int:
-        return sum(len(pool.lines) for pool in self._pools.values())
+        return sum(len(pool.connections) for pool in self._pools.values())
 
     def count(self, provider: Provider) -> int:
         """How many connections to this provider are open and free."""
         pool = self._pools.get(_key(provider))
-        return len(pool.lines) if pool else 0
+        return len(pool.connections) if pool else 0
 
     async def open(
         self, provider: Provider, setup: SessionUpdate, *, timeout: float = OPEN_S, proxy: ProxySetting = True
@@ -139,7 +139,7 @@ class _Pool:
         self, provider: Provider, size: int, max_age_s: float, retry_s: float, proxy: ProxySetting = True
     ) -> None:
         self.provider = provider
-        self.lines: list[RealtimeWebSocket] = []
+        self.connections: list[RealtimeWebSocket] = []
         self.used_at = monotonic()
         self.task: asyncio.Task[None] | None = None
         self._size = size
@@ -153,19 +153,19 @@ class _Pool:
 
     def take(self) -> RealtimeWebSocket | None:
         """The oldest that is alive; a new one is opened in its place."""
-        while self.lines:
-            line = self.lines.pop(0)
+        while self.connections:
+            connection = self.connections.pop(0)
             self._wanted.set()
-            if self._fresh(line):
-                return line
-            line.transport.abort()
+            if self._fresh(connection):
+                return connection
+            connection.transport.abort()
         return None
 
     def discard(self) -> None:
         """One of them was dead: the others, opened at the same time on the same way, are not trusted."""
-        for line in self.lines:
-            line.transport.abort()
-        self.lines.clear()
+        for connection in self.connections:
+            connection.transport.abort()
+        self.connections.clear()
         self._wanted.set()
 
     def back(self) -> None:
@@ -190,11 +190,11 @@ class _Pool:
                     async with asyncio.timeout(pause):
                         await self._wanted.wait()
         finally:
-            await asyncio.shield(self._close(list(self.lines)))
-            self.lines.clear()
+            await asyncio.shield(self._close(list(self.connections)))
+            self.connections.clear()
 
-    def _fresh(self, line: RealtimeWebSocket) -> bool:
-        return line.state is State.OPEN and monotonic() - line.opened_at < self._age_limit_s
+    def _fresh(self, connection: RealtimeWebSocket) -> bool:
+        return connection.state is State.OPEN and monotonic() - connection.opened_at < self._age_limit_s
 
     @property
     def _age_limit_s(self) -> float:
@@ -202,18 +202,18 @@ class _Pool:
 
     async def _refill(self) -> float:
         """As many as there should be, of the right age. Returns when to look again, in seconds."""
-        stale = [line for line in self.lines if not self._fresh(line)]
-        self.lines = [line for line in self.lines if line not in stale]
+        stale = [connection for connection in self.connections if not self._fresh(connection)]
+        self.connections = [connection for connection in self.connections if connection not in stale]
         await self._close(stale)
-        while len(self.lines) < self._size:
+        while len(self.connections) < self._size:
             try:
-                line = await open_line(self.provider, proxy=self._proxy)
+                connection = await open_connection(self.provider, proxy=self._proxy)
             except ProviderError as error:
                 return self._failed(error)
             self._failures, self._told = 0, False
-            self.lines.append(line)
+            self.connections.append(connection)
         now = monotonic()
-        oldest = min((line.opened_at for line in self.lines), default=now)
+        oldest = min((connection.opened_at for connection in self.connections), default=now)
         return max(1.0, oldest + self._age_limit_s - now)
 
     def _failed(self, error: ProviderError) -> float:
@@ -225,8 +225,8 @@ class _Pool:
         pause_s = float(min(self._retry_s * 2 ** min(self._failures - 1, 10), max(LONGEST_RETRY_S, self._retry_s)))
         return max(pause_s, min(wait_of(error), LONGEST_WAIT_S))
 
-    async def _close(self, lines: list[RealtimeWebSocket]) -> None:
-        await asyncio.gather(*(close_line(line) for line in lines))
+    async def _close(self, connections: list[RealtimeWebSocket]) -> None:
+        await asyncio.gather(*(close_connection(connection) for connection in connections))
 
 
 def _key(provider: Provider) -> _Key:

@@ -90,7 +90,7 @@ class ReconnectingClient:
         """Who was asked last: a failure is theirs, whoever is to be asked next."""
         self._spare: tuple[Provider, asyncio.Task[RealtimeClient]] | None = None
         """The connection that is to replace the present one, open or being opened."""
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._closings: set[asyncio.Task[None]] = set()
         self._progressed = False
         self._known_dropped = 0
 
@@ -135,8 +135,8 @@ class ReconnectingClient:
             self._warnings.close()
             self._release()
             self._discard_spare()
-            for farewell in list(self._farewells):
-                await asyncio.shield(farewell)  # bounded by the client's own deadline
+            for closing in list(self._closings):
+                await asyncio.shield(closing)  # bounded by the client's own deadline
 
     # ------------------------------------------------------------ open
 
@@ -160,7 +160,7 @@ class ReconnectingClient:
             self._moved.clear()
             self._asked = self._retries.provider
             try:
-                client = await self._connect(self._asked, patient=lost is None and attempts == 1)
+                client = await self._connect(self._asked, first=lost is None and attempts == 1)
             except ProviderError as refused_by:
                 error = refused_by
                 refused += refused_by.differences if isinstance(refused_by, SessionRefused) else ()
@@ -185,8 +185,8 @@ class ReconnectingClient:
                 async with asyncio.timeout(seconds):
                     await self._moved.wait()
 
-    async def _connect(self, provider: Provider, *, patient: bool) -> RealtimeClient:
-        timeout = self._pace.open_s if patient else min(self._pace.open_s, self._pace.reopen_s)
+    async def _connect(self, provider: Provider, *, first: bool) -> RealtimeClient:
+        timeout = self._pace.open_s if first else min(self._pace.open_s, self._pace.reopen_s)
         return await self._opener(provider, self._listener.setup(), timeout=timeout, proxy=self._proxy)
 
     # ------------------------------------------------------------ keep
@@ -249,9 +249,9 @@ class ReconnectingClient:
         self._close_later(client.close())
 
     def _close_later(self, closing: Coroutine[Any, Any, None]) -> None:
-        farewell = asyncio.create_task(closing, name=f"realtime-{self._call}-farewell")
-        self._farewells.add(farewell)
-        farewell.add_done_callback(self._farewells.discard)
+        task = asyncio.create_task(closing, name=f"realtime-{self._call}-close")
+        self._closings.add(task)
+        task.add_done_callback(self._closings.discard)
 
     # ------------------------------------------------------------ renew
 
@@ -296,7 +296,7 @@ class ReconnectingClient:
 
     async def _open_spare(self, provider: Provider) -> RealtimeClient:
         """In a task of its own, which outlives the present connection. Raises ProviderError."""
-        opening = asyncio.create_task(self._connect(provider, patient=False), name=f"realtime-{self._call}-spare")
+        opening = asyncio.create_task(self._connect(provider, first=False), name=f"realtime-{self._call}-spare")
         self._spare = provider, opening
         return await asyncio.shield(opening)
 

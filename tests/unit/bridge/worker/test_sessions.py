@@ -151,7 +151,7 @@ async def test_a_call_whose_present_words_cannot_be_told_is_left_out(rig: Rig, m
         rig.sessions._calls[call].media = sessions.Media.HERE
         monkeypatch.setattr(session, "saying", (lambda: 1 / 0) if call == CALLS[0] else lambda: "x" * 5000)
     rig.sessions.on_command(contract.WatchLive(seconds=5))
-    told = rig.sessions.scenes()
+    told = rig.sessions.live_report()
     assert told is not None
     assert [(scene.call, len(scene.saying)) for scene in told.calls] == [(CALLS[1], 1000)]
     await rig.sessions.drain(0)
