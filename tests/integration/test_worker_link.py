@@ -307,7 +307,7 @@ async def test_without_a_controller_a_call_that_lost_its_leg_ends(controller: Co
 
 
 async def test_the_outbox_is_bounded_and_keeps_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_link, "OUTBOX", 10)
+    monkeypatch.setattr(control_link, "MOST_PENDING", 10)
     async with ControllerPeer() as controller, running(replace(OPTIONS, controller=controller.url)) as worker:
         for n in range(25):
             worker._link.emit(contract.DigitPressed(call="c", digit=str(n)))
