@@ -17,7 +17,7 @@ class NoInputPolicy:
     def __init__(self, rules: Rules | None, out: EffectList) -> None:
         self._rules = rules
         self._out = out
-        self._rung = 0
+        self._step = 0
         self._running = False
 
     def apply(self, rules: Rules | None) -> None:
@@ -34,23 +34,23 @@ class NoInputPolicy:
 
     def reset(self) -> None:
         """The caller did something."""
-        self._rung = 0
+        self._step = 0
         if self._running:
             self._running = False
             self._out.add(CancelTimer(Timer.IDLE))
 
     def server_prompted(self) -> None:
         """The server says something by itself, because the caller has been silent."""
-        rung = self._rung + 1
+        step = self._step + 1
         self.reset()
-        self._rung = rung
+        self._step = step
 
     def expired(self) -> tuple[str, bool]:
         """The timer has fired. Returns the text that is to be said, and whether it is the goodbye."""
         self._running = False
         if self._rules is None:
             return "", False
-        rung, self._rung = self._rung, self._rung + 1
-        if rung < len(self._rules.prompts):
-            return self._rules.prompts[rung], False
+        step, self._step = self._step, self._step + 1
+        if step < len(self._rules.prompts):
+            return self._rules.prompts[step], False
         return self._rules.goodbye, True

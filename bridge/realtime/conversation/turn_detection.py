@@ -61,9 +61,9 @@ class TurnDetection:
 
     @property
     def _wanted(self) -> tuple[bool, bool]:
-        knobs = self._spec.turn_detection
-        interrupts = knobs.interrupt_response and not (self._ours or self.muted or self.protected)
-        return interrupts, knobs.create_response and not (self._ours or self.muted or self.opening)
+        options = self._spec.turn_detection
+        interrupts = options.interrupt_response and not (self._ours or self.muted or self.protected)
+        return interrupts, options.create_response and not (self._ours or self.muted or self.opening)
 
     def setup(self) -> SessionUpdate:
         """The `session.update` with which each connection begins."""

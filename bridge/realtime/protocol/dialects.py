@@ -112,11 +112,11 @@ def _top(plain: dict[str, Any], heard: Mapping[str, Any], said: Mapping[str, Any
     plain.pop("output_modalities", None)  # always audio
     plain.pop("max_output_tokens", None)
     if "turn_detection" in heard:
-        knobs = heard["turn_detection"]
-        if knobs is not None and knobs["type"] != "server_vad":
-            knobs = {"type": "server_vad"}
+        options = heard["turn_detection"]
+        if options is not None and options["type"] != "server_vad":
+            options = {"type": "server_vad"}
         known = ("type", "threshold", "prefix_padding_ms", "silence_duration_ms", "create_response")
-        plain["turn_detection"] = knobs and {key: value for key, value in knobs.items() if key in known}
+        plain["turn_detection"] = options and {key: value for key, value in options.items() if key in known}
     if (voice := said.get("voice")) and voice not in _OPENAI_VOICES:
         plain["voice"] = voice
     formats = {
@@ -136,8 +136,8 @@ def _flat(plain: dict[str, Any], heard: Mapping[str, Any], said: Mapping[str, An
         if name in heard:
             flat[f"input_audio_{name}"] = heard[name]
     if "turn_detection" in heard:
-        knobs = heard["turn_detection"]
-        flat["turn_detection"] = knobs and {key: value for key, value in knobs.items() if key != "idle_timeout_ms"}
+        options = heard["turn_detection"]
+        flat["turn_detection"] = options and {key: value for key, value in options.items() if key != "idle_timeout_ms"}
     return flat | {name: said[name] for name in ("voice", "speed") if name in said}
 
 
