@@ -1,5 +1,13 @@
 """The link between controller and workers: what a session is made of, commands to a worker, events from it. [pure]"""
 
+from bridge.contract.codec import (
+    MAX_COMMAND_BYTES,
+    MAX_EVENT_BYTES,
+    NEEDED,
+    Head,
+    Unsendable,
+    head_of,
+)
 from bridge.contract.commands import (
     LINK_PATH,
     TOKEN_ENV,
@@ -62,14 +70,6 @@ from bridge.contract.events import (
     TurnMeasured,
     Used,
     WrapUpDone,
-)
-from bridge.contract.frames import (
-    MAX_COMMAND_BYTES,
-    MAX_EVENT_BYTES,
-    NEEDED,
-    Head,
-    Unsendable,
-    head_of,
 )
 from bridge.contract.spec import (
     FunctionTool,

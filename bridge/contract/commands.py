@@ -17,6 +17,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, TypeAdapter
 
+from bridge.contract.codec import (
+    MAX_COMMAND_BYTES as MAX_COMMAND_BYTES,
+    MAX_EVENT_BYTES as MAX_EVENT_BYTES,
+    NEEDED as NEEDED,
+    Head as Head,
+    Unsendable as Unsendable,
+    frame_of,
+    head_of as head_of,
+    without_nul,
+)
 from bridge.contract.events import (
     NOT_TRANSCRIBED as NOT_TRANSCRIBED,
     VERSION as VERSION,
@@ -50,16 +60,6 @@ from bridge.contract.events import (
     TurnMeasured as TurnMeasured,
     Used as Used,
     WrapUpDone as WrapUpDone,
-)
-from bridge.contract.frames import (
-    MAX_COMMAND_BYTES as MAX_COMMAND_BYTES,
-    MAX_EVENT_BYTES as MAX_EVENT_BYTES,
-    NEEDED as NEEDED,
-    Head as Head,
-    Unsendable as Unsendable,
-    frame_of,
-    head_of as head_of,
-    without_nul,
 )
 from bridge.contract.spec import (
     FunctionTool as FunctionTool,
