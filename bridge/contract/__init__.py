@@ -1,16 +1,21 @@
 """The link between controller and workers: what a session is made of, commands to a worker, events from it. [pure]"""
 
 from bridge.contract.codec import (
+    LINK_PATH,
     MAX_COMMAND_BYTES,
     MAX_EVENT_BYTES,
     NEEDED,
+    TOKEN_ENV,
     Head,
     Unsendable,
+    decode_command,
+    decode_event,
+    decode_numbered,
+    encode,
+    encode_numbered,
     head_of,
 )
 from bridge.contract.commands import (
-    LINK_PATH,
-    TOKEN_ENV,
     AddMessage,
     AgentCommand,
     AnswerTool,
@@ -31,11 +36,6 @@ from bridge.contract.commands import (
     WatchLive,
     Welcome,
     WrapUp,
-    decode_command,
-    decode_event,
-    decode_numbered,
-    encode,
-    encode_numbered,
 )
 from bridge.contract.events import (
     NOT_TRANSCRIBED,

@@ -1,16 +1,31 @@
-"""Messages of the link as websocket text frames, and the head of a frame that can't be read. [pure]
+"""The JSON of the control link, in both directions: messages as websocket text frames. [pure]
+
+A worker dials the controller and says `Hello`; after `Welcome` the controller sends commands and the worker sends
+events, one JSON object per frame. An event of a call is sent as `[number, event]`. The numbers rise for as long as the
+worker lives, so that an event that is sent twice, around a link that breaks, is recognised.
 
 Whatever is in a message, either it becomes a frame that the other side can decode, or `Unsendable` is raised and
-nothing is sent. Both sides drop what they can't read, and the link goes on.
+nothing is sent. Unknown types, unknown fields and another `VERSION` are refused. Both sides log, count and drop a frame
+that they can't read; `head_of` tells which call it was about.
 """
 
 import json
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, PositiveInt, TypeAdapter
 
 from bridge.common.strict_json import well_formed_value
+from bridge.contract.commands import Command
+from bridge.contract.events import CallEvent, Event
+from bridge.contract.spec import StrictModel
+
+LINK_PATH = "/link"
+"""Where the controller's HTTP server accepts workers (a websocket, bearer token required)."""
+
+TOKEN_ENV = "VOICEAI_BRIDGE_TOKEN"
+"""The environment variable in which a worker finds the link's bearer token."""
 
 MAX_EVENT_BYTES = 1 << 20
 """Of one frame to the controller."""
@@ -86,3 +101,37 @@ def head_of(frame: str | bytes) -> Head:
     start = frame[:400]
     found = _HEAD.match(start if isinstance(start, str) else start.decode("utf-8", "replace"))
     return Head(int(found[1] or 0), found[2], found[3] or "") if found else Head()
+
+
+_commands: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
+_events: TypeAdapter[Event] = TypeAdapter(Event)
+_told: TypeAdapter[Event | tuple[PositiveInt, CallEvent]] = TypeAdapter(
+    Event | tuple[PositiveInt, Annotated[CallEvent, Field(discriminator="type")]]
+)
+
+
+def encode(message: StrictModel) -> str:
+    """One websocket text frame, whatever texts are in the message. Raises Unsendable where it is too large or too
+    deep for the other side."""
+    return frame_of(message, MAX_COMMAND_BYTES if isinstance(message, Command) else MAX_EVENT_BYTES)
+
+
+def encode_numbered(number: int, event: CallEvent) -> str:
+    """The same for an event of a call."""
+    return frame_of(event, MAX_EVENT_BYTES, number=number)
+
+
+def decode_command(frame: str | bytes) -> Command:
+    """Raises pydantic.ValidationError for anything that is not exactly one command."""
+    return _commands.validate_json(without_nul(frame))
+
+
+def decode_numbered(frame: str | bytes) -> tuple[int, Event]:
+    """Number 0: it has none. Raises pydantic.ValidationError for anything that is not exactly one event."""
+    told = _told.validate_json(without_nul(frame))
+    return told if isinstance(told, tuple) else (0, told)
+
+
+def decode_event(frame: str | bytes) -> Event:
+    """Raises pydantic.ValidationError for anything that is not exactly one event."""
+    return _events.validate_json(without_nul(frame))

@@ -1,90 +1,16 @@
-"""The commands of the controller to a worker, and the JSON of both directions of the control link. [pure]
+"""The commands of the controller to a worker. [pure]
 
-A worker dials the controller and says `Hello`; after
-`Welcome` the controller sends commands and the worker sends events, one JSON object per websocket text frame.
-Every per-call message names its call by the call's id. What Asterisk shows on AudioSocket is another one, the media id.
-A media id is random, made for one connection and told to the worker only (`ExpectMedia`): it is the password of that
+A per-call command names its call by the call's id. What Asterisk shows on AudioSocket is another one, the media id: it
+is random, made for one connection and told to the worker only (`ExpectMedia`), so it is the password of that
 connection.
-
-An event of a call is sent as `[number, event]`. The numbers rise for as long as the worker lives, so that an event that
-is sent twice, around a link that breaks, is recognised.
-
-Unknown types, unknown fields and another `VERSION` are refused. A frame that can't be read is logged, counted and
-dropped; `head_of` tells which call it was about.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, PositiveInt, TypeAdapter
+from pydantic import Field
 
-from bridge.contract.codec import (
-    MAX_COMMAND_BYTES as MAX_COMMAND_BYTES,
-    MAX_EVENT_BYTES as MAX_EVENT_BYTES,
-    NEEDED as NEEDED,
-    Head as Head,
-    Unsendable as Unsendable,
-    frame_of,
-    head_of as head_of,
-    without_nul,
-)
-from bridge.contract.events import (
-    NOT_TRANSCRIBED as NOT_TRANSCRIBED,
-    VERSION as VERSION,
-    WORKER_NAME as WORKER_NAME,
-    AiWarning as AiWarning,
-    AiWarningKind as AiWarningKind,
-    BargedIn as BargedIn,
-    CallerAudio as CallerAudio,
-    CallEvent as CallEvent,
-    ConnectionStep as ConnectionStep,
-    Counters as Counters,
-    DigitPressed as DigitPressed,
-    Ended as Ended,
-    Event as Event,
-    Failed as Failed,
-    Heartbeat as Heartbeat,
-    Hello as Hello,
-    LiveReport as LiveReport,
-    LiveStatus as LiveStatus,
-    Load as Load,
-    MediaChecked as MediaChecked,
-    MediaConnected as MediaConnected,
-    MediaFormat as MediaFormat,
-    MediaGone as MediaGone,
-    Ready as Ready,
-    Reconnected as Reconnected,
-    Recorded as Recorded,
-    RecordingState as RecordingState,
-    Said as Said,
-    ToolCalled as ToolCalled,
-    TurnMeasured as TurnMeasured,
-    Used as Used,
-    WrapUpDone as WrapUpDone,
-)
-from bridge.contract.spec import (
-    FunctionTool as FunctionTool,
-    HistoryItem as HistoryItem,
-    McpServer as McpServer,
-    NoInput as NoInput,
-    NoiseReduction as NoiseReduction,
-    Provider as Provider,
-    Recording as Recording,
-    SemanticVad as SemanticVad,
-    ServerVad as ServerVad,
-    SessionSpec as SessionSpec,
-    StrictModel as StrictModel,
-    Transcription as Transcription,
-    TurnDetection as TurnDetection,
-)
-
-LINK_PATH = "/link"
-"""Where the controller's HTTP server accepts workers (a websocket, bearer token required)."""
-
-TOKEN_ENV = "VOICEAI_BRIDGE_TOKEN"
-"""The environment variable in which a worker finds the link's bearer token."""
-
-
-# ---------------------------------------------------------------- controller -> worker
+from bridge.contract.events import VERSION
+from bridge.contract.spec import HistoryItem, Recording, SessionSpec, StrictModel
 
 
 class Retention(StrictModel):
@@ -272,36 +198,3 @@ AgentCommand = Speak | WrapUp | Hold | AddMessage | Mute | SwitchAgent | Rejoine
 ToCall = Prepare | ExpectMedia | Greet | AnswerTool | AgentCommand | Record | Close
 
 Command = Welcome | ToCall | CheckMedia | Drain | WatchLive
-
-_commands: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
-_events: TypeAdapter[Event] = TypeAdapter(Event)
-_told: TypeAdapter[Event | tuple[PositiveInt, CallEvent]] = TypeAdapter(
-    Event | tuple[PositiveInt, Annotated[CallEvent, Field(discriminator="type")]]
-)
-
-
-def encode(message: StrictModel) -> str:
-    """One websocket text frame, whatever texts are in the message. Raises Unsendable where it is too large or too
-    deep for the other side."""
-    return frame_of(message, MAX_COMMAND_BYTES if isinstance(message, Command) else MAX_EVENT_BYTES)
-
-
-def encode_numbered(number: int, event: CallEvent) -> str:
-    """The same for an event of a call."""
-    return frame_of(event, MAX_EVENT_BYTES, number=number)
-
-
-def decode_command(frame: str | bytes) -> Command:
-    """Raises pydantic.ValidationError for anything that is not exactly one command."""
-    return _commands.validate_json(without_nul(frame))
-
-
-def decode_numbered(frame: str | bytes) -> tuple[int, Event]:
-    """Number 0: it has none. Raises pydantic.ValidationError for anything that is not exactly one event."""
-    told = _told.validate_json(without_nul(frame))
-    return told if isinstance(told, tuple) else (0, told)
-
-
-def decode_event(frame: str | bytes) -> Event:
-    """Raises pydantic.ValidationError for anything that is not exactly one event."""
-    return _events.validate_json(without_nul(frame))
