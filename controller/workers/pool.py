@@ -332,7 +332,7 @@ class WorkerPool:
                 self.notify()
             worker.beaten.set()
         elif isinstance(event, contract.LiveReport):
-            self.on_scenes([each for each in event.scenes if self._assigned.of(each.call) is worker])
+            self.on_scenes([each for each in event.calls if self._assigned.of(each.call) is worker])
         elif isinstance(event, contract.MediaChecked):
             self.on_checked(worker, event.call)
         elif isinstance(event, contract.Hello):

@@ -160,7 +160,7 @@ async def test_a_provider_that_is_not_asked_for_any_more_gets_no_connections() -
         await until(lambda: len(warm) == 1)
         await server.sessions[1].wait_for(lambda session: session.closed)
         assert len(warm) == 0
-        assert repr(warm) == "<WarmLines [0 to 0 providers]>"
+        assert repr(warm) == "<ConnectionPool [0 to 0 providers]>"
         second = await warm.open(provider, setup_of(provider))  # and it may come back
         await until(lambda: len(warm) == 1)
         await first.close()
