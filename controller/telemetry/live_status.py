@@ -64,7 +64,9 @@ class LiveSubscriber:
 class LiveStatusHub:
     """`tell`: sends a command to all workers. `cost`: what a live call has cost in US dollars; None: it is over."""
 
-    def __init__(self, tell: Callable[[contract.WatchLive], Awaitable[None]], cost: Callable[[str], float | None]) -> None:
+    def __init__(
+        self, tell: Callable[[contract.WatchLive], Awaitable[None]], cost: Callable[[str], float | None]
+    ) -> None:
         self._tell = tell
         self._cost = cost
         self._subscribers: set[LiveSubscriber] = set()

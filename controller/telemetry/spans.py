@@ -89,11 +89,11 @@ def _inner(call: _Call, what: lifecycle.LifecycleEvent, at: datetime) -> None:
             call.note("setup", call.begin, at)
         case contract.TurnMeasured():
             # reported when the answer's first frame is played; it began when the caller fell silent
-            waited = (what.stopped_to_told_ms or 0.0) + (what.first_frame_ms or 0.0)
-            facts = what.model_dump(include={"turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms"})
+            waited = (what.endpointing_ms or 0.0) + (what.first_frame_ms or 0.0)
+            facts = what.model_dump(include={"turn", "endpointing_ms", "first_delta_ms", "first_frame_ms"})
             call.note("turn", at - timedelta(milliseconds=waited), at, **facts)
         case contract.BargedIn():
-            call.note("barge-in", at - timedelta(milliseconds=what.cut_ms), at, heard_ms=what.heard_ms)
+            call.note("barge-in", at - timedelta(milliseconds=what.latency_ms), at, heard_ms=what.heard_ms)
         case lifecycle.ToolTimed():
             call.note("tool", at - timedelta(seconds=what.seconds), at, ok=what.ok, tool=what.tool)
         case lifecycle.TransferMoved():

@@ -23,6 +23,6 @@ def restore(stored: StoredCall, call_log: CallLog, memory: ConversationMemory) -
             said = Said(call=row.call, who=row.who, text=row.text, item="", consultation=row.consultation)
             memory.said(said, row.at)
     for row in stored.parts["call_turns"]:
-        call_log.turns.append(Turn(row.at, row.turn, row.stopped_to_told_ms, row.first_delta_ms, row.first_frame_ms))
+        call_log.turns.append(Turn(row.at, row.turn, row.endpointing_ms, row.first_delta_ms, row.first_frame_ms))
     call_log.turn_count = len(stored.parts["call_turns"])
     call_log.cost = sum(row.cost for row in stored.parts["call_usage"])
