@@ -219,6 +219,14 @@ async def shop() -> AsyncIterator[tuple[dict[str, Any], asyncio.Event, asyncio.E
         release.set()
 
 
+async def asked_a_tool(running: Installation, phone: Phone, asked: asyncio.Event) -> Session:
+    await hears_greeting(phone)
+    phone.rtp.say(tone(0.6, 620))
+    async with asyncio.timeout(5):
+        await asked.wait()
+    return await running.realtime.session()
+
+
 async def test_the_line_breaks_while_a_tool_runs(
     asterisk: Asterisk, tmp_path: Path, shop: tuple[dict[str, Any], asyncio.Event, asyncio.Event]
 ) -> None:
@@ -227,11 +235,7 @@ async def test_the_line_breaks_while_a_tool_runs(
     model = ToneModel([GREETING, CallTool("order_status", call_id="call_1")], forever=REPLY)
     agent = {"tools": ["order_status"]}
     async with installation(asterisk, tmp_path, model, agent=agent, more=more) as running, running.caller() as phone:
-        await hears_greeting(phone)
-        phone.rtp.say(tone(0.6, 620))
-        async with asyncio.timeout(5):
-            await asked.wait()
-        old = await running.realtime.session()
+        old = await asked_a_tool(running, phone, asked)
         await old.act(Drop())
         new = await running.realtime.session(1)
         await new.wait_received("conversation.item.create", nth=3)
@@ -255,11 +259,7 @@ async def test_the_line_breaks_while_two_tools_run(
     model = ToneModel([GREETING, tools], forever=REPLY)
     agent = {"tools": ["order_status"]}
     async with installation(asterisk, tmp_path, model, agent=agent, more=more) as running, running.caller() as phone:
-        await hears_greeting(phone)
-        phone.rtp.say(tone(0.6, 620))
-        async with asyncio.timeout(5):
-            await asked.wait()
-        old = await running.realtime.session()
+        old = await asked_a_tool(running, phone, asked)
         await old.wait_sent("response.done", nth=2)
         await old.act(Close(1005))
         new = await running.realtime.session(1)

@@ -9,8 +9,8 @@ import httpx
 
 from simulator.realtime import ToneModel
 from tests.e2e.installation import installation
+from tests.e2e.test_failover import is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
-from tests.e2e.test_recovery import is_answered
 from tests.e2e.test_transfer_matrix import id_of
 from tests.peers.asterisk import Asterisk
 

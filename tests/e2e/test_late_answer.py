@@ -13,8 +13,9 @@ import pytest
 from simulator.phone.phone import Phone, PhoneError
 from simulator.realtime import ToneModel
 from tests.e2e.installation import SIP_ALLOWED, Installation, installation
+from tests.e2e.test_failover import is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
-from tests.e2e.test_recovery import adopted, is_answered
+from tests.e2e.test_recovery import adopted
 from tests.e2e.test_supervision import watched
 from tests.peers.asterisk import Asterisk, free_udp_port
 

@@ -14,26 +14,18 @@ from typing import Any
 import pytest
 
 from controller.calls.runtime.reconcile import ORPHAN_GRACE
-from simulator.audio.sound import has_tone, is_tone, tone
+from simulator.audio.sound import has_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing
 from tests.e2e.test_events import written_down
-from tests.e2e.test_failover import gap
+from tests.e2e.test_failover import gap, is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.e2e.test_transfer_matrix import id_of
 from tests.peers.asterisk import Asterisk, free_udp_port
 
 log = logging.getLogger(__name__)
-
-
-async def is_answered(phone: Phone) -> None:
-    phone.rtp.say(tone(0.6, 620))
-    end = await phone.rtp.spoken()
-    await phone.rtp.sound(after=end)
-    await phone.rtp.hears(lambda samples: is_tone(samples, REPLY.hz))
-    await phone.rtp.quiet(0.4)
 
 
 def model() -> ToneModel:

@@ -11,8 +11,8 @@ from controller.app import EXIT_RUNNING
 from simulator.ports import free_port
 from simulator.realtime import ToneModel
 from tests.e2e.installation import installation
+from tests.e2e.test_failover import is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
-from tests.e2e.test_recovery import is_answered
 from tests.peers.asterisk import Asterisk
 
 

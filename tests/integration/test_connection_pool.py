@@ -1,7 +1,7 @@
 """Connections kept open for coming calls: taken, replaced, aged out, and never a reason for a call to fail."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -16,6 +16,7 @@ from bridge.realtime.transport.client import open_client
 from bridge.realtime.transport.pool import MOST_PROVIDERS, ConnectionPool
 from simulator.realtime import RealtimeServer, ToneModel
 from simulator.realtime.faults import Close, Freeze, Refuse, Script, Stall, before, refuse
+from tests.integration.webhook_harness import eventually
 
 
 def provider_of(server: RealtimeServer, model: str = "gpt-realtime-2.1-mini") -> Provider:
@@ -40,21 +41,15 @@ async def kept(
         assert len(warm) == 0
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - what is waited for is a number of another task
-            await asyncio.sleep(0.01)
-
-
 async def test_the_second_call_finds_an_open_connection_and_another_takes_its_place() -> None:
     async with RealtimeServer(ToneModel([])) as server, kept(1) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         assert server.attempts == 2
         second = await warm.open(provider, setup_of(provider))
         assert second.updated.session_id
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         assert server.attempts == 3
         await first.close()
         await second.close()
@@ -64,7 +59,7 @@ async def test_a_warm_connection_that_has_died_costs_no_call() -> None:
     async with RealtimeServer(ToneModel([])) as server, kept(1, retry_s=60.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         await server.sessions[1].act(Close(1011))
         second = await warm.open(provider, setup_of(provider))
         assert second.alive
@@ -76,7 +71,7 @@ async def test_one_that_is_too_old_is_not_taken() -> None:
     async with RealtimeServer(ToneModel([])) as server, kept(1, max_age_s=0.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         second = await warm.open(provider, setup_of(provider))
         assert server.attempts >= 3
         await first.close()
@@ -91,14 +86,14 @@ async def test_each_provider_has_its_own_and_none_takes_from_another() -> None:
         server.api_key = None
         providers = [mini, full, keyed, provider_of(other)]
         clients = [await warm.open(provider, setup_of(provider)) for provider in providers]
-        await until(lambda: len(warm) == 8)
+        await eventually(lambda: len(warm) == 8)
         assert [warm.count(provider) for provider in providers] == [2, 2, 2, 2]
         tried = server.attempts, other.attempts
         assert tried == (9, 3)
         for provider in providers:
             clients.append(await warm.open(provider, setup_of(provider)))
             assert clients[-1].updated.model == provider.model
-        await until(lambda: len(warm) == 8)
+        await eventually(lambda: len(warm) == 8)
         assert (server.attempts, other.attempts) == (12, 4)
         for client in clients:
             await client.close()
@@ -108,10 +103,10 @@ async def test_what_does_not_concern_a_connection_makes_no_other_provider() -> N
     async with RealtimeServer(ToneModel([])) as server, kept(1) as warm:
         named = provider_of(server).model_copy(update={"name": "second", "max_session_s": 1800.0})
         first = await warm.open(provider_of(server), setup_of(named))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         second = await warm.open(named, setup_of(named))
         assert second.provider is named
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         assert server.attempts == 3
         await first.close()
         await second.close()
@@ -122,14 +117,14 @@ async def test_a_warm_connection_that_answers_nothing_costs_a_part_of_the_one_de
     async with RealtimeServer(ToneModel([])) as server, kept(2, retry_s=60.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 2)
+        await eventually(lambda: len(warm) == 2)
         for session in server.sessions[1:]:
             await session.act(fault)
         began = monotonic()
         second = await warm.open(provider, setup_of(provider), timeout=1.2)
         assert 0.2 < monotonic() - began < 1.2
         assert second.alive
-        await until(lambda: warm.count(provider) == 2)  # its sibling was thrown away as well
+        await eventually(lambda: warm.count(provider) == 2)  # its sibling was thrown away as well
         third = await warm.open(provider, setup_of(provider), timeout=1.2)
         assert third.alive
         for client in (first, second, third):
@@ -144,7 +139,7 @@ async def test_a_server_that_answers_nothing_costs_the_deadline_and_no_more(mome
     async with RealtimeServer(ToneModel([]), faults=faults) as server, kept(1, retry_s=60.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         for open_ in (warm.open, open_client):
             began = monotonic()
             with pytest.raises(ConnectionLost):
@@ -157,12 +152,12 @@ async def test_a_provider_that_is_not_asked_for_any_more_gets_no_connections() -
     async with RealtimeServer(ToneModel([])) as server, kept(1, unused_s=0.3) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         await server.sessions[1].wait_for(lambda session: session.closed)
         assert len(warm) == 0
         assert repr(warm) == "<ConnectionPool [0 to 0 providers]>"
         second = await warm.open(provider, setup_of(provider))  # and it may come back
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         await first.close()
         await second.close()
 
@@ -175,7 +170,7 @@ async def test_a_worker_of_many_providers_keeps_those_that_were_asked_for_last()
             for number in range(MOST_PROVIDERS + 2)
         ]
         clients = [await warm.open(provider, setup_of(provider)) for provider in providers]
-        await until(lambda: len(warm) == MOST_PROVIDERS)
+        await eventually(lambda: len(warm) == MOST_PROVIDERS)
         assert [warm.count(provider) for provider in providers] == [0, 0] + [1] * MOST_PROVIDERS
         for client in clients:
             await client.close()
@@ -185,9 +180,9 @@ async def test_a_provider_that_is_back_is_known_as_soon_as_a_call_gets_through()
     async with RealtimeServer(ToneModel([]), faults={1: [refuse(503)]}) as server, kept(1, retry_s=60.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: server.attempts == 2)
+        await eventually(lambda: server.attempts == 2)
         second = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         await first.close()
         await second.close()
 
@@ -198,9 +193,9 @@ async def test_a_provider_that_wants_to_be_left_alone_is() -> None:
     async with RealtimeServer(ToneModel([]), faults=faults) as server, kept(1, retry_s=0.01) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         second = await warm.open(provider, setup_of(provider))
-        await until(lambda: server.attempts == 3)
+        await eventually(lambda: server.attempts == 3)
         await asyncio.sleep(0.3)
         assert (server.attempts, len(warm)) == (3, 0)
         await first.close()
@@ -216,8 +211,8 @@ async def test_a_provider_that_is_away_does_not_keep_another_one_waiting_and_is_
         with capture_logs() as logs:
             gone = await warm.open(provider_of(away), setup_of(provider_of(away)))
             there = await warm.open(provider_of(server), setup_of(provider_of(server)))
-            await until(lambda: warm.count(provider_of(server)) == 1)
-            await until(lambda: away.attempts >= 5)
+            await eventually(lambda: warm.count(provider_of(server)) == 1)
+            await eventually(lambda: away.attempts >= 5)
         assert len([line for line in logs if "no warm connection" in line["event"]]) == 1
         await gone.close()
         await there.close()
@@ -227,7 +222,7 @@ async def test_a_connection_knows_its_age_though_it_was_warm_before_its_call() -
     async with RealtimeServer(ToneModel([])) as server, kept(1) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         opened = monotonic()
         await asyncio.sleep(0.2)  # what is measured is time
         second = await warm.open(provider, setup_of(provider))
@@ -240,7 +235,7 @@ async def test_one_waits_for_its_call_no_longer_than_its_server_lets_it_live() -
     async with RealtimeServer(ToneModel([])) as server, kept(1) as warm:
         provider = provider_of(server).model_copy(update={"max_session_s": 0.2})
         first = await warm.open(provider, setup_of(provider))
-        await until(lambda: len(warm) == 1)
+        await eventually(lambda: len(warm) == 1)
         tried = server.attempts
         await asyncio.sleep(0.2)  # what is waited for is age
         second = await warm.open(provider, setup_of(provider))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from controller.workers.worker_admission import WorkerAdmission
 from tests.integration.test_worker_identity import door
 from tests.integration.test_worker_link import OPTIONS, running
 from tests.integration.test_worker_pool import TOKEN, Rig, join
+from tests.integration.webhook_harness import eventually
 from tests.peers.audiosocket import AsteriskPeer
 
 
@@ -46,12 +47,6 @@ class FakeAri:
             await self.channels.pop(channel).__aexit__(None, None, None)
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 @dataclass
 class Harness:
     rig: Rig
@@ -59,13 +54,13 @@ class Harness:
     checks: MediaChecks
 
     async def worker(self, name: str) -> Worker:
-        await until(lambda: (found := self.rig.workers.get(name)) is not None and not found.catching_up)
+        await eventually(lambda: (found := self.rig.workers.get(name)) is not None and not found.catching_up)
         worker = self.rig.workers.get(name)
         assert worker is not None
         return worker
 
-    async def until(self, worker: Worker, reached: bool) -> None:
-        await until(lambda: worker.media.reached is reached and worker.media.check_due != 0.0)
+    async def eventually(self, worker: Worker, reached: bool) -> None:
+        await eventually(lambda: worker.media.reached is reached and worker.media.check_due != 0.0)
 
 
 @pytest.fixture
@@ -90,7 +85,7 @@ def at(harness: Harness, **options: Any) -> Any:
 async def test_a_worker_is_checked_when_it_comes(harness: Harness) -> None:
     async with at(harness) as worker:
         known = await harness.worker("w1")
-        await harness.until(known, True)
+        await harness.eventually(known, True)
         assert (harness.ari.made, known.media.check_due) == (1, None)
         assert worker.address == (known.host, known.port)
 
@@ -99,41 +94,41 @@ async def test_one_that_asterisk_does_not_reach_gets_no_call_until_it_does(harne
     """Refused at first; then the port is another program's; then it is the worker's after all."""
     async with at(harness, name="w1"), at(harness, name="w2"):
         good, bad = await harness.worker("w1"), await harness.worker("w2")
-        await harness.until(good, True)
-        await harness.until(bad, True)
+        await harness.eventually(good, True)
+        await harness.eventually(bad, True)
         right, bad.port = bad.port, 1
         harness.rig.workers.assign("a", None)
         bad.media.check_due = 0.0
-        await harness.until(bad, False)
+        await harness.eventually(bad, False)
         assert bad.media.reason == media_checks.NOBODY
         assert [harness.rig.workers.assign(call).name for call in ("b", "c", "d")] == ["w1"] * 3
         strangers: list[asyncio.StreamWriter] = []
         stranger = await asyncio.start_server(lambda _, writer: strangers.append(writer), "127.0.0.1", 0)
         bad.port = stranger.sockets[0].getsockname()[1]
-        await until(lambda: bad.media.reason == media_checks.OTHER)
+        await eventually(lambda: bad.media.reason == media_checks.OTHER)
         stranger.close()
         for each in strangers:
             each.close()
         bad.port = right
-        await harness.until(bad, True)
+        await harness.eventually(bad, True)
         assert harness.rig.workers.assign("e").name == "w2"
 
 
 async def test_a_worker_that_does_not_let_asterisk_in(harness: Harness) -> None:
     async with at(harness, allow=("192.0.2.0/24",)):
         known = await harness.worker("w1")
-        await harness.until(known, False)
+        await harness.eventually(known, False)
         assert known.media.reason == media_checks.OTHER
 
 
 async def test_a_call_that_did_not_reach_it_leads_to_a_check(harness: Harness) -> None:
     async with at(harness):
         known = await harness.worker("w1")
-        await harness.until(known, True)
+        await harness.eventually(known, True)
         harness.rig.workers.assign("a")
         assert harness.rig.workers.media_failed("a", "the media leg did not come up in time") == known.boot
         assert not known.media.reached
-        await harness.until(known, True)
+        await harness.eventually(known, True)
 
 
 async def test_while_asterisk_is_away_nobody_is_blamed(harness: Harness) -> None:
@@ -143,8 +138,8 @@ async def test_while_asterisk_is_away_nobody_is_blamed(harness: Harness) -> None
         await asyncio.sleep(0.3)
         assert known.media.reached
         harness.ari.away = False
-        await until(lambda: harness.ari.made > 0)
-        await harness.until(known, True)
+        await eventually(lambda: harness.ari.made > 0)
+        await harness.eventually(known, True)
 
 
 async def test_a_worker_that_says_nonsense_of_checks_is_no_better_off(harness: Harness) -> None:
@@ -152,4 +147,4 @@ async def test_a_worker_that_says_nonsense_of_checks_is_no_better_off(harness: H
         socket = await join(harness.rig, http)
         with contextlib.suppress(TimeoutError):
             await socket.send_str(contract.encode_numbered(1, contract.MediaChecked(call="no such check")))
-        await harness.until(await harness.worker("w1"), False)
+        await harness.eventually(await harness.worker("w1"), False)

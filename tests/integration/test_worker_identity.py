@@ -6,13 +6,12 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from bridge import contract
 from controller.workers import pool
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission, digest
-from tests.integration.test_worker_pool import Rig, join
+from tests.integration.test_worker_pool import Rig, http as http, join, listening
 
 SHARED = "the-token-that-all-share"
 OWN = "the-token-of-edge-1"
@@ -23,27 +22,14 @@ CLOSE = aiohttp.WSMsgType.CLOSE
 async def door(admission: WorkerAdmission) -> AsyncIterator[Rig]:
     rig = Rig()
     rig.workers = WorkerPool(admission, rig._event, rig._lost)
-    app = web.Application()
-    app.router.add_get(contract.LINK_PATH, rig.workers.endpoint)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    rig.url = f"http://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
-    yield rig
-    rig.workers.close()
-    await runner.cleanup()
+    async with listening(rig):
+        yield rig
 
 
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
     async with door(WorkerAdmission("secret", shared="a-long-enough-token")) as rig:
         yield rig
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 async def said(rig: Rig, http: aiohttp.ClientSession, token: str, name: str, host: str = "127.0.0.1") -> str:

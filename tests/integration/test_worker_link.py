@@ -362,12 +362,16 @@ async def test_stopping_ends_the_calls_and_tells_the_controller(controller: Cont
     assert ended.reason == "the worker stops"
 
 
+async def draining(controller: ControllerPeer) -> None:
+    await controller.until(lambda: controller.beats[-1:] and controller.beats[-1].load.draining)
+
+
 async def test_a_worker_that_is_retired_says_so_and_ends_with_its_last_call(controller: ControllerPeer) -> None:
     async with running(replace(OPTIONS, controller=controller.url, drain=0)) as worker:
         await arrived(controller)
         call = await prepared(controller)
         worker.retire(60)
-        await controller.until(lambda: controller.beats[-1:] and controller.beats[-1].load.draining)
+        await draining(controller)
         late = await prepared(controller)  # it was on its way
         for each in (call, late):
             await controller.say(contract.Close(call=each, reason="over"))
@@ -381,7 +385,7 @@ async def test_the_first_signal_to_a_worker_that_is_retired_is_not_the_second(co
         async with at(controller, call) as asterisk:
             await controller.event(contract.MediaConnected, call)
             worker.retire(120)
-            await controller.until(lambda: controller.beats[-1:] and controller.beats[-1].load.draining)
+            await draining(controller)
             worker.stop()
             await asterisk.hear(3)  # still there: the present calls have 60 s
             worker.stop()
@@ -395,7 +399,7 @@ async def test_the_first_signal_shortens_the_patience_of_a_retirement(controller
         async with at(controller, call) as asterisk:
             await controller.event(contract.MediaConnected, call)
             worker.retire(600)
-            await controller.until(lambda: controller.beats[-1:] and controller.beats[-1].load.draining)
+            await draining(controller)
             worker.stop()
             await asterisk.ended()
             assert (await controller.event(contract.Ended, call)).reason == "the worker stops"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -63,19 +64,24 @@ class Rig:
         self.told.clear()
 
 
-@pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    rig = Rig()
+@asynccontextmanager
+async def listening(rig: Rig) -> AsyncIterator[None]:
     app = web.Application()
     app.router.add_get(contract.LINK_PATH, rig.workers.endpoint)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     rig.url = f"http://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
-    yield rig
+    yield
     rig.workers.close()
     await runner.cleanup()
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = Rig()
+    async with listening(rig):
+        yield rig
 
 
 @pytest.fixture
