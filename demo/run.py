@@ -104,9 +104,8 @@ async def installation(printer: CallPrinter) -> AsyncIterator[tuple[Asterisk, Se
 
 def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
     """config.yaml for this run. Secrets stay in the environment."""
-    ari = {"url": pbx.settings["ARI_URL"], "username": pbx.settings["ARI_USERNAME"], "app": pbx.settings["ARI_APP"]}
     return {
-        "asterisk": {"ari": {**ari, "password": "${ARI_PASSWORD}"}},
+        "asterisk": {"ari": {**pbx.ari_keys, "password": "${ARI_PASSWORD}"}},
         "openai": openai,
         "bridge": {"workers": 1, "ports": "19092-19131"},
         "api": {

@@ -58,9 +58,10 @@ class Asterisk:
         auth = (self.settings["ARI_USERNAME"], self.settings["ARI_PASSWORD"])
         return httpx.AsyncClient(base_url=self.settings["ARI_URL"], auth=auth, timeout=5)
 
-    async def rx(self, command: str) -> str:
-        """One command on its command line, and what it printed."""
-        return await _script("--name", self.name, "rx", command)
+    @property
+    def ari_keys(self) -> dict[str, str]:
+        """`asterisk.ari` of a config that uses it."""
+        return {key: self.settings[f"ARI_{key.upper()}"] for key in ("url", "username", "password", "app")}
 
 
 @asynccontextmanager

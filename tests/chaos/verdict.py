@@ -13,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from controller.calls.machine.ids import Ids
 from tests.chaos.callers import Crowd, Visit
 from tests.chaos.faults import Struck
@@ -68,9 +66,7 @@ async def usage(running: Installation) -> dict[str, Usage]:
 async def unowned(running: Installation) -> list[str]:
     """Channels and bridges without a call, and calls without what they need. Callers who just come or go are seen
     twice differently: ask again before believing it."""
-    asterisk = running.asterisk
-    auth = (asterisk.ari_username, asterisk.ari_password)
-    async with httpx.AsyncClient(base_url=asterisk.ari_url, auth=auth, timeout=5) as ari:
+    async with running.asterisk.ari() as ari:
         channels = {each["id"]: each["name"] for each in (await ari.get("/channels")).json()}
         bridges = [each["id"] for each in (await ari.get("/bridges")).json()]
         calls = (await running.api("GET", "/v1/calls?state=active&limit=1000"))["calls"]

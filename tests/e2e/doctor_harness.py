@@ -20,14 +20,7 @@ KEY = "sk-doctor-secret"
 
 def settings_of(asterisk: Asterisk, folder: Path) -> Settings:
     return {
-        "asterisk": {
-            "ari": {
-                "url": asterisk.ari_url,
-                "username": asterisk.ari_username,
-                "password": asterisk.ari_password,
-                "app": asterisk.ari_app,
-            }
-        },
+        "asterisk": {"ari": asterisk.ari_keys},
         "openai": {"api_key": KEY},
         "bridge": {"ports": f"{free_port()}"},
         "api": {"listen": f"127.0.0.1:{free_port()}"},

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import soxr
 
@@ -56,7 +55,7 @@ class Installation:
 
     @property
     def sip(self) -> str:
-        return f"127.0.0.1:{self.asterisk.sip_port}"
+        return self.asterisk.sip
 
     def caller(self, number: str = "5001", *, codec: Codec = "PCMU", scenario: Path = CALLER) -> Phone:
         return telephones.caller(self.sip, self.folder, number, codec=codec, scenario=scenario)
@@ -154,8 +153,7 @@ class Installation:
         assert waited < CLEAN_SECONDS, f"all is gone, but only after {waited:.1f} s"
 
     async def _left(self) -> list[str]:
-        auth = (self.asterisk.ari_username, self.asterisk.ari_password)
-        async with httpx.AsyncClient(base_url=self.asterisk.ari_url, auth=auth, timeout=5) as ari:
+        async with self.asterisk.ari() as ari:
             channels, bridges = (await ari.get("/channels")).json(), (await ari.get("/bridges")).json()
         calls = (await self.api("GET", "/v1/calls?state=active"))["calls"]
         return [
@@ -192,14 +190,7 @@ async def installation(
     token = secrets.token_urlsafe(16)
     async with RealtimeServer(model, faults=faults, api_key=KEY, keep=keep) as realtime:
         settings = {
-            "asterisk": {
-                "ari": {
-                    "url": asterisk.ari_url,
-                    "username": asterisk.ari_username,
-                    "password": asterisk.ari_password,
-                    "app": asterisk.ari_app,
-                }
-            },
+            "asterisk": {"ari": asterisk.ari_keys},
             "openai": {"url": realtime.url, "api_key": api_key, **(provider or {})},
             "bridge": {"workers": 1, "realtime": False, "ports": f"{PORTS[0]}-{PORTS[-1]}", **(bridge or {})},
             "api": {

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "asterisk" / "asterisk"
+from simulator.services import SCRIPT
 
 
 class Running(Protocol):

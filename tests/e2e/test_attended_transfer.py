@@ -14,7 +14,7 @@ from simulator.phone.phone import Phone
 from simulator.phone.rtp import Codec
 from simulator.realtime import CallTool, Reply, Say, Turn
 from tests.e2e.installation import SIP_ALLOWED, Installation, shared
-from tests.e2e.test_call_control import heard_reply, is_music
+from tests.e2e.test_call_control import asks, heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers.asterisk import Asterisk, free_udp_port
 
@@ -114,9 +114,7 @@ async def does_not(running: Installation, number: str, how: str) -> None:
         await heard_reply(phone)
         if how != "hangs up":
             await target.wait("left")
-        phone.rtp.say(tone(0.6, 620))
-        await phone.rtp.spoken()
-        await heard_reply(phone)
+        await asks(phone)
         shown = await running.api("GET", f"/v1/calls/{call}")
         assert (shown["state"], shown["transfer"]["outcome"]) == ("talking", OUTCOMES[how])
         await phone.hang_up()

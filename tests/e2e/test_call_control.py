@@ -39,6 +39,13 @@ async def heard_reply(phone: Phone, seconds: float = REPLY.seconds) -> None:
     assert purity(spoken, 880) > 0.9
 
 
+async def asks(phone: Phone) -> None:
+    """The caller says something, and hears the agent's reply to its end."""
+    phone.rtp.say(tone(0.6, 620))
+    await phone.rtp.spoken()
+    await heard_reply(phone)
+
+
 async def test_a_transfer_by_the_agent_is_music_until_nobody_answers(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([GREETING, (MOMENT, CallTool("transfer", {"to": TARGET})), REPLY, REPLY])
     async with (
@@ -52,9 +59,7 @@ async def test_a_transfer_by_the_agent_is_music_until_nobody_answers(asterisk: A
         await phone.rtp.hears(is_music)
         await heard_reply(phone)
         await target.wait("cancelled")
-        phone.rtp.say(tone(0.6, 620))
-        await phone.rtp.spoken()
-        await heard_reply(phone)
+        await asks(phone)
         call = await running.only_call()
         assert (call["state"], call["transfer"]["outcome"]) == ("talking", "no_answer")
         await phone.hang_up()
@@ -157,8 +162,7 @@ async def test_a_tool_over_http(asterisk: Asterisk, tmp_path: Path, shop: tuple[
         running.caller() as phone,
     ):
         await greeted(phone)
-        phone.rtp.say(tone(0.6, 620))
-        await heard_reply(phone)
+        await asks(phone)
         assert asked == ["/orders/4%2F2"]
         await running.service.logged("tool ran", tool="order_status", ok=True)
         await running.service.logged("tool ran", tool="order_status", ok=False)

@@ -15,8 +15,9 @@ from aiohttp import web
 from bridge.common.tls import server_context
 from controller.ari.link import Link, LinkUp
 from simulator.ports import free_port
+from simulator.services import SCRIPT
 from tests.e2e.doctor_harness import doctor, settings_of
-from tests.peers.asterisk import SCRIPT, Asterisk, free_udp_port
+from tests.peers.asterisk import Asterisk, free_udp_port
 from tests.peers.certificates import certificate
 
 # ---------------------------------------------------------------- spoiled from inside

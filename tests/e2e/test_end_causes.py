@@ -9,7 +9,6 @@ import struct
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from simulator.realtime import Say, ToneModel
@@ -29,12 +28,6 @@ async def test_a_bye_is_the_callers_and_its_cause_is_known(asterisk: Asterisk, t
             await phone.hang_up()
         ended = await running.ended(first)
         assert (ended["ended_by"], ended["cause"]) == ("caller", 16)
-
-
-def asked(asterisk: Asterisk) -> httpx.AsyncClient:
-    """ARI as another program uses it."""
-    auth = (asterisk.ari_username, asterisk.ari_password)
-    return httpx.AsyncClient(base_url=asterisk.ari_url, auth=auth, timeout=5)
 
 
 async def answered(caller: RawCaller, call: str) -> tuple[str, int]:
@@ -63,7 +56,7 @@ async def test_a_channel_that_another_program_hangs_up(asterisk: Asterisk, tmp_p
         await greeted(phone)
         call = await running.call_id()
         channel = (await running.service.logged("call arrived"))["channel"]
-        async with asked(asterisk) as ari:
+        async with asterisk.ari() as ari:
             assert (await ari.delete(f"/channels/{channel}")).status_code == 204
         ended = await running.ended(call)
         assert (ended["outcome"], ended["ended_by"], ended["cause"]) == ("answered", "asterisk", 16)
@@ -97,7 +90,7 @@ async def test_subscriptions_end_with_their_callers(asterisk: Asterisk, tmp_path
     async with (
         shared(asterisk, tmp_path, ToneModel(forever=Say("Hello.", 0.2))) as running,
         raw_caller(asterisk.sip_port) as caller,
-        asked(asterisk) as ari,
+        asterisk.ari() as ari,
     ):
 
         async def subscribed() -> list[str]:

@@ -9,8 +9,6 @@ import signal
 import uuid
 from pathlib import Path
 
-import httpx
-
 from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import installation
 from tests.peers.asterisk import Asterisk
@@ -33,7 +31,6 @@ async def test_what_was_left_goes_as_soon_as_asterisk_acts_again(own_asterisk: A
 
 async def left_bridge(asterisk: Asterisk, name: str) -> None:
     """As a teardown that was not answered leaves it: ours by name, and nobody's."""
-    auth = (asterisk.ari_username, asterisk.ari_password)
-    async with httpx.AsyncClient(base_url=asterisk.ari_url, auth=auth, timeout=5) as ari:
+    async with asterisk.ari() as ari:
         about = {"type": "mixing", "name": f"{asterisk.ari_app} left"}
         (await ari.post(f"/bridges/{name}", params=about)).raise_for_status()

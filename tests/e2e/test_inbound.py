@@ -50,6 +50,14 @@ async def greeted(phone: Phone, seconds: float = GREETING.seconds) -> Stretch:
     return phone.rtp.stretches()[0]
 
 
+async def replies(phone: Phone) -> None:
+    """The agent, to what the caller says now: the reply is heard whole."""
+    phone.rtp.say(tone(0.6, 620))
+    await phone.rtp.sound(after=await phone.rtp.spoken())
+    await phone.rtp.quiet(0.5)
+    assert_clean(phone.rtp.stretches()[-1], 880, REPLY.seconds)
+
+
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
 async def test_caller_and_agent_hear_each_other(asterisk: Asterisk, tmp_path: Path, codec: Codec) -> None:
     model = ToneModel([GREETING, REPLY])

@@ -12,7 +12,7 @@ from simulator.phone.phone import Phone
 from simulator.realtime import Say, ToneModel
 from simulator.realtime.session import Session
 from tests.e2e.installation import Installation, caller_heard, shared
-from tests.e2e.test_call_control import heard_reply, is_music
+from tests.e2e.test_call_control import asks, heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers.asterisk import Asterisk
 
@@ -68,9 +68,7 @@ async def test_hold_is_music_instead_of_the_agent_until_it_is_resumed(asterisk: 
         await heard_reply(phone)
         heard = caller_heard(served.caller_audio[before : before + 24000])
         assert level(heard) < QUIET, "the agent heard a caller on hold"
-        phone.rtp.say(tone(0.6, 620))
-        await phone.rtp.spoken()
-        await heard_reply(phone)
+        await asks(phone)
         await phone.hang_up()
         assert (await running.ended(call))["held_by"] is None
 
@@ -137,9 +135,7 @@ async def test_a_busy_participant_is_told_of_and_the_call_goes_on(asterisk: Aste
         await model_was_told(await running.realtime.session(), "busy")
         shown = await running.api("GET", f"/v1/calls/{call}")
         assert [(each["state"], each["outcome"]) for each in shown["participants"]] == [("failed", "busy")]
-        phone.rtp.say(tone(0.6, 620))
-        await phone.rtp.spoken()
-        await heard_reply(phone)
+        await asks(phone)
         refused = await running.service.api.post(f"/v1/calls/{call}/participants", json={"to": "112"})
         assert refused.status_code == 403
         await phone.hang_up()
@@ -223,9 +219,7 @@ async def test_another_agent_goes_on_with_the_conversation_in_its_own_voice(aste
         assert second.config["instructions"] == "Sell to Ann."
         assert second.config["audio"]["output"]["voice"] == "cedar"
         await model_was_told(second, "Hello.")
-        phone.rtp.say(tone(0.6, 620))
-        await phone.rtp.spoken()
-        await heard_reply(phone)
+        await asks(phone)
         assert (await running.api("GET", f"/v1/calls/{call}"))["agent"] == "sales"
         await do(running, call, "agent", instructions="Be silent.")
         await second.wait_for(lambda seen: seen.config["instructions"] == "Be silent.")

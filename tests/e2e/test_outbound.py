@@ -6,10 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from simulator.audio.sound import tone
 from simulator.realtime import ToneModel
 from tests.e2e.installation import Installation, shared
-from tests.e2e.test_inbound import GREETING, REPLY, assert_clean, greeted
+from tests.e2e.test_inbound import GREETING, REPLY, assert_clean, greeted, replies
 from tests.peers.asterisk import Asterisk
 
 NUMBER = "+4930555123"
@@ -31,10 +30,7 @@ async def test_answered(asterisk: Asterisk, tmp_path: Path) -> None:
         assert (await running.api("GET", f"/v1/calls/{call}"))["answered_at"] is None
         await phone.command("answer")
         assert_clean(await greeted(phone), 440, GREETING.seconds)
-        phone.rtp.say(tone(0.6, 620))
-        await phone.rtp.sound(after=await phone.rtp.spoken())
-        await phone.rtp.quiet(0.5)
-        assert_clean(phone.rtp.stretches()[1], 880, REPLY.seconds)
+        await replies(phone)
         await phone.hang_up()
         ended = await running.ended(call)
         assert (ended["outcome"], ended["ended_by"]) == ("answered", "callee")

@@ -3,8 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import httpx
-
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
 from tests.e2e.installation import Installation, shared
@@ -42,8 +40,7 @@ async def test_who_could_not_be_referred_is_back_with_the_agent(asterisk: Asteri
 
 async def merely_listed(running: Installation) -> int:
     """Channels in Asterisk's list that nothing can be asked of any more, nor hung up."""
-    auth = (running.asterisk.ari_username, running.asterisk.ari_password)
-    async with httpx.AsyncClient(base_url=running.asterisk.ari_url, auth=auth, timeout=5) as ari:
+    async with running.asterisk.ari() as ari:
         legs = [f"/channels/{each['id']}" for each in (await ari.get("/channels")).json()]
         asked = {leg: await ari.get(f"{leg}/variable", params={"variable": "CHANNEL(name)"}) for leg in legs}
         gone = [leg for leg, answer in asked.items() if answer.status_code == 404]

@@ -9,7 +9,7 @@ from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
 from tests.e2e.installation import SIP_ALLOWED, Installation, caller_heard, shared
-from tests.e2e.test_call_control import heard_reply
+from tests.e2e.test_call_control import asks, heard_reply
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers.asterisk import Asterisk, free_udp_port
 
@@ -82,8 +82,7 @@ async def test_who_listens_leaves_and_the_call_goes_on(asterisk: Asterisk, tmp_p
         await supervised(running, call, supervisor, "listen")
         await running.api("DELETE", f"/v1/calls/{call}/supervise")
         await supervisor.wait("left")
-        phone.rtp.say(tone(0.6, CALLER_HZ))
-        await heard_reply(phone)
+        await asks(phone)
         shown = await running.api("GET", f"/v1/calls/{call}")
         assert (shown["state"], shown["supervision"]["state"]) == ("talking", "left")
         await phone.hang_up()

@@ -6,7 +6,7 @@ from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.installation import Installation, shared
-from tests.e2e.test_inbound import GREETING, REPLY, assert_clean, greeted
+from tests.e2e.test_inbound import GREETING, REPLY, assert_clean, greeted, replies
 from tests.peers.asterisk import Asterisk
 
 TARGET = "+4930555123"
@@ -74,10 +74,7 @@ async def test_busy_target_leaves_the_caller_with_the_agent(asterisk: Asterisk, 
     ):
         call = await transfer_begun(running, phone)
         await target.wait("refused")
-        phone.rtp.say(tone(0.6, 620))
-        await phone.rtp.sound(after=await phone.rtp.spoken())
-        await phone.rtp.quiet(0.5)
-        assert_clean(phone.rtp.stretches()[-1], 880, REPLY.seconds)
+        await replies(phone)
         shown = await running.api("GET", f"/v1/calls/{call}")
         assert (shown["state"], shown["transfer"]["state"]) == ("talking", "failed")
         assert shown["transfer"]["outcome"] == "busy"
@@ -116,10 +113,7 @@ async def test_to_an_unknown_extension_keeps_the_caller(asterisk: Asterisk, tmp_
         assert answer.status_code == 202
         await running.service.logged("call state", call=call, state="transferring")
         await running.service.logged("call state", call=call, state="talking", before="transferring")
-        phone.rtp.say(tone(0.6, 620))
-        await phone.rtp.sound(after=await phone.rtp.spoken())
-        await phone.rtp.quiet(0.5)
-        assert_clean(phone.rtp.stretches()[-1], 880, REPLY.seconds)
+        await replies(phone)
         await phone.hang_up()
         await running.ended(call)
 

@@ -12,7 +12,7 @@ from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
 from tests.e2e.installation import SIP_ALLOWED, Installation, shared
-from tests.e2e.test_call_control import heard_reply
+from tests.e2e.test_call_control import asks
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers import sip as telephones
 from tests.peers.asterisk import Asterisk, free_udp_port
@@ -44,9 +44,7 @@ async def has_the_agent_again(running: Installation, kind: str, phone: Phone, ca
     shown = await running.api("GET", f"/v1/calls/{call}")
     assert (shown["state"], shown["transfer"]["outcome"]) == ("talking", outcome)
     await phone.rtp.quiet(0.6, timeout=20)
-    phone.rtp.say(tone(0.6, 620))
-    await phone.rtp.spoken()
-    await heard_reply(phone)
+    await asks(phone)
     await phone.hang_up()
     await running.ended(call)
 
@@ -142,9 +140,7 @@ async def asked_in(running: Installation, number: str, does: str, chance: random
             await other.hang_up()
         if does != "the caller leaves":
             await participant_is(running, call, "left" if does == "answers" else "failed")
-            phone.rtp.say(tone(0.6, 620))
-            await phone.rtp.spoken()
-            await heard_reply(phone)
+            await asks(phone)
         await phone.hang_up()
         await other.wait("cancelled" if does in ("the caller leaves", "never answers") else "refused", "hung up")
         (shown,) = (await running.ended(call))["participants"]

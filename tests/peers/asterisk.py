@@ -10,21 +10,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from simulator import services
 from simulator.ports import free_port
+from simulator.services import SCRIPT
 
-SCRIPT = Path(__file__).parents[2] / "asterisk" / "asterisk"
 START_TIMEOUT = 600.0  # seconds: the first start on a machine has to fetch Asterisk
 
 
 @dataclass(frozen=True, slots=True)
-class Asterisk:
-    """A running instance. `settings` is all that `asterisk/asterisk env` prints, such as PHONE_PASSWORD."""
-
-    name: str
-    settings: dict[str, str] = field(repr=False)
+class Asterisk(services.Asterisk):
+    """With what only tests do to it."""
 
     @property
     def ari_url(self) -> str:
@@ -45,11 +43,6 @@ class Asterisk:
     @property
     def sip_port(self) -> int:
         return int(self.settings["SIP_PORT"])
-
-    @property
-    def trunk_port(self) -> int:
-        """Where this Asterisk expects its carrier: the UDP port on 127.0.0.1 to which it dials out."""
-        return int(self.settings["TRUNK_PORT"])
 
     @property
     def pid(self) -> int:
