@@ -251,9 +251,9 @@ class InboundCalls:
             log.warning("could not send a caller on", channel=caller.leg, reason=str(error))
 
     def _wait(self, caller: _Caller, agent: str, route: Route | None, line: WaitingLine, then: list[Overflow]) -> None:
-        place, rescued = (then[0].context, bool(then[0].on_ai_failure)) if then else (None, False)
+        place, fallback = (then[0].context, bool(then[0].on_ai_failure)) if then else (None, False)
         extension, _, context = (place or "").partition("@")
-        waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None, rescued)
+        waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None, fallback)
         self._waiting.add(self._begin(caller, agent, route, {}, waiting))
 
     # ------------------------------------------------------------ what is to be known beforehand

@@ -53,7 +53,7 @@ def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> Steps:
     return [inputs.AgentLost(f"no AI ({what.kind}): {what.message}", elsewhere=False)]
 
 
-def never_there(_: Call, what: inputs.AgentLost, __: datetime) -> Steps:
+def lost_while_ringing(_: Call, what: inputs.AgentLost, __: datetime) -> Steps:
     return [inputs.NoAgentLeft(what.why, in_bridge=False)]
 
 
@@ -73,7 +73,7 @@ def no_agent_left(call: Call, what: inputs.NoAgentLeft, now: datetime) -> Steps:
     return begin(call, what.why, now, what.in_bridge) if call.fallback_steps else _failed(call, what.why, now)
 
 
-def lost_for_good(call: Call, what: inputs.AgentLost, now: datetime) -> Steps:
+def lost_unanswered(call: Call, what: inputs.AgentLost, now: datetime) -> Steps:
     return _failed(call, what.why, now)
 
 
@@ -150,7 +150,7 @@ def session_left(call: Call, what: inputs.SessionOver, _: datetime) -> Steps:
 
 ROWS: Rows = {
     **in_states([State.WAITING, State.RINGING], {inputs.Unserved: Row(unserved, to={State.FALLBACK})}),
-    (State.RINGING, inputs.AgentLost): Row(never_there),
+    (State.RINGING, inputs.AgentLost): Row(lost_while_ringing),
     (State.CONNECTING, inputs.AgentLost): Row(agent_lost, to={State.FAILOVER}),
     **in_states(
         [State.TALKING, State.HOLDING],
@@ -176,5 +176,5 @@ ALWAYS: Always = {
     inputs.MediaLost: Row(media_lost),
     inputs.SessionOver: Row(session_gone),
     inputs.AiFailed: Row(ai_failed),
-    inputs.AgentLost: Row(lost_for_good, to=END),
+    inputs.AgentLost: Row(lost_unanswered, to=END),
 }
