@@ -153,8 +153,7 @@ ROWS: Rows = {
     (State.RINGING, inputs.AgentLost): Row(lost_while_ringing),
     (State.CONNECTING, inputs.AgentLost): Row(agent_lost, to={State.FAILOVER}),
     **in_states(
-        [State.TALKING, State.HOLDING],
-        {inputs.AgentLost: Row(agent_lost, to={State.FAILOVER, State.TRANSFERRED})},
+        [State.TALKING, State.HOLDING], {inputs.AgentLost: Row(agent_lost, to={State.FAILOVER, State.TRANSFERRED})}
     ),
     **in_states([State.TRANSFERRED, State.FALLBACK], {inputs.AgentLost: Row(nothing)}),
     **in_states(

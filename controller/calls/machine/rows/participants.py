@@ -91,11 +91,7 @@ def _answered(call: Call, participant: Participant) -> Steps:
     participant.state, participant.outcome = "joined", Outcome.ANSWERED
     call.other_parties.add(participant.channel)
     joined = commands.Join(call.ids.bridge, (participant.channel,))
-    return [
-        *stopped,
-        joined,
-        *_tell(call, "Another person has joined the call. They and the caller both hear you."),
-    ]
+    return [*stopped, joined, *_tell(call, "Another person has joined the call. They and the caller both hear you.")]
 
 
 def _failed(call: Call, participant: Participant, now: datetime, outcome: Outcome) -> Steps:

@@ -13,13 +13,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
 from controller.calls.machine.row import END, Row, Rows, Steps, in_states
-from controller.calls.machine.rows import (
-    agent_tools,
-    attended_transfer,
-    failover,
-    refer,
-    wrap_up,
-)
+from controller.calls.machine.rows import agent_tools, attended_transfer, failover, refer, wrap_up
 from controller.calls.machine.types import Target
 
 
@@ -188,8 +182,7 @@ ROWS: Rows = {
         {inputs.TransferAsked: Row(asked_again), inputs.HangUpTool: Row(hang_up_refused)},
     ),
     **in_states(
-        [State.TRANSFERRING, State.CONSULTING],
-        {inputs.TransferAccepted: Row(connect, to={State.TRANSFERRED})},
+        [State.TRANSFERRING, State.CONSULTING], {inputs.TransferAccepted: Row(connect, to={State.TRANSFERRED})}
     ),
     **in_states(
         [State.TRANSFERRING, State.TRANSFERRED], {inputs.TransferFailed: Row(failed, to={State.FAILOVER, *END})}

@@ -20,9 +20,7 @@ CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
 IDS = Ids(CALL)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SPEC = SessionSpec(
-    agent="reception",
-    provider=Provider(url="ws://127.0.0.1:1/v1/realtime", api_key="sk-test"),
-    instructions="Be kind.",
+    agent="reception", provider=Provider(url="ws://127.0.0.1:1/v1/realtime", api_key="sk-test"), instructions="Be kind."
 )
 TARGET = Target("PJSIP/4930@trunk", "4930")
 OVER = inputs.SessionOver("closed", Counters())

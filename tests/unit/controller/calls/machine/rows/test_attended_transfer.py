@@ -13,15 +13,7 @@ from controller.calls.machine.rows import inbound_audio
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.calls.machine.rows.test_agent_control import orders
-from tests.unit.controller.calls.machine.test_table import (
-    CALL,
-    CALLER,
-    IDS,
-    SPEC,
-    TARGET,
-    feed,
-    talking,
-)
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, SPEC, TARGET, feed, talking
 
 ASKED_FIRST = replace(TARGET, kind="attended")
 REFERRED = replace(TARGET, kind="refer", dial="PJSIP/sip:4930@carrier")

@@ -317,10 +317,7 @@ def test_mutes_and_the_recording_go_on() -> None:
     )
     assert commands.PrepareAi(SPEC.model_copy(update={"recording": RECORDING}), resumed=True) in feed(call, LOST)
     orders = [each.order for each in feed(call, *taken_over()) if isinstance(each, commands.OrderAi)]
-    assert orders == [
-        contract.Mute(call=CALL, caller=True, agent=False),
-        contract.Record(call=CALL, action="pause"),
-    ]
+    assert orders == [contract.Mute(call=CALL, caller=True, agent=False), contract.Record(call=CALL, action="pause")]
 
 
 def test_a_recording_that_was_stopped_is_not_begun_again() -> None:

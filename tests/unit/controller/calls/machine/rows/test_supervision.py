@@ -9,13 +9,7 @@ from controller.calls.machine.plan import State
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.machine.types import SupervisionMode
 from tests.unit.controller.calls.machine.rows.test_attended_transfer import TARGET_LEG
-from tests.unit.controller.calls.machine.test_table import (
-    CALLER,
-    IDS,
-    TARGET,
-    feed,
-    talking,
-)
+from tests.unit.controller.calls.machine.test_table import CALLER, IDS, TARGET, feed, talking
 
 SUPERVISOR = IDS.supervisor(1)
 ROUND = IDS.supervision

@@ -61,10 +61,7 @@ def test_the_place_is_said_between_music() -> None:
 
 @pytest.mark.parametrize(
     ("place", "media"),
-    [
-        (1, ("sound:queue-youarenext",)),
-        (2, ("sound:queue-thereare", "number:1", "sound:queue-callswaiting")),
-    ],
+    [(1, ("sound:queue-youarenext",)), (2, ("sound:queue-thereare", "number:1", "sound:queue-callswaiting"))],
 )
 def test_what_is_said(place: int, media: tuple[str, ...]) -> None:
     assert spoken(place) == media
@@ -146,10 +143,7 @@ def test_a_caller_without_an_agent_gets_a_person(waited: bool) -> None:
 
 
 def test_without_a_person_either_the_call_has_failed() -> None:
-    call = Call(
-        replace(of_agent(inbound().plan, on_ai_failure=(TransferTo(COLLEAGUE),)), unserved="no worker"),
-        NOW,
-    )
+    call = Call(replace(of_agent(inbound().plan, on_ai_failure=(TransferTo(COLLEAGUE),)), unserved="no worker"), NOW)
     table.start(call)
     feed(call, inputs.LegGone(IDS.target(1), 17))
     assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.FAILED, "no worker")
