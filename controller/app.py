@@ -223,13 +223,13 @@ class Controller:
         await self.sessions.read(self.doorkeeper.credentials)
         restore = partial(restorer, self._past)
         await recover_calls(self._config, self.snapshots, self.dialer.go_on, self.registry, restore)
-        config, trail = self._config, AuditLog(self.database, self._config.api.audit_days)
+        config, audit_log = self._config, AuditLog(self.database, self._config.api.audit_days)
         keep = self._tasks.keep
         keeping = [keep("events", self.events.run), keep("records", self.records.run)]
         dialing = keep("dialer", self.dialer.run)
-        background = [dialing, *self._background(trail)]
+        background = [dialing, *self._background(audit_log)]
         tls = server_context(config.api.tls.certificate, config.api.tls.key) if config.api.tls else None
-        at, application = (config.api.listen.host, config.api.listen.port), self._application(trail)
+        at, application = (config.api.listen.host, config.api.listen.port), self._application(audit_log)
         async with ApiServer(application, *at, tls, sockets, config.api.connections) as server:
             if own_workers:
                 roll = reattach.PidFile(config.store.beside("voiceai.workers"))
@@ -251,7 +251,7 @@ class Controller:
             log.info("controller going down", live_calls=self.registry.live)
             dialing.cancel()
             if config.shutdown.keep_calls or self._status == EXIT_REPLACED:
-                await self._leave(trail)
+                await self._leave(audit_log)
             if self._rolling is not None:
                 self._rolling.cancel()
             await self.registry.drain(config.shutdown.drain_s, self._hurry)
@@ -259,7 +259,7 @@ class Controller:
             await cancelled(background, CANCELLING)
             self.workers.close()
             self.live_status.close()
-            written = self.usage.finish(), self.snapshots.finish(), self.events.drain(), trail.drain()
+            written = self.usage.finish(), self.snapshots.finish(), self.events.drain(), audit_log.drain()
             await all_done(LAST_SECONDS, self._tools.close(), self.sessions.drain(), *written)
             await cancelled(keeping, CANCELLING)
             await all_done(LAST_SECONDS, self.records.finish(), self._tracing.close())
@@ -275,19 +275,19 @@ class Controller:
         book = self.usage.finish(), self.snapshots.finish()
         await all_done(LAST_SECONDS, *book, self.events.drain(), self.records.finish())
 
-    async def _leave(self, trail: AuditLog) -> NoReturn:
+    async def _leave(self, audit_log: AuditLog) -> NoReturn:
         """All is written down, and then the process is gone as if it were killed: nothing is taken down in order,
         because others go on with it."""
         log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
         self.registry.admission.drain()
         await self.dialer.close()
         written = self.records.finish(), self.usage.finish(), self.sessions.drain()
-        await asyncio.gather(self.events.drain(), trail.drain(), *written)
+        await asyncio.gather(self.events.drain(), audit_log.drain(), *written)
         await asyncio.gather(self.dialer.finish(), self.snapshots.finish())
         await self.dialer.finish()
         os._exit(self._status)
 
-    def _background(self, trail: AuditLog) -> list[asyncio.Task[None]]:
+    def _background(self, audit_log: AuditLog) -> list[asyncio.Task[None]]:
         """What goes on until the end of the calls."""
         keep = self._tasks.keep
         return [
@@ -298,7 +298,7 @@ class Controller:
             keep("store lock", self._keep_lock),
             keep("store file", self.database.health.watch),
             keep("reconcile", self._reconciler.run),
-            keep("audit", trail.run),
+            keep("audit", audit_log.run),
             keep("sessions", self.sessions.run),
             keep("queue depth", self._depth.run),
             keep("usage", self.usage.run),
@@ -319,7 +319,7 @@ class Controller:
         canary = Canary(settings, self._config.asterisk.ari, counts, lambda: all(self.registry.ready().values()))
         return [self._tasks.keep("canary", canary.run)]
 
-    def _application(self, trail: AuditLog) -> web.Application:
+    def _application(self, audit_log: AuditLog) -> web.Application:
         """The HTTP server's part: the API, the console, metrics, the workers' link."""
         config, doorkeeper = self._config, self.doorkeeper
         routes = [
@@ -342,7 +342,7 @@ class Controller:
             doorkeeper,
             more=more,
             extra_routes=routes,
-            kept=ApiStorage(self.database, trail),
+            kept=ApiStorage(self.database, audit_log),
             warnings=lambda: warnings_of(
                 *(self.workers, self._tasks.failing, self.dialer.breakers, self.database.health),
                 listing_fails=self._reconciler.listing_fails,

@@ -21,8 +21,8 @@ from sqlalchemy import delete, insert, select
 
 from bridge.common.token_bucket import TokenBucket
 from controller.api.auth.authenticator import SESSION
-from controller.api.models.audit import AuditPage, AuditQuery, DeedAnswer
-from controller.api.operation import DEED, OPERATION, ApiRequest, Operation
+from controller.api.models.audit import AuditEntryAnswer, AuditPage, AuditQuery
+from controller.api.operation import AUDITED, OPERATION, ApiRequest, Operation
 from controller.api.problems import REQUEST_ID, USER
 from controller.store.cells import fields_in, moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database, StoreError
@@ -83,29 +83,29 @@ def masked(number: str) -> str:
     return "…" + (number[-2:] if len(number) >= 7 and number[-2:].isdigit() else "")
 
 
-def noting(trail: "AuditLog") -> Middleware:
+def audit_middleware(audit_log: "AuditLog") -> Middleware:
     """Outside of all others: what it sees has become an answer already."""
 
     @web.middleware
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
-        _note(trail, request, response)
+        _note(audit_log, request, response)
         return response
 
     return note
 
 
-def begun(trail: "AuditLog") -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def begun(audit_log: "AuditLog") -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """A signal of answers: a stream is written down when it begins, not when it ends."""
 
     async def note(request: web.Request, response: web.StreamResponse) -> None:
-        _note(trail, request, response)
+        _note(audit_log, request, response)
 
     return note
 
 
-def _note(trail: "AuditLog", request: web.Request, response: web.StreamResponse) -> None:
-    by, (operation, asked) = request.get(USER), request.get(DEED, ("", None))
+def _note(audit_log: "AuditLog", request: web.Request, response: web.StreamResponse) -> None:
+    by, (operation, asked) = request.get(USER), request.get(AUDITED, ("", None))
     if by is None:
         if SESSION in request or "invalid_token" not in response.headers.get(hdrs.WWW_AUTHENTICATE, ""):
             return  # an old cookie, or nothing at all was shown
@@ -116,7 +116,7 @@ def _note(trail: "AuditLog", request: web.Request, response: web.StreamResponse)
     call = request.match_info.get("id", "")[:64] or None
     more = call, shown(asked), response.status, request[REQUEST_ID], request.remote
     read = by is not None and request.method == "GET" and operation not in _EACH
-    trail.note(AuditEntry(datetime.now(UTC), by or "", operation, *more), once=read)
+    audit_log.note(AuditEntry(datetime.now(UTC), by or "", operation, *more), once=read)
 
 
 def _path(request: web.Request) -> str:
@@ -144,23 +144,23 @@ class AuditLog:
         self._wrong = TokenBucket(WRONG_PER_SECOND, WRONG_AT_ONCE)
         self._lately: OrderedDict[tuple[object, ...], datetime] = OrderedDict()
 
-    def note(self, deed: AuditEntry, *, once: bool = False) -> None:
+    def note(self, entry: AuditEntry, *, once: bool = False) -> None:
         """`once`: the same within `SAME_AGAIN` is left out."""
-        if once and self._was_noted(deed):
+        if once and self._was_noted(entry):
             return
-        if not deed.by and self._wrong.take(time.monotonic()):
-            log.warning("too many wrong tokens to write each into the audit log", source=deed.source)
+        if not entry.by and self._wrong.take(time.monotonic()):
+            log.warning("too many wrong tokens to write each into the audit log", source=entry.source)
             return
-        if self._queue.put(deed) is not None:
-            told = {"by": deed.by, "operation": deed.operation, "status": deed.status, "request": deed.request_id}
+        if self._queue.put(entry) is not None:
+            told = {"by": entry.by, "operation": entry.operation, "status": entry.status, "request": entry.request_id}
             log.error("the audit log has no room: the store is away or too slow", **told)
 
-    def _was_noted(self, deed: AuditEntry) -> bool:
-        same = deed.by, deed.operation, deed.call, tuple(deed.asked.items()), deed.status, deed.source
+    def _was_noted(self, entry: AuditEntry) -> bool:
+        same = entry.by, entry.operation, entry.call, tuple(entry.asked.items()), entry.status, entry.source
         before = self._lately.get(same)
-        if before is not None and deed.at - before < SAME_AGAIN:
+        if before is not None and entry.at - before < SAME_AGAIN:
             return True
-        self._lately[same] = deed.at
+        self._lately[same] = entry.at
         self._lately.move_to_end(same)
         if len(self._lately) > MOST_LATELY:
             self._lately.popitem(last=False)
@@ -195,8 +195,8 @@ class AuditLog:
 
 
 class AuditResources:
-    def __init__(self, trail: AuditLog) -> None:
-        self._trail = trail
+    def __init__(self, audit_log: AuditLog) -> None:
+        self._audit_log = audit_log
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -210,14 +210,14 @@ class AuditResources:
         )
 
     async def list(self, asked: ApiRequest) -> AuditPage:
-        rows = await self._trail.page(asked.query)
+        rows = await self._audit_log.page(asked.query)
         more = rows[-1].number if len(rows) == asked.query.limit else None
-        return AuditPage(deeds=tuple(map(_told, rows)), next=more)
+        return AuditPage(entries=tuple(map(_told, rows)), next=more)
 
 
-def _told(row: Any) -> DeedAnswer:
+def _told(row: Any) -> AuditEntryAnswer:
     """A damaged line, too, as far as it can be read."""
-    return DeedAnswer(
+    return AuditEntryAnswer(
         number=row.number,
         at=moment_in(row.at) or datetime.fromtimestamp(0, UTC),
         by=text_in(row.by),

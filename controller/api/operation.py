@@ -26,7 +26,7 @@ from controller.config.models.api import Scope
 
 STREAM = "text/event-stream"
 
-DEED = web.RequestKey("deed", tuple[str, Body | None])
+AUDITED = web.RequestKey("audited", tuple[str, Body | None])
 """The name of an operation that the audit log is told of, and its body or query once that was read."""
 OPERATION = web.RequestKey("operation", str)
 """The name of whatever was asked for."""
@@ -127,7 +127,7 @@ def _served(
         query = _query(request, operation.query)
         body = await read(request, operation.body) if operation.body is not None else None
         if operation.method != "GET" or _discloses(operation, request):
-            request[DEED] = operation.name, body or query
+            request[AUDITED] = operation.name, body or query
         asked = ApiRequest(request, body, query)
         if operation.method != "POST" or keys is None:
             return await _answered(operation, asked)
@@ -138,7 +138,7 @@ def _served(
 
     async def noted(request: web.Request) -> web.StreamResponse:
         if operation.method != "GET" or operation.audited == "always":
-            request[DEED] = operation.name, None  # also of those who may not
+            request[AUDITED] = operation.name, None  # also of those who may not
         request[OPERATION] = operation.name
         return await guarded(request)
 

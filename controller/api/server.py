@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from controller.api.audit import AuditLog, AuditResources, begun, noting
+from controller.api.audit import AuditLog, AuditResources, audit_middleware, begun
 from controller.api.auth.authenticator import Authenticator, note_begun
 from controller.api.connections import ConnectionCaps
 from controller.api.idempotency import Idempotency
@@ -46,7 +46,7 @@ class ApiStorage:
     """What the API writes down. Without it requests are done as often as they come, and nobody asks who did what."""
 
     database: Database
-    trail: AuditLog
+    audit_log: AuditLog
 
 
 def operations_of(
@@ -68,13 +68,13 @@ def make_app(
 ) -> web.Application:
     """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves. `warnings`: what
     `/readyz` tells besides."""
-    middlewares = [*([noting(kept.trail)] if kept else []), answer_problems]
+    middlewares = [*([audit_middleware(kept.audit_log)] if kept else []), answer_problems]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST)
-    app.on_response_prepare.extend([mark, note_begun, *([begun(kept.trail)] if kept else [])])
+    app.on_response_prepare.extend([mark, note_begun, *([begun(kept.audit_log)] if kept else [])])
     operations = (
         *operations_of(calls, orders, warnings),
         *more,
-        *(AuditResources(kept.trail).operations() if kept else ()),
+        *(AuditResources(kept.audit_log).operations() if kept else ()),
     )
     keys = Idempotency(kept.database) if kept else None
     served = routes(operations, doorkeeper, keys)

@@ -103,7 +103,7 @@ def queue_table(queue: QueueAnswer) -> Table:
 
 def audit_table(page: AuditPage) -> Table:
     table = Table("at (UTC)", "who", "did", "call", "with", "status", "from", box=None)
-    for each in page.deeds:
+    for each in page.entries:
         said = ", ".join(f"{name}={value}" for name, value in each.asked.items())
         told = (_plain(each.by or "(wrong token)"), _plain(each.operation), _plain(each.call), _plain(said))
         table.add_row(f"{each.at:%F %T}", *told, str(each.status), _plain(each.source))

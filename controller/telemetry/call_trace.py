@@ -56,12 +56,12 @@ class Trace:
     """Of one call."""
 
     steps: deque[Step] = field(default_factory=lambda: deque(maxlen=STEPS))
-    forgotten: int = 0
+    dropped: int = 0
     asked_at: datetime | None = None
     """When the latest AI session was asked for: the times that its worker reports count from there."""
 
     def note(self, step: Step) -> None:
-        self.forgotten += len(self.steps) == STEPS
+        self.dropped += len(self.steps) == STEPS
         self.steps.append(step)
 
     def __iter__(self) -> Iterator[Step]:

@@ -81,7 +81,7 @@ AI_WARNINGS = {
 class Reason:
     """A sentence on what went wrong, and one on what to do; empty: nothing is known."""
 
-    told: str
+    message: str
     fix: str = ""
 
 

@@ -141,9 +141,9 @@ async def test_who_hears_reads_and_exports_is_written_down(tmp_path: Path) -> No
             await answer.read()
         await told(it, "/v1/history", **reader)
         assert it.kept is not None
-        await it.kept.trail.drain()
-        deeds = (await told(it, "/v1/audit"))["deeds"]
-        assert [(each["by"], each["operation"], each["call"], each["asked"], each["status"]) for each in deeds] == [
+        await it.kept.audit_log.drain()
+        entries = (await told(it, "/v1/audit"))["entries"]
+        assert [(each["by"], each["operation"], each["call"], each["asked"], each["status"]) for each in entries] == [
             ("reader", "export_history", None, {"agent": "night"}, 200),
             ("admin", "export_history", None, {"format": "cdr"}, 200),
             ("admin", "get_recording", CALL, {}, 404),
@@ -271,9 +271,9 @@ async def test_the_audit_log_does_not_remember_who_was_forgotten(tmp_path: Path)
     async with past(tmp_path) as (it, _):
         await told(it, "/v1/history/forget", 200, "POST", json={"number": "+4930123"})
         assert it.kept is not None
-        await it.kept.trail.drain()
-        (deed,) = (await told(it, "/v1/audit?operation=forget_caller"))["deeds"]
-        assert (deed["status"], deed["asked"]) == (200, {})
+        await it.kept.audit_log.drain()
+        (entry,) = (await told(it, "/v1/audit?operation=forget_caller"))["entries"]
+        assert (entry["status"], entry["asked"]) == (200, {})
 
 
 async def voiceai(it: Harness, *words: str) -> Result:

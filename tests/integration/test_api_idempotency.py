@@ -168,7 +168,7 @@ async def test_a_key_that_is_none(key: str) -> None:
 
 async def audit(it: Harness, query: str = "") -> dict[str, Any]:
     assert it.kept is not None
-    await it.kept.trail.drain()
+    await it.kept.audit_log.drain()
     async with it.request("GET", f"/v1/audit{query}") as answer:
         assert answer.status == 200
         told: dict[str, Any] = await answer.json()
@@ -185,8 +185,8 @@ async def test_who_did_what_is_kept_without_anything_personal() -> None:
         await ask(it, PLACE, BODY, token="nobody")
         async with it.request("GET", PLACE):
             pass
-        deeds = (await audit(it))["deeds"]
-        told = [(each["by"], each["operation"], each["call"], each["asked"], each["status"]) for each in deeds]
+        entries = (await audit(it))["entries"]
+        told = [(each["by"], each["operation"], each["call"], each["asked"], each["status"]) for each in entries]
         assert told == [
             ("", "place_call", None, {}, 401),
             ("admin", "place_call", None, {}, 400),
@@ -194,7 +194,7 @@ async def test_who_did_what_is_kept_without_anything_personal() -> None:
             ("admin", "say", call.id, {}, 202),
             ("admin", "place_call", None, {"agent": "desk", "timeout": 5.0, "to": "…67"}, 202),
         ]
-        assert (deeds[3]["request_id"], deeds[3]["source"]) == ("r-1", "127.0.0.1")
+        assert (entries[3]["request_id"], entries[3]["source"]) == ("r-1", "127.0.0.1")
 
 
 async def test_wrong_tokens_are_written_down_with_their_address_at_a_bounded_pace(
@@ -208,11 +208,11 @@ async def test_wrong_tokens_are_written_down_with_their_address_at_a_bounded_pac
                 pass
         async with it.request("GET", "/v1/calls", token=None):
             pass  # nothing was shown: no attempt
-        deeds = (await audit(it, "?by="))["deeds"]
-        assert [(each["operation"], each["status"], each["source"]) for each in deeds] == [
+        entries = (await audit(it, "?by="))["entries"]
+        assert [(each["operation"], each["status"], each["source"]) for each in entries] == [
             ("show_call", 401, "127.0.0.1")
         ] * 5
-        assert "guess" not in str(deeds)
+        assert "guess" not in str(entries)
 
 
 @pytest.mark.parametrize(("token", "written"), [("listener", 1), ("reader", 0)])
@@ -222,8 +222,8 @@ async def test_who_reads_what_was_said_is_written_down_once_in_a_while(token: st
         for _ in range(5):  # as a page that is looked at does
             async with it.request("GET", f"/v1/calls/{call.id}", token=f"{token}-0123456789") as answer:
                 assert answer.status == 200
-        deeds = (await audit(it, "?operation=show_call"))["deeds"]
-        assert [(each["by"], each["call"], each["status"]) for each in deeds] == [(token, call.id, 200)] * written
+        entries = (await audit(it, "?operation=show_call"))["entries"]
+        assert [(each["by"], each["call"], each["status"]) for each in entries] == [(token, call.id, 200)] * written
 
 
 async def test_the_audit_log_has_pages_and_filters() -> None:
@@ -233,9 +233,9 @@ async def test_the_audit_log_has_pages_and_filters() -> None:
         await ask(it, "/v1/queue/resume", {}, token="controller-0123456789")
         first = await audit(it, "?limit=4")
         rest = await audit(it, f"?limit=4&before={first['next']}")
-        assert (len(first["deeds"]), len(rest["deeds"]), rest["next"]) == (4, 2, None)
-        assert len((await audit(it, "?by=controller"))["deeds"]) == 1
-        assert len((await audit(it, "?operation=pause_queue"))["deeds"]) == 5
+        assert (len(first["entries"]), len(rest["entries"]), rest["next"]) == (4, 2, None)
+        assert len((await audit(it, "?by=controller"))["entries"]) == 1
+        assert len((await audit(it, "?operation=pause_queue"))["entries"]) == 5
 
 
 async def test_only_an_admin_reads_it() -> None:
@@ -255,7 +255,7 @@ async def test_a_store_that_is_away_stops_neither_verbs_nor_the_record(monkeypat
             call = it.calls.add()
             assert (await ask(it, f"/v1/calls/{call.id}/hangup", {}))[0] == 202
             assert (await ask(it, headers=KEY))[1]["type"] == "/problems/store-away"
-        assert [each["operation"] for each in (await audit(it))["deeds"]] == ["place_call", "hang_up"]
+        assert [each["operation"] for each in (await audit(it))["entries"]] == ["place_call", "hang_up"]
 
 
 @pytest.mark.parametrize(("number", "shown"), [("+4930123456", "…56"), ("1001", "…"), ("sip:a@b.example", "…")])

@@ -17,13 +17,13 @@ LINES = 5
 async def test_what_is_written_at_the_end_is_not_written_twice(tmp_path: Path) -> None:
     """`drain` begins while `run` is in the middle of the same lines."""
     async with Database(store_at(tmp_path)) as database:
-        trail = AuditLog(database, 30)
-        running = asyncio.create_task(trail.run())
+        audit_log = AuditLog(database, 30)
+        running = asyncio.create_task(audit_log.run())
         await asyncio.sleep(0)
         for number in range(LINES):
-            trail.note(AuditEntry(datetime.now(UTC), "ops", "hang_up_call", "c", {}, 200, str(number)))
+            audit_log.note(AuditEntry(datetime.now(UTC), "ops", "hang_up_call", "c", {}, 200, str(number)))
         await asyncio.sleep(0)
-        await trail.drain()
+        await audit_log.drain()
         assert not running.done()
         running.cancel()
         await asyncio.wait([running])

@@ -140,7 +140,7 @@ async def test_the_queue_and_who_did_that() -> None:
         await said(it, "queue", "resume")
         assert [verb for verb, _ in it.calls.asked] == ["pause", "resume"]
         assert it.kept is not None
-        await it.kept.trail.drain()
+        await it.kept.audit_log.drain()
         assert "pause_queue" in (told := await said(it, "audit"))
         assert "trunk=main" in told
 

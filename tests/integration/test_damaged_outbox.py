@@ -147,16 +147,16 @@ async def test_a_damaged_line_of_the_audit_log_hides_no_other(tmp_path: Path, da
     async with harness(store=True) as it:
         assert it.kept is not None
         for number in range(3):
-            it.kept.trail.note(
+            it.kept.audit_log.note(
                 AuditEntry(datetime.now(UTC), "ops", "hang_up_call", "c", {"kind": "x"}, 200, f"r{number}")
             )
-        await it.kept.trail.drain()
+        await it.kept.audit_log.drain()
         await done_to(it.kept.database, f"UPDATE audit SET {damage} WHERE request_id='r1'")
         async with it.request("GET", "/v1/audit?limit=3") as answered:
             assert answered.status == 200, await answered.text()
             told = await answered.json()
-        assert len(told["deeds"]) == 3
-        assert {"r0", "r2"} <= {each["request_id"] for each in told["deeds"]}
+        assert len(told["entries"]) == 3
+        assert {"r0", "r2"} <= {each["request_id"] for each in told["entries"]}
 
 
 PAST = (

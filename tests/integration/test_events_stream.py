@@ -316,10 +316,10 @@ async def test_a_stream_is_in_the_audit_log_from_its_beginning(tmp_path: Path) -
         it.request("GET", "/v1/events", READER),
     ):
         assert it.kept is not None
-        await it.kept.trail.drain()
+        await it.kept.audit_log.drain()
         async with it.request("GET", "/v1/audit") as answer:
-            (deed,) = (await answer.json())["deeds"]
-        assert (deed["by"], deed["operation"], deed["status"]) == ("listener", "stream_events", 200)
+            (entry,) = (await answer.json())["entries"]
+        assert (entry["by"], entry["operation"], entry["status"]) == ("listener", "stream_events", 200)
         events.stream.close()
 
 

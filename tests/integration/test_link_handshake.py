@@ -111,12 +111,12 @@ async def test_wrong_tokens_are_in_the_audit_log_with_their_address(head: bytes)
         writer.close()
         assert answer.split()[1] == b"401"
         assert b'WWW-Authenticate: Bearer realm="voiceai"' in answer
-        await it.kept.trail.drain()
+        await it.kept.audit_log.drain()
         async with it.request("GET", "/v1/audit?by=") as told:
-            deeds = (await told.json())["deeds"]
-        wrong = [(each["operation"], each["status"], each["source"]) for each in deeds]
+            entries = (await told.json())["entries"]
+        wrong = [(each["operation"], each["status"], each["source"]) for each in entries]
         assert wrong == ([] if not head else [("/link", 401, "127.0.0.1")])
-        assert "x" * 100 not in str(deeds)
+        assert "x" * 100 not in str(entries)
 
 
 async def test_guesses_are_slowed_down(rig: Rig) -> None:

@@ -221,16 +221,16 @@ async def test_no_record_of_a_call_is_missing(server: Server, url: str, tmp_path
 
 async def test_no_line_of_the_audit_log_is_missing(server: Server, url: str) -> None:
     async with Database(url) as database:
-        trail = AuditLog(database, 30)
-        running = asyncio.create_task(trail.run())
+        audit_log = AuditLog(database, 30)
+        running = asyncio.create_task(audit_log.run())
         going = asyncio.create_task(outage(server))
         noted = 0
         while not going.done():
             noted += 1
-            trail.note(AuditEntry(NOW, "ops", "hang_up_call", "c", {}, 200, str(noted)))
+            audit_log.note(AuditEntry(NOW, "ops", "hang_up_call", "c", {}, 200, str(noted)))
             await asyncio.sleep(0.04)
         await going
-        await trail.drain()
+        await audit_log.drain()
         assert not running.done()
         running.cancel()
         async with database.reading() as connection:

@@ -18,7 +18,7 @@ from controller.api.auth import cookie
 from controller.api.auth.authenticator import Authenticator, User
 from controller.api.auth.sessions import hash_of
 from controller.api.models.session import Choices, LogIn, SessionAnswer
-from controller.api.operation import DEED
+from controller.api.operation import AUDITED
 from controller.api.problems import USER, Problem
 from controller.api.request_body import read
 from controller.config import Config
@@ -54,7 +54,7 @@ class SessionResources:
     async def log_in(self, request: web.Request) -> web.Response:
         """Only from the console's own page: nobody is to be logged in by another site, as somebody else. Whoever was
         logged in there before is logged out."""
-        request[DEED] = "console_log_in", None
+        request[AUDITED] = "console_log_in", None
         if not cookie.from_here(request):
             raise Problem("forbidden", cookie.ELSEWHERE)
         token = (await read(request, LogIn)).token
@@ -82,7 +82,7 @@ class SessionResources:
         sessions, shown = self._doorkeeper.sessions, cookie.shown(request)
         closed = sessions.close(hash_of(shown)) if shown is not None else None
         if closed is not None:
-            request[USER], request[DEED] = closed.credential[0], ("console_log_out", None)
+            request[USER], request[AUDITED] = closed.credential[0], ("console_log_out", None)
             await sessions.written()
             log.info("logged out of the console", user=closed.credential[0], source=request.remote)
         response = web.Response(status=HTTPStatus.NO_CONTENT)

@@ -18,7 +18,7 @@ class AuditQuery(Body):
     """The `next` of the page before this one."""
 
 
-class DeedAnswer(Answer):
+class AuditEntryAnswer(Answer):
     number: int
     at: Moment
     by: str
@@ -35,6 +35,6 @@ class DeedAnswer(Answer):
 
 
 class AuditPage(Answer):
-    deeds: tuple[DeedAnswer, ...]
+    entries: tuple[AuditEntryAnswer, ...]
     next: int | None
     """For the query's `before`: the page that follows; null on the last one."""

@@ -17,7 +17,7 @@ PLAIN = (
 
 
 class ReasonAnswer(Answer):
-    told: str
+    message: str
     fix: str
     """Empty where nothing is to be done."""
 
@@ -62,7 +62,7 @@ class TraceAnswer(Answer):
     """What was not well, the most likely cause first."""
     steps: tuple[StepAnswer, ...]
     """In their order. Empty for a call that ended long ago, or before the controller was started."""
-    steps_forgotten: int
+    steps_dropped: int
     """Older ones, of a long call."""
     spoken: tuple[SpokenAnswer, ...]
     turn_times: tuple[TurnAnswer, ...]
@@ -84,7 +84,7 @@ class TraceAnswer(Answer):
             cost=round(call.cost, 6),
             reasons=tuple(map(ReasonAnswer.model_validate, diagnosis.reasons(detail, steps))),
             steps=tuple(map(StepAnswer.model_validate, steps)),
-            steps_forgotten=trace.forgotten,
+            steps_dropped=trace.dropped,
             spoken=spoken,
             turn_times=tuple(map(TurnAnswer.model_validate, detail.turns)),
             barge_ins=tuple(map(BargeInAnswer.model_validate, detail.barge_ins)),

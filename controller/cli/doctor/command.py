@@ -85,7 +85,7 @@ def _gather(call: str, url: str, token: str, output: Path | None, *, as_machine:
             out.print(f"{into} can't be written: {error.strerror}. Name another file with --output.", markup=False)
             raise typer.Exit(1) from None
         for reason in trace.reasons:
-            out.print(Text.assemble(("✗ ", "red"), reason.told))
+            out.print(Text.assemble(("✗ ", "red"), reason.message))
             if reason.fix:
                 out.print(Text(f"    → {reason.fix}", "red"))
         if not trace.reasons:

@@ -46,7 +46,7 @@ def _head(trace: TraceAnswer) -> list[str]:
 
 def _why(trace: TraceAnswer) -> list[str]:
     lines = ["## What was not well", ""]
-    lines += [f"- {each.told}" + (f" {each.fix}" if each.fix else "") for each in trace.reasons]
+    lines += [f"- {each.message}" + (f" {each.fix}" if each.fix else "") for each in trace.reasons]
     return lines if trace.reasons else [*lines, "Nothing that voiceai can see."]
 
 
@@ -63,10 +63,10 @@ def _turns(trace: TraceAnswer) -> list[str]:
 
 
 def _timeline(trace: TraceAnswer) -> list[str]:
-    forgotten = [f"({trace.steps_forgotten} older steps are not kept.)", ""] if trace.steps_forgotten else []
+    dropped = [f"({trace.steps_dropped} older steps are not kept.)", ""] if trace.steps_dropped else []
     if not trace.steps:
         return ["## Steps", "", "None are kept: the call ended long ago, or before the controller was started."]
-    return ["## Steps", "", *forgotten, "```", *(_line(trace, step) for step in trace.steps), "```"]
+    return ["## Steps", "", *dropped, "```", *(_line(trace, step) for step in trace.steps), "```"]
 
 
 def _line(trace: TraceAnswer, step: StepAnswer) -> str:

@@ -133,7 +133,7 @@ def test_bounds() -> None:
         traces.observe(lifecycle.InputTaken(CALL, inputs.TimeUp("x")), AT)
     long = traces.of(CALL)
     assert long is not None
-    assert (len(long.steps), long.forgotten) == (STEPS, 6)
+    assert (len(long.steps), long.dropped) == (STEPS, 6)
     traces.observe(lifecycle.InputTaken("nobody", inputs.TimeUp("x")), AT)
     assert traces.of("nobody") is None
 
@@ -218,7 +218,7 @@ def test_reasons(detail: view.CallDetail, steps: tuple[Step | lifecycle.CommandD
     if wanted is None:
         assert found == []
     else:
-        assert any(wanted in each.told for each in found), found
+        assert any(wanted in each.message for each in found), found
 
 
 def test_each_kind_of_warning_is_told_in_words() -> None:
