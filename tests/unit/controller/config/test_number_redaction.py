@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from controller.config.models.records import Records
 from controller.config.number_redaction import masked, names_of, pseudonym, written
+from tests.unit.controller.config.test_loader import errors_of
 from tests.unit.controller.configs import SMALL, config, with_
-from tests.unit.controller.test_config import errors_of
 
 KEY, OTHER = SecretStr("k" * 32), SecretStr("o" * 32)
 HASHED = Records(numbers="hashed", hash_key=KEY)

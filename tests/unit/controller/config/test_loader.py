@@ -14,7 +14,7 @@ from controller import config as configs
 from controller.config import Config, ConfigError, ConfigErrors, load, parse
 from tests.unit.controller.configs import ENV, FULL, SMALL, config, with_
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def errors_of(data: Any, env: dict[str, str] = ENV) -> dict[str, ConfigError]:

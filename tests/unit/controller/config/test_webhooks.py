@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.controller.config.test_loader import errors_of
 from tests.unit.controller.configs import SMALL, config, with_
-from tests.unit.controller.test_config import errors_of
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HOOK = {"url": "https://crm.example/hook/", "secret": SECRET}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.controller.config.test_loader import only_error_of
 from tests.unit.controller.configs import FULL, config, with_
-from tests.unit.controller.test_config import only_error_of
 
 REFER = {"trunks__main__refer": "sip:{number}@carrier.example"}
 
