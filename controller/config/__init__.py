@@ -5,20 +5,13 @@ from controller.config.errors import (
     ConfigErrors,
     render,
 )
-from controller.config.loader import (
-    Ari,
-    Config,
-    Limits,
-    PerCaller,
-    Trunk,
-    json_schema,
-    load,
-    parse,
-)
+from controller.config.loader import json_schema, load, parse
 from controller.config.models.api import (
     Scope,
     Token,
 )
+from controller.config.models.root import Ari, Config, Limits, PerCaller
+from controller.config.models.trunks import Trunk
 
 __all__ = [
     "Ari",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from controller.config.values import Section, wrong
+from controller.config.values import AllowPattern, CallerId, EndpointTemplate, ReferTemplate, Section, wrong
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WINDOW = re.compile(
@@ -113,3 +113,57 @@ class Outbound(Section):
     """A call that could not be placed for so long is given up, unless it said otherwise itself."""
     keep_days: float = Field(30.0, gt=0, le=3650)
     """How long the queue remembers calls that are over."""
+
+
+class Trunk(Section):
+    """A way out to the telephone network."""
+
+    endpoint: EndpointTemplate
+    """Asterisk's dial string, e.g. `PJSIP/{number}@trunk`; `trunk` is the endpoint's name in pjsip.conf."""
+    allow: tuple[AllowPattern, ...] = Field(min_length=1)
+    """Regular expressions; a number is dialled only if one of them matches the whole of it. The toll-fraud guard."""
+    caller_id: CallerId | None = None
+    """Shown to who is called: `+49301234567` or `Name <+49301234567>`."""
+    caller_ids: tuple[CallerId, ...] = ()
+    """Others that a call placed over the API may show instead, likewise; `+4930555*` is any number that begins so. Who
+    is called may be deceived by a number or a name that is not yours: only `caller_id` by default."""
+    timeout: float = Field(30.0, gt=0, le=300)
+    """Seconds it may ring."""
+    show_withheld: bool = False
+    """Numbers that callers withhold are used, shown and kept like others, as far as the carrier tells them. Only where
+    the law, and the contract with the carrier, allow it."""
+    refer: ReferTemplate | None = None
+    """For transfers by SIP REFER, where this trunk takes them: `sip:{number}@carrier.example`."""
+    deny: tuple[AllowPattern, ...] = ()
+    """Regular expressions; a number that one of them matches as a whole is not dialled, whatever `allow` says."""
+    country_code: str | None = Field(None, pattern=r"^([1-9][0-9]{0,2}|[A-Z]{2})$")
+    """The trunk's home: a country code such as "49", or a region such as "JE" where countries share a code ("44" alone
+    is Great Britain, "1" the USA, "7" Russia). Needed to tell what a number costs, unless only extensions are
+    dialled."""
+    domestic: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ()
+    """Other regions, e.g. ["CA", "PR"], whose numbers are not abroad."""
+    premium: bool = False
+    """Premium rate, shared cost, satellite and unknown numbers may be dialled, as far as `allow` lets them."""
+    international: bool = False
+    """Numbers of other countries than `country_code` may be dialled, as far as `allow` lets them."""
+    emergency: tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...] = ()
+    """Emergency numbers, e.g. ["112"], that may be dialled, as far as `allow` lets them. None by default."""
+    max_calls: int | None = Field(None, ge=1)
+    """Calls at once over this trunk, and whoever is dialled over it for a call that is up: transfers, participants."""
+    calls_per_second: int | None = Field(None, ge=1)
+    """Likewise: what may begin in one second, in and out."""
+    calls_per_hour: int | None = Field(None, ge=1)
+    """Likewise: what may be dialled over it in one hour."""
+    minutes_per_day: float | None = Field(None, gt=0)
+    """Minutes that may be dialled over it from midnight to midnight, local time, each from its answer. Then what we
+    place waits, and transfers fail; calls that are up end: the agent wraps up, and where there is none a warning tone
+    is heard half a minute before."""
+    overflow: str | None = None
+    """Another trunk, for calls that we place: when this one has no room, is congested or can't be reached. All that the
+    other one says holds there: `allow`, `deny`, hours, limits. It may have an `overflow` of its own."""
+    calling_hours: CallingHours | None = None
+    """When calls may be placed over it; outside of it they wait. Without it: always."""
+    retries: Retries = Field(default_factory=dict)
+    """By result: what is tried again. Nothing by default."""
+    circuit_breaker: CircuitBreaker | None = Field(default_factory=CircuitBreaker)
+    """When queued calls are not placed over a trunk that fails again and again. null: they always are."""
