@@ -148,8 +148,8 @@ class Controller:
         )
         ari.also_observe(self._asterisk.observe)
         self.sessions = Sessions(config.api.console_session, database)
-        self.doorkeeper = Authenticator.of(config.api, self.sessions)
-        self._reload = ConfigReload(read, config, self.doorkeeper) if read is not None else None
+        self.authenticator = Authenticator.of(config.api, self.sessions)
+        self._reload = ConfigReload(read, config, self.authenticator) if read is not None else None
         self._rolling: asyncio.Task[bool] | None = None
 
     def _orders(self, queue: Queue) -> OutboundCalls:
@@ -220,7 +220,7 @@ class Controller:
 
     async def _run(self, sockets: Sequence[socket.socket], own_workers: bool) -> int:
         await self.usage.read()
-        await self.sessions.read(self.doorkeeper.credentials)
+        await self.sessions.read(self.authenticator.credentials)
         restore = partial(restorer, self._past)
         await recover_calls(self._config, self.snapshots, self.dialer.go_on, self.registry, restore)
         config, audit_log = self._config, AuditLog(self.database, self._config.api.audit_days)
@@ -321,12 +321,12 @@ class Controller:
 
     def _application(self, audit_log: AuditLog) -> web.Application:
         """The HTTP server's part: the API, the console, metrics, the workers' link."""
-        config, doorkeeper = self._config, self.doorkeeper
+        config, authenticator = self._config, self.authenticator
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
-            exposition.route(self._metrics.registry, doorkeeper, public=config.api.metrics_public),
+            exposition.route(self._metrics.registry, authenticator, public=config.api.metrics_public),
             *files.routes(),
-            *SessionResources(doorkeeper, choices_of(config), config.api.console_session.max_s).routes(),
+            *SessionResources(authenticator, choices_of(config), config.api.console_session.max_s).routes(),
         ]
         more = (
             *EventResources(self.events, self.registry, self.orders).operations(),
@@ -339,10 +339,10 @@ class Controller:
         return make_app(
             self.registry,
             self.orders,
-            doorkeeper,
+            authenticator,
             more=more,
             extra_routes=routes,
-            kept=ApiStorage(self.database, audit_log),
+            storage=ApiStorage(self.database, audit_log),
             warnings=lambda: warnings_of(
                 *(self.workers, self._tasks.failing, self.dialer.breakers, self.database.health),
                 listing_fails=self._reconciler.listing_fails,

@@ -95,7 +95,7 @@ def audit_middleware(audit_log: "AuditLog") -> Middleware:
     return note
 
 
-def begun(audit_log: "AuditLog") -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def audit_on_prepare(audit_log: "AuditLog") -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """A signal of answers: a stream is written down when it begins, not when it ends."""
 
     async def note(request: web.Request, response: web.StreamResponse) -> None:

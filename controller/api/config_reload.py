@@ -25,10 +25,10 @@ AT_ONCE = {"tokens", "rate"}
 
 
 class ConfigReload:
-    def __init__(self, read: Read, config: Config, doorkeeper: Authenticator) -> None:
+    def __init__(self, read: Read, config: Config, authenticator: Authenticator) -> None:
         self._read = read
         self._config = config
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._one = asyncio.Lock()
 
     async def run(self) -> Literal["refused", "changed", "same"]:
@@ -57,7 +57,7 @@ class ConfigReload:
             )
 
     def _exchange(self, was: Mapping[str, Token]) -> Literal["changed"]:
-        keeper, are = self._doorkeeper, {each.name: each for each in self._config.api.tokens}
+        keeper, are = self._authenticator, {each.name: each for each in self._config.api.tokens}
         old = dict(keeper.credentials)
         keeper.replace(self._config.api.tokens, self._config.api.rate)
         ended, new = keeper.sessions.keep(keeper.credentials), dict(keeper.credentials)

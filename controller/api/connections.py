@@ -1,9 +1,10 @@
 """How many connections the API's server has: in total, and by address.
 
-Owns the caps. Where there is no room, a connection without a request under way makes room: of the same address if that
-one has too many, otherwise of the address that has the most. Where all are at work, the new one gets 503 at most. So
-nobody is kept out by connections that ask nothing, or never finish asking. Whoever does not take an answer is let go by
-the kernel. A few places more are for the links of workers: calls need them, and they come from where proxies are, too.
+Owns the caps. Where a cap is reached, a connection without a request under way is closed: one of the same address if
+that address has too many, otherwise one of the address with the most. If all are busy, the new connection is answered
+503 or closed. So idle connections, and requests that never end, keep nobody out. The kernel closes a connection whose
+client acknowledges nothing. A few more places are reserved for the control links of workers, which calls need and
+which may come from the address of a proxy.
 """
 
 import asyncio
@@ -24,10 +25,10 @@ from controller.config.models.api import Connections
 log = structlog.get_logger()
 
 UNTAKEN_SECONDS = 30.0
-"""How long an answer may lie in the client's way without anything of it being taken."""
-TELL_EVERY = 60.0
+"""How long an answer may stay unacknowledged by the client."""
+WARN_EVERY = 60.0
 SPARE = 32
-"""Places besides, in which nothing but the link of a worker may be asked for."""
+"""Additional connections, on which only the control link of a worker may be requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class ConnectionCaps:
         self._known: dict[web.RequestHandler, _Known] = {}
         self._count: Counter[str] = Counter()
         self._spare: dict[web.RequestHandler, asyncio.Transport] = {}
-        self._told_at = -TELL_EVERY
+        self._warned_at = -WARN_EVERY
 
     def __len__(self) -> int:
         return len(self._known) + len(self._spare)
@@ -59,7 +60,7 @@ class ConnectionCaps:
         return response
 
     def watch(self, server: web.Server) -> None:
-        """aiohttp has no other place where a connection is told of before it asks."""
+        """Wraps two methods of aiohttp's server: it has no hook for a connection before its first request."""
         made, lost = server.connection_made, server.connection_lost
 
         def connection_made(handler: web.RequestHandler, transport: asyncio.Transport) -> None:
@@ -74,7 +75,7 @@ class ConnectionCaps:
         server.connection_lost = connection_lost  # type: ignore[method-assign]
 
     def _made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        _let_go_of_who_takes_nothing(transport)
+        _limit_unacknowledged(transport)
         peer = transport.get_extra_info("peername")
         network = network_of(str(peer[0]) if peer else "")
         if self._count[network] >= self._caps.per_address:
@@ -98,10 +99,10 @@ class ConnectionCaps:
         return found is not None
 
     def _closed(self, network: str | None) -> bool:
-        """Has one that asks nothing made room? `network`: it must be of that one."""
+        """Closes an idle connection (of `network`, if given). False: there is none."""
         idle = [each for each in self._known if not _at_work(each) and network in (None, self._known[each].network)]
         found = max(idle, key=lambda each: self._count[self._known[each].network], default=None)  # the oldest of equals
-        self._tell(refused=found is None)
+        self._warn(refused=found is None)
         if found is None:
             return False
         transport = self._known[found].transport
@@ -118,11 +119,11 @@ class ConnectionCaps:
         if not self._count[known.network]:
             del self._count[known.network]
 
-    def _tell(self, *, refused: bool) -> None:
+    def _warn(self, *, refused: bool) -> None:
         now = time.monotonic()
-        if now - self._told_at < TELL_EVERY:
+        if now - self._warned_at < WARN_EVERY:
             return
-        self._told_at = now
+        self._warned_at = now
         network, count = self._count.most_common(1)[0]
         done = "a new one was refused" if refused else "one that asked nothing was closed"
         told = {"connections": len(self._known), "most_from": network, "of_these": count}
@@ -130,12 +131,12 @@ class ConnectionCaps:
 
 
 def _at_work(handler: web.RequestHandler) -> bool:
-    """From the end of a request's head to the end of its answer."""
+    """Between the end of a request's headers and the end of its answer."""
     return bool(getattr(handler, "_request_in_progress", True))
 
 
-def _let_go_of_who_takes_nothing(transport: asyncio.Transport) -> None:
-    """tcp(7), TCP_USER_TIMEOUT. Elsewhere than on Linux there is none."""
+def _limit_unacknowledged(transport: asyncio.Transport) -> None:
+    """TCP_USER_TIMEOUT, tcp(7); Linux only."""
     opened = transport.get_extra_info("socket")
     if opened is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNTAKEN_SECONDS * 1000))

@@ -1,9 +1,8 @@
-"""Requests that may be sent twice: with an `Idempotency-Key`, what was asked is done once.
+"""Requests that may be sent twice: with an `Idempotency-Key`, they are carried out once.
 
-Owns the keys and the answers that go with them, per token, for a day, in the store. Without the header nothing here is
-asked, so that call control never waits for the store. What was refused or has failed was not done: its key is free
-again. What was begun and whose end nobody wrote down (the controller was killed in between) is done again if the
-operation is `repeatable`, and otherwise not. What a repeatable one makes has an id that is the same each time.
+Owns the keys and their answers, per token, for a day, in the store. A request without the header does not touch the
+store. A request that was refused or failed frees its key. If the controller was killed before it wrote the answer, a
+`repeatable` operation is carried out again under the same id; any other answers 409.
 
 Source: draft-ietf-httpapi-idempotency-key-header-07.
 """
@@ -22,12 +21,12 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.api.problems import Problem, malformed, refusal_of
 from controller.store.database import Database, StoreError
-from controller.store.tables.api import idempotency as kept
+from controller.store.tables.api import idempotency as table
 
 log = structlog.get_logger()
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
-KEPT = timedelta(hours=24)
+KEEP = timedelta(hours=24)
 
 _KEY = re.compile(r'[!#-~]{1,128}|"[ !#-\[\]-~]{1,126}"', re.ASCII)
 """A structured field's string (RFC 9651), or the same without quotes."""
@@ -44,7 +43,7 @@ class Idempotency:
         self._database = database
         self._under_way: set[tuple[str, str]] = set()
         self._failed: set[tuple[str, str]] = set()
-        """Of these the store could not be told that they are free."""
+        """Keys that are free, while the store still has them as claimed."""
 
     async def once(self, request: web.Request, by: str, do: Do, *, repeatable: bool = False) -> web.StreamResponse:
         """The answer of `do`, or the one that it gave before. Raises what `do` raises, and Problem 400, 409, 422."""
@@ -81,7 +80,7 @@ class Idempotency:
             values = {"status": response.status, "body": response.text, "location": response.headers.get(hdrs.LOCATION)}
             try:
                 async with self._database.writing() as store:
-                    await store.execute(update(kept).where(_is(name)).values(values))
+                    await store.execute(update(table).where(_is(name)).values(values))
             except StoreError as error:  # it is done, and the answer is true
                 log.error("an answer could not be kept for its idempotency key", reason=str(error))
         return response
@@ -93,13 +92,13 @@ class Idempotency:
         fresh = {"by": name[0], "key": name[1], "fingerprint": fingerprint, "at": now}
         try:
             async with self._database.writing() as store:
-                await store.execute(delete(kept).where(kept.c.at < now - KEPT))
+                await store.execute(delete(table).where(table.c.at < now - KEEP))
                 if name in self._failed:
-                    await store.execute(delete(kept).where(_is(name), kept.c.status.is_(None)))
-                found = (await store.execute(select(kept).where(_is(name)))).one_or_none()
+                    await store.execute(delete(table).where(_is(name), table.c.status.is_(None)))
+                found = (await store.execute(select(table).where(_is(name)))).one_or_none()
                 if found is None:
                     self._failed.add(name)  # unless we hear that it was written
-                    await store.execute(insert(kept).values(fresh))
+                    await store.execute(insert(table).values(fresh))
         except IntegrityError:  # another controller was faster
             self._failed.discard(name)
             raise Problem("key-in-use", headers={hdrs.RETRY_AFTER: "1"}) from None
@@ -121,7 +120,7 @@ class Idempotency:
     async def _release(self, name: tuple[str, str]) -> None:
         try:
             async with self._database.writing() as store:
-                await store.execute(delete(kept).where(_is(name)))
+                await store.execute(delete(table).where(_is(name)))
         except StoreError as error:
             self._failed.add(name)
             log.warning("an idempotency key is free, and the store does not know it yet", reason=str(error))
@@ -132,7 +131,7 @@ def _was_refused(error: Exception) -> bool:
 
 
 def _is(name: tuple[str, str]) -> Any:
-    return and_(kept.c.by == name[0], kept.c.key == name[1])
+    return and_(table.c.by == name[0], table.c.key == name[1])
 
 
 def _fingerprint(request: web.Request, body: bytes) -> str:

@@ -12,11 +12,11 @@ from controller.api.auth.authenticator import Authenticator
 PATH = "/metrics"
 
 
-def route(registry: CollectorRegistry, doorkeeper: Authenticator, *, public: bool) -> web.RouteDef:
+def route(registry: CollectorRegistry, authenticator: Authenticator, *, public: bool) -> web.RouteDef:
     """`public`: without a token. Otherwise it takes one with the scope `metrics`."""
 
     async def scrape(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
         return web.Response(body=encode(registry), headers={hdrs.CONTENT_TYPE: content_type})
 
-    return web.get(PATH, scrape if public else doorkeeper.let_in(("metrics",), scrape))
+    return web.get(PATH, scrape if public else authenticator.require(("metrics",), scrape))

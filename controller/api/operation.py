@@ -108,18 +108,18 @@ class Operation:
 
 
 def routes(
-    operations: Iterable[Operation], doorkeeper: Authenticator, keys: Idempotency | None = None
+    operations: Iterable[Operation], authenticator: Authenticator, keys: Idempotency | None = None
 ) -> list[web.RouteDef]:
     """A HEAD is answered where there is an answer to measure, not on a stream. Without `keys` there is no store."""
     made = []
     for each in operations:
         head = {"allow_head": each.media != STREAM} if each.method == "GET" else {}
-        made.append(web.route(each.method, each.path, _served(each, doorkeeper, keys), **head))
+        made.append(web.route(each.method, each.path, _served(each, authenticator, keys), **head))
     return made
 
 
 def _served(
-    operation: Operation, doorkeeper: Authenticator, keys: Idempotency | None
+    operation: Operation, authenticator: Authenticator, keys: Idempotency | None
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         if any("\0" in part for part in request.match_info.values()):
@@ -134,7 +134,7 @@ def _served(
         do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
         return await keys.once(request, asked.by, do, repeatable=operation.repeatable)
 
-    guarded = doorkeeper.let_in(operation.scopes, serve, _lasts(operation)) if operation.scopes else serve
+    guarded = authenticator.require(operation.scopes, serve, _lasts(operation)) if operation.scopes else serve
 
     async def noted(request: web.Request) -> web.StreamResponse:
         if operation.method != "GET" or operation.audited == "always":

@@ -15,8 +15,8 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from controller.api.audit import AuditLog, AuditResources, audit_middleware, begun
-from controller.api.auth.authenticator import Authenticator, note_begun
+from controller.api.audit import AuditLog, AuditResources, audit_middleware, audit_on_prepare
+from controller.api.auth.authenticator import Authenticator, mark_begun
 from controller.api.connections import ConnectionCaps
 from controller.api.idempotency import Idempotency
 from controller.api.listening import BACKLOG, listen, serve
@@ -43,7 +43,7 @@ CLOSING_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class ApiStorage:
-    """What the API writes down. Without it requests are done as often as they come, and nobody asks who did what."""
+    """What the API stores. Without it there are no idempotency keys and no audit log."""
 
     database: Database
     audit_log: AuditLog
@@ -60,31 +60,30 @@ def operations_of(
 def make_app(
     calls: Calls,
     orders: OutboundPort,
-    doorkeeper: Authenticator,
+    authenticator: Authenticator,
     more: Iterable[Operation] = (),
     extra_routes: Iterable[web.AbstractRouteDef] = (),
-    kept: ApiStorage | None = None,
+    storage: ApiStorage | None = None,
     warnings: Callable[[], list[str]] = list,
 ) -> web.Application:
     """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves. `warnings`: what
     `/readyz` tells besides."""
-    middlewares = [*([audit_middleware(kept.audit_log)] if kept else []), answer_problems]
+    middlewares = [*([audit_middleware(storage.audit_log)] if storage else []), answer_problems]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST)
-    app.on_response_prepare.extend([mark, note_begun, *([begun(kept.audit_log)] if kept else [])])
+    app.on_response_prepare.extend([mark, mark_begun, *([audit_on_prepare(storage.audit_log)] if storage else [])])
     operations = (
         *operations_of(calls, orders, warnings),
         *more,
-        *(AuditResources(kept.audit_log).operations() if kept else ()),
+        *(AuditResources(storage.audit_log).operations() if storage else ()),
     )
-    keys = Idempotency(kept.database) if kept else None
-    served = routes(operations, doorkeeper, keys)
+    keys = Idempotency(storage.database) if storage else None
+    served = routes(operations, authenticator, keys)
     app.router.add_routes([*served, *documents.routes(operations), *extra_routes])
     return app
 
 
-class _NoRubbish(logging.Filter):
-    """For aiohttp's log. What does not speak HTTP is no fault of ours, and its bytes, which a traceback would hold, may
-    be half of a request with a token in it."""
+class _MalformedHttp(logging.Filter):
+    """For aiohttp's log: one line instead of a traceback for bytes that are not HTTP. Those may hold a token."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         fault = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
@@ -95,11 +94,11 @@ class _NoRubbish(logging.Filter):
 
 
 _HTTP_LOG = logging.getLogger("voiceai.http")
-_HTTP_LOG.addFilter(_NoRubbish())
+_HTTP_LOG.addFilter(_MalformedHttp())
 
 
 class _Site(web.BaseSite):
-    """As aiohttp's SockSite, with a limit to the time of a TLS handshake."""
+    """As aiohttp's SockSite, with a time limit for the TLS handshake."""
 
     def __init__(self, runner: web.AppRunner, bound: socket.socket, tls: ssl.SSLContext | None) -> None:
         super().__init__(runner, ssl_context=tls, backlog=BACKLOG)

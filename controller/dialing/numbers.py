@@ -87,7 +87,7 @@ def check_number(trunk: DialRules, number: str) -> str:
 
 
 def _check_tolls(trunk: DialRules, number: str) -> None:
-    denied = toll_fraud.why_denied(
+    denied = toll_fraud.denial_reason(
         number,
         trunk.country_code,
         premium=trunk.premium,
@@ -261,7 +261,7 @@ def _listed(allowed: Iterable[str], extension: str) -> bool:
 
 
 def _check_without_trunk(extension: str) -> None:
-    denied = toll_fraud.why_denied(extension, None, premium=False, international=False)
+    denied = toll_fraud.denial_reason(extension, None, premium=False, international=False)
     if denied is not None:
         raise NotAllowed(denied)
 

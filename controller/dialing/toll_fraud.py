@@ -50,7 +50,7 @@ UNKNOWN = (
     "code. The trunk's `premium` is not set."
 )
 UNREAD = "This can't be read as a number, so that nobody can tell what it costs."
-HOMELESS = (
+NO_COUNTRY_CODE = (
     "The trunk's `country_code` is not set, so that nobody can tell whether this number is premium rate, or abroad."
 )
 
@@ -92,7 +92,7 @@ def _home(country: str | None, domestic: Collection[str]) -> _Home | None:
     return _Home(phonenumbers.country_code_for_region(region), region, frozenset((region, *domestic)))
 
 
-def why_denied(
+def denial_reason(
     number: str,
     country: str | None,
     *,
@@ -124,7 +124,7 @@ def _dearest(readings: list[PhoneNumber], home: _Home | None, *, premium: bool, 
     if not premium and any(_costly(each, home) for each in readings):
         return COSTLY
     if home is None and (not readings or not international):
-        return HOMELESS
+        return NO_COUNTRY_CODE
     exists = any(_known(each) for each in readings)
     if home and not international and not all(home.has(each, unknown=exists or not premium) for each in readings):
         return ABROAD

@@ -54,7 +54,7 @@ _ON_KEYS_BEHIND_PLUS = frozenset(("7378742833", "8656696", "2562533", "7748283")
 """RESTRICTED, UNKNOWN, BLOCKED, PRIVATE: without a plus, numbers in some towns."""
 
 
-def stands_for_none(text: str) -> bool:
+def means_withheld(text: str) -> bool:
     """What a caller's number says is that there is none: a word, or nothing that could be dialled."""
     told = text.partition("@")[0]
     words = [each for each in _GAPS.split(_bare(told)) if each]
@@ -67,7 +67,7 @@ def stands_for_none(text: str) -> bool:
     return digits in _ON_KEYS or (told.startswith(("+", "00")) and digits in _ON_KEYS_BEHIND_PLUS)
 
 
-def named_so(name: str) -> bool:
+def is_anonymous_name(name: str) -> bool:
     """RFC 3323, 4.1: the display name by which a telephone asks for privacy, whatever number stands beside it."""
     return _bare(name).strip() in _NAMES
 
@@ -86,7 +86,7 @@ def _bare(text: str) -> str:
     return "".join(sign for sign in letters if not unicodedata.combining(sign)).replace("\u0131", "i")
 
 
-def asked_for(presentation: str, privacy: str = "", remote_party: str = "", sender: str = "") -> bool:
+def privacy_requested(presentation: str, privacy: str = "", remote_party: str = "", sender: str = "") -> bool:
     """By Asterisk's word for how the number may be presented, and by the headers."""
     wanted = {each.strip().lower() for each in re.split("[;,]", privacy)}
     return (

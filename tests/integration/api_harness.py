@@ -191,11 +191,11 @@ async def harness(
     more: Callable[[FakeCalls, FakeOrders], Iterable[Operation]] = lambda _, __: (),
     store: bool = False,
     tokens: Iterable[Token] = (),
-    strangers: AuthThrottle | None = None,
-    doorkeeper: Authenticator | None = None,
+    throttle: AuthThrottle | None = None,
+    authenticator: Authenticator | None = None,
 ) -> AsyncIterator[Harness]:
     """`store`: with idempotency keys and the audit log, over a database of its own. `tokens`: besides TOKENS.
-    `doorkeeper`: instead of one that knows these."""
+    `authenticator`: instead of one that knows these."""
     calls = FakeCalls()
     orders = FakeOrders(calls)
     known = [
@@ -208,9 +208,9 @@ async def harness(
             database = await stack.enter_async_context(Database(store_at(Path(folder))))
             kept = ApiStorage(database, AuditLog(database, keep_days=30))
         pace, patient = Pace(per_second=10_000, burst=100_000), AuthThrottle(per_second=10_000, at_once=100_000)
-        guesses = patient if strangers is None else strangers
-        keeper = doorkeeper or Authenticator([*known, *tokens], pace, guesses)
-        app = make_app(calls, orders, keeper, more(calls, orders), extra, kept=kept)
+        guesses = patient if throttle is None else throttle
+        keeper = authenticator or Authenticator([*known, *tokens], pace, guesses)
+        app = make_app(calls, orders, keeper, more(calls, orders), extra, storage=kept)
         server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", 0))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
         yield Harness(calls, orders, server.port, http, kept)

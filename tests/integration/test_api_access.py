@@ -23,7 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 async def test_who_shows_wrong_tokens_has_to_wait_and_who_is_known_has_not() -> None:
-    async with harness(strangers=AuthThrottle(per_second=0.01, at_once=5)) as it:
+    async with harness(throttle=AuthThrottle(per_second=0.01, at_once=5)) as it:
         async with it.request("GET", "/v1/calls") as answer:
             assert answer.status == 200
         for number in range(5):
@@ -44,7 +44,7 @@ async def test_who_shows_wrong_tokens_has_to_wait_and_who_is_known_has_not() -> 
 
 
 async def test_another_way_to_show_a_right_token_is_a_guess_too() -> None:
-    async with harness(strangers=AuthThrottle(per_second=0.01, at_once=2)) as it:
+    async with harness(throttle=AuthThrottle(per_second=0.01, at_once=2)) as it:
         statuses = []
         for kind in ("Basic", "Digest", "Token"):
             headers = {"Authorization": f"{kind} {ADMIN}"}

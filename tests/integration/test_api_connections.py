@@ -130,9 +130,9 @@ async def test_one_token_holds_so_many_downloads_too() -> None:
         return web.Response(text="sound")
 
     app = web.Application(middlewares=[answer_problems])
-    app.router.add_get("/sound", keeper.let_in(("read",), slow, "download"))
-    app.router.add_get("/live", keeper.let_in(("read",), slow, "stream"))
-    app.router.add_get("/now", keeper.let_in(("read",), slow))
+    app.router.add_get("/sound", keeper.require(("read",), slow, "download"))
+    app.router.add_get("/live", keeper.require(("read",), slow, "stream"))
+    app.router.add_get("/now", keeper.require(("read",), slow))
     headers = {"Authorization": "Bearer x"}
     async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as it:
 

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from controller.api import audit as audits
 from controller.api.audit import masked
-from controller.api.idempotency import KEPT
+from controller.api.idempotency import KEEP
 from controller.calls import errors
 from controller.config.models.api import Pace, Token
 from controller.store.database import StoreError
@@ -150,7 +150,7 @@ async def test_a_key_is_forgotten_after_a_day() -> None:
         await ask(it, headers=KEY)
         assert it.kept is not None
         async with it.kept.database.writing() as connection:
-            old = datetime.now(UTC) - KEPT - timedelta(seconds=1)
+            old = datetime.now(UTC) - KEEP - timedelta(seconds=1)
             await connection.execute(update(idempotency).values(at=old))
         assert (await ask(it, headers=KEY))[0] == 202
         assert len(it.calls.asked) == 2

@@ -35,7 +35,7 @@ async def console(**more: Any) -> AsyncIterator[Console]:
     ]
     keeper = Authenticator(known, Pace(per_second=10_000, burst=100_000))
     session = SessionResources(keeper, CHOICES)
-    async with harness(*files.routes(), *session.routes(), doorkeeper=keeper, **more) as it:
+    async with harness(*files.routes(), *session.routes(), authenticator=keeper, **more) as it:
         yield Console(**vars(it), keeper=keeper)
 
 

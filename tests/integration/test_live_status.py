@@ -138,7 +138,7 @@ async def over(answer: aiohttp.ClientResponse) -> None:
 @pytest.mark.parametrize("fate", ["gone", "exchanged", "fewer scopes"])
 async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -> None:
     keeper = Authenticator(tokens(A, B))
-    async with running(doorkeeper=keeper) as (rig, it):
+    async with running(authenticator=keeper) as (rig, it):
         async with it.request("GET", "/v1/live", A) as mine, it.request("GET", "/v1/live", B) as other:
             await rig.told.wait()
             keeper.replace(
@@ -162,7 +162,7 @@ async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -
 async def test_streams_of_a_session_end_with_it(fate: str) -> None:
     limits = ConsoleSession(idle_s=60, max_s=1 if fate == "too old" else 60)
     keeper = Authenticator(tokens(A), sessions=Sessions(limits))
-    async with running(doorkeeper=keeper) as (rig, it):
+    async with running(authenticator=keeper) as (rig, it):
         id_ = keeper.sessions.open(next(iter(keeper.credentials)), datetime.now(UTC))
         headers = {"Cookie": f"{NAME}={id_}", "Sec-Fetch-Site": "same-origin"}
         async with it.request("GET", "/v1/live", None, headers=headers) as mine:
@@ -173,7 +173,7 @@ async def test_streams_of_a_session_end_with_it(fate: str) -> None:
 
 
 async def test_one_token_holds_so_many_streams_and_leaves_the_rest_to_others() -> None:
-    async with running(doorkeeper=Authenticator(tokens(A, B), most_streams=3)) as (_, it), AsyncExitStack() as stack:
+    async with running(authenticator=Authenticator(tokens(A, B), most_streams=3)) as (_, it), AsyncExitStack() as stack:
         for _attempt in range(3):
             assert (await stack.enter_async_context(it.request("GET", "/v1/live", A))).status == 200
         async with it.request("GET", "/v1/live", A) as answer:

@@ -1,9 +1,8 @@
 """Who may do what: bearer tokens and their scopes.
 
-Owns the comparison of tokens, in constant time and by hash. A token's text is not kept. Who shows wrong ones has to
-wait (`auth_throttle`). Who asks shows a token in a header, or the cookie of a session (`cookie`, `sessions`) that was
-opened with one. Tokens may be exchanged at any time: what lasts, such as a stream, is cut off when its token or session
-is gone.
+Owns the comparison of tokens, in constant time and by hash; the text of a token is not kept. A request shows a token
+in a header, or the cookie of a session (`cookie`, `sessions`) that was opened with a token. Guesses are slowed down by
+address (`auth_throttle`). Tokens may change at any time: a stream is cut off when its token or session is gone.
 """
 
 import asyncio
@@ -30,10 +29,10 @@ from controller.api.work_time import Worked
 from controller.config.models.api import Api, Pace, Scope, Token, granted
 
 CHECK_SECONDS = 0.5
-"""Whoever has an answer under way is looked at so often: is the token still there, and the session?"""
+"""While an answer is under way: how often it is checked that the token or session still exists."""
 
 GRANTED = web.RequestKey("granted", frozenset[Scope])
-"""All that who asks may do."""
+"""All scopes of the token that the request came with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class User:
 
 
 class Reads:
-    """Those of one token that are under way, and those that wait for their turn."""
+    """Reading requests of one token: those under way, and the semaphore that the others wait for."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -63,34 +62,33 @@ class Reads:
 SESSION = web.RequestKey("session", str)
 """The hash of the session's id, for who has come with a cookie."""
 READ_AT_ONCE, MOST_READS = 2, 200
-"""Reading requests of one token that are answered at once, and that there may be: a page of a thousand calls takes the
-event loop for a twentieth of a second."""
+"""Reading requests of one token that are answered at the same time, and how many may wait. A page of 1,000 calls
+occupies the event loop for 50 ms."""
 REQUEST_SECONDS = 0.005
-"""Work that one request of a token's pace stands for. What takes longer counts as several."""
+"""CPU seconds that count as one request of a token's pace. A request that takes more counts as several."""
 OVERDRAWN = 10
-"""Requests; those that were let in already wait no longer when the token has done so much more than it may."""
+"""Requests. A waiting request is refused once its token is this far beyond its pace."""
 BEGUN = web.RequestKey("begun", bool)
-"""The answer is on its way."""
+"""The headers of the answer are sent."""
 
 Lasts = Literal["moment", "download", "stream"]
-"""How long an answer takes: none at all, as long as there is something to send, or until somebody ends it."""
+"""How long an answer takes: a moment, as long as there is something to send, or until one side ends it."""
 
 
 class Authenticator:
-    """Knows all tokens. `let_in` is the gate that each route is registered through. `pace` is for tokens without one of
-    their own."""
+    """All tokens. Each route is registered with `require(scopes, handler)`. `pace`: for tokens without a `rate`."""
 
     def __init__(
         self,
         tokens: Iterable[Token],
         pace: Pace | None = None,
-        strangers: AuthThrottle | None = None,
+        throttle: AuthThrottle | None = None,
         sessions: Sessions | None = None,
         most_streams: int = 50,
     ) -> None:
         self._users: tuple[User, ...] = ()
         self.replace(tokens, pace)
-        self._strangers = AuthThrottle() if strangers is None else strangers
+        self._throttle = AuthThrottle() if throttle is None else throttle
         self.sessions = Sessions() if sessions is None else sessions
         self._most_streams = most_streams
         self._streams: Counter[tuple[str, Lasts]] = Counter()
@@ -100,7 +98,7 @@ class Authenticator:
         return cls(api.tokens, api.rate, sessions=sessions, most_streams=api.streams_per_token)
 
     def replace(self, tokens: Iterable[Token], pace: Pace | None = None) -> None:
-        """From now on these count. A token that stays keeps what is left of its pace."""
+        """Only these tokens are valid from now on. A token that stays keeps what is left of its pace."""
         fresh = (_user(token, token.rate or pace or Pace()) for token in tokens)
         known = {user: user for user in self._users}
         self._users = tuple(known.get(user, user) for user in fresh)
@@ -137,7 +135,7 @@ class Authenticator:
         if not token:
             found = None
         shown = found.name if found else None
-        if token is not None and (wait := self._strangers.wait(remote, shown, time.monotonic())):
+        if token is not None and (wait := self._throttle.wait(remote, shown, time.monotonic())):
             raise Problem("too-many-guesses", headers={RETRY_AFTER: str(math.ceil(wait))})
         if found is None:
             raise _unknown(
@@ -146,8 +144,8 @@ class Authenticator:
             )
         return found
 
-    def let_in(self, scopes: Sequence[Scope], handler: Handler, lasts: Lasts = "moment") -> Handler:
-        """`handler` for those whose token has all `scopes` and who don't ask too often."""
+    def require(self, scopes: Sequence[Scope], handler: Handler, lasts: Lasts = "moment") -> Handler:
+        """`handler` for requests whose token has all `scopes` and pace left. It raises Problem 401, 403, 429, 503."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             user = self.user_of(request)
@@ -197,7 +195,7 @@ class Authenticator:
 
     @contextmanager
     def _open(self, user: User, lasts: Lasts) -> Iterator[None]:
-        """Raises Problem 503. Whoever takes a download slowly holds a connection as long as a stream does."""
+        """Counts streams and downloads of a token: a slow download holds a connection, too. Raises Problem 503."""
         mine = user.name, lasts
         if self._streams[mine] >= self._most_streams:
             detail = f"This token has {self._most_streams} {lasts}s open (api.streams_per_token)."
@@ -228,8 +226,8 @@ class Authenticator:
         return user in self._users
 
 
-async def note_begun(request: web.Request, _: web.StreamResponse) -> None:
-    """A signal of answers."""
+async def mark_begun(request: web.Request, _: web.StreamResponse) -> None:
+    """For `app.on_response_prepare`."""
     request[BEGUN] = True
 
 

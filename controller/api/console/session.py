@@ -42,9 +42,9 @@ def choices_of(config: Config) -> Choices:
 
 
 class SessionResources:
-    def __init__(self, doorkeeper: Authenticator, choices: Choices, longest: float = 43200.0) -> None:
+    def __init__(self, authenticator: Authenticator, choices: Choices, longest: float = 43200.0) -> None:
         """`longest`: seconds that a session may last."""
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._choices = choices
         self._longest = longest
 
@@ -58,9 +58,9 @@ class SessionResources:
         if not cookie.from_here(request):
             raise Problem("forbidden", cookie.ELSEWHERE)
         token = (await read(request, LogIn)).token
-        user = self._doorkeeper.known(token, request.remote)
+        user = self._authenticator.known(token, request.remote)
         request[USER] = user.name
-        sessions = self._doorkeeper.sessions
+        sessions = self._authenticator.sessions
         if (before := cookie.shown(request)) is not None:
             sessions.close(hash_of(before))
         id_ = sessions.open(user.credential, datetime.now(UTC))
@@ -71,7 +71,7 @@ class SessionResources:
         return response
 
     async def show(self, request: web.Request) -> web.Response:
-        user = self._doorkeeper.user_of(request)
+        user = self._authenticator.user_of(request)
         request[USER] = user.name
         return self._told(user)
 
@@ -79,7 +79,7 @@ class SessionResources:
         """Of whoever asks. What is open of the session, such as streams, ends with it."""
         if not cookie.from_here(request):
             raise Problem("forbidden", cookie.ELSEWHERE)
-        sessions, shown = self._doorkeeper.sessions, cookie.shown(request)
+        sessions, shown = self._authenticator.sessions, cookie.shown(request)
         closed = sessions.close(hash_of(shown)) if shown is not None else None
         if closed is not None:
             request[USER], request[AUDITED] = closed.credential[0], ("console_log_out", None)

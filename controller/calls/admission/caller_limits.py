@@ -15,7 +15,7 @@ from phonenumbers import PhoneMetadata
 from controller.calls.errors import Busy
 from controller.config import PerCaller, Trunk
 from controller.dialing import toll_fraud
-from controller.dialing.withheld_numbers import stands_for_none
+from controller.dialing.withheld_numbers import means_withheld
 
 WINDOW = 60.0
 WITHHELD = ""
@@ -62,7 +62,7 @@ def caller_of(number: str, home: str | None = None) -> str:
     """The same text for each way to write a number: of a full number its digits with the country code."""
     plain = re.sub(r"[\s()./_-]", "", unicodedata.normalize("NFKC", number).lower())
     digits = plain.removeprefix("+").lstrip("0")
-    if not digits or stands_for_none(number) or plain.startswith("anonymous"):
+    if not digits or means_withheld(number) or plain.startswith("anonymous"):
         return WITHHELD
     if home is None or plain.startswith(("+", "00")) or len(digits) <= toll_fraud.SHORT or not digits.isdecimal():
         return digits

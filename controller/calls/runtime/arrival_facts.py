@@ -41,7 +41,7 @@ def arrival_of(config: Config, channel: Channel, args: Sequence[str]) -> routing
         to_sent=number_spellings.plain(called),
         caller_sent=number_spellings.plain(caller),
     )
-    none = any(map(withheld_numbers.stands_for_none, (caller, arrival.caller)))
+    none = any(map(withheld_numbers.means_withheld, (caller, arrival.caller)))
     return without_caller(arrival) if none else arrival
 
 
@@ -65,7 +65,7 @@ def unrouted(config: Config, arrival: routing.Arrival, now: datetime) -> dict[st
 async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
     """Whether the caller withholds the number: by the name, Asterisk's presentation, and SIP headers (RFC 3323, 3325).
     True if Asterisk can't be asked: a number must not be shown against the caller's wish."""
-    if withheld_numbers.named_so(caller_text.name(channel.caller_name)):
+    if withheld_numbers.is_anonymous_name(caller_text.name(channel.caller_name)):
         return True
     sip = channel.name.startswith("PJSIP/")
     names = (
@@ -80,7 +80,7 @@ async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
         log.warning("whether a caller withholds their number is not known: taken for yes", call=call, reason=str(error))
         return True
     presentation, _, privacy = told[0].partition(";")
-    return withheld_numbers.asked_for(presentation, privacy, *told[1:])
+    return withheld_numbers.privacy_requested(presentation, privacy, *told[1:])
 
 
 async def as_wished(ari: Ari, arrival: routing.Arrival, channel: Channel) -> routing.Arrival:

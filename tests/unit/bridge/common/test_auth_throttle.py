@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.common import auth_throttle as strangers
+from bridge.common import auth_throttle
 from bridge.common.auth_throttle import AuthThrottle
 
 
@@ -44,8 +44,8 @@ def test_what_counts_as_one_address(one: str | None, other: str, same: bool) -> 
 
 def test_the_table_is_bounded() -> None:
     them = AuthThrottle()
-    for number in range(strangers.MOST_ADDRESSES + 50):
+    for number in range(auth_throttle.MOST_ADDRESSES + 50):
         them.wait(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}", None, 0.0)
     for number in range(200):
         them.wait("192.0.2.1", f"user-{number}", 0.0)
-    assert len(them) == strangers.MOST_ADDRESSES
+    assert len(them) == auth_throttle.MOST_ADDRESSES

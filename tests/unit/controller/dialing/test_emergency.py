@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from controller.config import ConfigErrors
 from controller.dialing.emergency import reaches_emergency
 from controller.dialing.numbers import NotAllowed, check_number, destination
-from controller.dialing.toll_fraud import why_denied
+from controller.dialing.toll_fraud import denial_reason
 from tests.unit.controller.configs import FULL, config
 
 ANYTHING = (
@@ -129,20 +129,20 @@ ABROAD = {
 
 @pytest.mark.parametrize(("home", "number"), [(each, text) for each in AT_HOME for text in AT_HOME[each].split()])
 def test_numbers_of_the_home_region_pass(home: str, number: str) -> None:
-    assert why_denied(number, home, premium=False, international=False) is None
+    assert denial_reason(number, home, premium=False, international=False) is None
 
 
 @pytest.mark.parametrize("premium", [False, True])
 @pytest.mark.parametrize(("home", "number"), [(each, text) for each in ABROAD for text in ABROAD[each].split()])
 def test_other_regions_with_the_same_code_are_abroad(home: str, number: str, premium: bool) -> None:
-    assert why_denied(number, home, premium=premium, international=False) is not None
+    assert denial_reason(number, home, premium=premium, international=False) is not None
 
 
 def test_regions_that_are_counted_as_domestic() -> None:
     canada = "+14165551234"
-    assert why_denied(canada, "1", premium=False, international=False, domestic=["CA"]) is None
-    assert why_denied("+18765551234", "1", premium=False, international=False, domestic=["CA"]) is not None
-    assert why_denied("+436641234567", "49", premium=False, international=False, domestic=["AT"]) is None
+    assert denial_reason(canada, "1", premium=False, international=False, domestic=["CA"]) is None
+    assert denial_reason("+18765551234", "1", premium=False, international=False, domestic=["CA"]) is not None
+    assert denial_reason("+436641234567", "49", premium=False, international=False, domestic=["AT"]) is None
 
 
 @settings(max_examples=300)

@@ -8,10 +8,10 @@ from hypothesis import given, settings, strategies as st
 from phonenumbers import PhoneNumberType
 
 from controller.dialing.numbers import NotAllowed, check_number, destination, dial_string
-from controller.dialing.toll_fraud import why_denied
+from controller.dialing.toll_fraud import denial_reason
 from tests.unit.controller.configs import FULL, config
 
-EMERGENCY, COSTLY, ABROAD, UNKNOWN, HOMELESS, UNREAD = (
+EMERGENCY, COSTLY, ABROAD, UNKNOWN, NO_COUNTRY_CODE, UNREAD = (
     "emergency number",
     "premium rate, shared",
     "abroad, or",
@@ -22,9 +22,9 @@ EMERGENCY, COSTLY, ABROAD, UNKNOWN, HOMELESS, UNREAD = (
 
 TABLE = {
     None: {
-        "+4930123456": HOMELESS,
-        "030123456": HOMELESS,
-        "4930123456": HOMELESS,
+        "+4930123456": NO_COUNTRY_CODE,
+        "030123456": NO_COUNTRY_CODE,
+        "4930123456": NO_COUNTRY_CODE,
         "+19005551234": COSTLY,
         "+881612345678": COSTLY,
         "5001": None,
@@ -106,19 +106,19 @@ TABLE = {
     ("home", "number", "denied"), [(home, *row) for home, table in TABLE.items() for row in table.items()]
 )
 def test_why_denied(home: str | None, number: str, denied: str | None) -> None:
-    reason = why_denied(number, home, premium=False, international=False)
+    reason = denial_reason(number, home, premium=False, international=False)
     assert (denied in reason) if reason and denied else reason is denied is None
-    assert why_denied(number, home, premium=True, international=True) is None
+    assert denial_reason(number, home, premium=True, international=True) is None
 
 
 def test_with_premium_what_is_abroad_stays_denied_and_the_other_way_round() -> None:
-    assert why_denied("09001234567", "49", premium=True, international=False) is None
-    assert ABROAD in str(why_denied("0019005551234", "49", premium=True, international=False))
-    assert UNKNOWN in str(why_denied("+991123", "49", premium=True, international=False))
-    assert why_denied("+442071234567", "49", premium=False, international=True) is None
-    assert why_denied("+442071234567", None, premium=False, international=True) is None
-    assert HOMELESS in str(why_denied("02071234567", None, premium=False, international=True))
-    assert COSTLY in str(why_denied("+449012345678", None, premium=False, international=True))
+    assert denial_reason("09001234567", "49", premium=True, international=False) is None
+    assert ABROAD in str(denial_reason("0019005551234", "49", premium=True, international=False))
+    assert UNKNOWN in str(denial_reason("+991123", "49", premium=True, international=False))
+    assert denial_reason("+442071234567", "49", premium=False, international=True) is None
+    assert denial_reason("+442071234567", None, premium=False, international=True) is None
+    assert NO_COUNTRY_CODE in str(denial_reason("02071234567", None, premium=False, international=True))
+    assert COSTLY in str(denial_reason("+449012345678", None, premium=False, international=True))
 
 
 HOMES = ("1", "7", "30", "31", "33", "34", "39", "41", "43", "44", "45", "46", "47", "48", "49", "55", "61", "81", "90")
@@ -221,4 +221,4 @@ def test_whatever_is_given_what_is_dialled_is_allowed_and_harmless(text: str) ->
     assert number is not None
     assert re.fullmatch(r"\+?[0-9]{3,15}", number[1], re.ASCII)
     assert not number[1].startswith("0110")
-    assert why_denied(number[1], "49", premium=False, international=False) is None
+    assert denial_reason(number[1], "49", premium=False, international=False) is None

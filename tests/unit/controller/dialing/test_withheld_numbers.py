@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.dialing.withheld_numbers import named_so, stands_for_none
+from controller.dialing.withheld_numbers import is_anonymous_name, means_withheld
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from controller.dialing.withheld_numbers import named_so, stands_for_none
     ],
 )
 def test_no_number(text: str) -> None:
-    assert stands_for_none(text)
+    assert means_withheld(text)
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_no_number(text: str) -> None:
     ],
 )
 def test_a_number_or_a_name(text: str) -> None:
-    assert not stands_for_none(text)
+    assert not means_withheld(text)
 
 
 def test_a_display_name_that_asks_for_privacy() -> None:
-    assert named_so("Anonymous")
-    assert named_so("ANONYME")
-    assert not any(map(named_so, ("", "Ann", "Anonymous Cleaning Ltd", "Unknown", "Unavailable", "Private")))
+    assert is_anonymous_name("Anonymous")
+    assert is_anonymous_name("ANONYME")
+    assert not any(map(is_anonymous_name, ("", "Ann", "Anonymous Cleaning Ltd", "Unknown", "Unavailable", "Private")))
