@@ -12,7 +12,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", "README.md", "README.tr.md")
+PAGES = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "README.md", "README.tr.md")
 _LINK = re.compile(r"\]\(((?:\.\./)?)([^)#\s]+)(#[^)\s]*)?\)")
 
 

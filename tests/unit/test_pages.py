@@ -43,6 +43,12 @@ def dead_links(page: Path) -> list[str]:
     return dead
 
 
+def lost_paths(page: Path) -> list[str]:
+    """Files that a page names in backticks, from the root or from `controller/`, and that are not there."""
+    named = set(re.findall(r"`([\w.-]+/[\w/.-]+\.\w+)`", prose(page)))
+    return sorted(each for each in named if not any((start / each).exists() for start in (ROOT, ROOT / "controller")))
+
+
 def shown_config() -> list[Any]:
     """Every YAML block whose keys are all sections of the config; others are of Prometheus or of something else."""
     found = []
@@ -58,6 +64,11 @@ def shown_config() -> list[Any]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_link_is_dead(page: Path) -> None:
     assert dead_links(page) == []
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_path_that_is_named_is_there(page: str) -> None:
+    assert lost_paths(ROOT / page) == []
 
 
 def test_a_dead_link_would_be_seen(tmp_path: Path) -> None:
