@@ -76,7 +76,7 @@ class Channels(Transport):
     async def hangup(self, channel: str, *, reason: str | None = None) -> bool:
         """False: it was gone already, which is success too. Before answer the reason becomes the SIP status: `busy`
         486, `congestion` 503, `no_answer` 480, none or `normal` 603."""
-        with suppress(NotFound):  # the far end was faster
+        with suppress(NotFound):  # hung up by the other side meanwhile
             await self._do("hangup", "DELETE", _path(channel), None, given(reason=reason))
             return True
         return False
@@ -166,7 +166,7 @@ class Channels(Transport):
     # ------------------------------------------------------------ while it talks
 
     async def send_dtmf(self, channel: str, dtmf: str) -> None:
-        """Digits to the far end, each 100 ms long, 100 ms apart. Returns before they are sent."""
+        """Digits to the person on this channel, each 100 ms long, 100 ms apart. Returns before they are sent."""
         if not _DTMF.fullmatch(dtmf):
             raise BadArgument("not DTMF digits")
         body = given(dtmf=dtmf, duration=100, between=100)

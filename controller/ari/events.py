@@ -55,7 +55,7 @@ class ChannelStateChange:
 
 @dataclass(frozen=True, slots=True)
 class ChannelDestroyed:
-    """`cause` is Q.850, 0 when nobody said. `tech_cause` is the SIP status, where the far end gave one."""
+    """`cause` is Q.850, 0 when nobody said. `tech_cause` is the SIP status, where there was one."""
 
     channel: Channel
     cause: int
@@ -64,7 +64,7 @@ class ChannelDestroyed:
 
 @dataclass(frozen=True, slots=True)
 class ChannelHangupRequest:
-    """Someone wants it gone; `soft`: asked for within Asterisk (ARI's DELETE is), rather than by the far end."""
+    """A hang-up was requested. `soft`: within Asterisk (also by ARI's DELETE), not by the telephone or the network."""
 
     channel: Channel
     cause: int | None = None
@@ -98,7 +98,7 @@ class PlaybackFinished:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Nobody here acts on it."""
+    """An event of any other type, on which nobody here acts."""
 
     type: str
 

@@ -1,11 +1,11 @@
-"""Whether Asterisk acts, and not only answers: asked every two seconds, so that readiness tells a frozen one.
+"""Whether Asterisk acts on channels, and not only answers: checked every two seconds, for `/readyz`.
 
-One whose channels are locked for good (`docs/production.md`) still pongs, answers `ping` and lists channels and
-bridges, within milliseconds. What it can't do is to look a channel up. So one that does not exist is asked for: "not
-found" is the answer of a healthy Asterisk, and nothing changes by it.
+An Asterisk whose channels are locked for good (docs/production.md) still answers pings and lists channels and bridges
+within milliseconds. It can't look up a channel. So the check asks for a channel that does not exist: a healthy Asterisk
+answers "not found", and nothing changes.
 
-Owns the question. A question that is not answered holds a thread of Asterisk's web server until the lock is free, so
-there is one at a time, and it is waited for.
+A request without an answer holds a thread of Asterisk's web server until the lock is free. So there is one request at a
+time, and its answer is awaited.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ import structlog
 from controller.ari.rest import AriError, TimedOut
 
 EVERY = 2.0
-"""Seconds between an answer and the next question."""
+"""Seconds between an answer and the next request."""
 LATE = 2.5
 """Seconds after which an answer counts as missing. Under 20 new calls a second it takes less than 0.3."""
 PATIENCE = 60.0
-"""Seconds for which a question is left with Asterisk, which may come free."""
-BREATH = 0.5
-"""Seconds more: where it was our loop that stood still, the answer is here already and has to be read."""
+"""Seconds for which a request waits: Asterisk may come free."""
+GRACE = 0.5
+"""Seconds more: if it was our event loop that stood still, the answer has come already and has to be read."""
 
 log = structlog.get_logger()
 
@@ -34,8 +34,8 @@ class ChannelLookup(Protocol):
 
 
 class AsteriskHealth:
-    """`ari`: a client of its own, whose time limit is `PATIENCE`. `up`: is it there at all? `tell` gets every change:
-    True, it is frozen."""
+    """`ari`: a client of its own, whose time limit is `PATIENCE`. `up`: is there an event link? `tell` gets every
+    change; True: Asterisk is frozen."""
 
     def __init__(self, ari: ChannelLookup, up: Callable[[], bool], tell: Callable[[bool], None]) -> None:
         self._ari = ari
@@ -46,20 +46,20 @@ class AsteriskHealth:
     async def run(self) -> None:
         while True:
             if self._up():
-                await self._feel()
+                await self._check()
             await asyncio.sleep(EVERY)
 
-    async def _feel(self) -> None:
-        question = asyncio.create_task(self._ask(), name="pulse question")
+    async def _check(self) -> None:
+        request = asyncio.create_task(self._ask(), name="asterisk health")
         try:
-            if not await _answered(question):
+            if not await _answered(request):
                 self._change(frozen=True)
-            self._change(frozen=not await question)
+            self._change(frozen=not await request)
         finally:
-            question.cancel()
+            request.cancel()
 
     async def _ask(self) -> bool:
-        """False: no answer in all that time. One that isn't there at all is the event link's business."""
+        """False: no answer within the time limit. An Asterisk that is away is noticed by the event link."""
         try:
             await self._ari.look_up(f"nobody-{uuid4()}")
         except TimedOut:
@@ -82,9 +82,9 @@ class AsteriskHealth:
         self._tell(frozen)
 
 
-async def _answered(question: asyncio.Task[bool]) -> bool:
-    for seconds in (LATE, BREATH):
-        done, _ = await asyncio.wait({question}, timeout=seconds)
+async def _answered(request: asyncio.Task[bool]) -> bool:
+    for seconds in (LATE, GRACE):
+        done, _ = await asyncio.wait({request}, timeout=seconds)
         if done:
             return True
     return False

@@ -1,11 +1,11 @@
-"""Who serves a Stasis app, as told to others who use the same Asterisk.
+"""A lease on a Stasis app: which controller serves it, for all controllers that use the same Asterisk.
 
-Asterisk gives an app to whoever registered it last, and doesn't say whether anybody serves it: `GET
-/applications/{app}` also shows one whose websocket is gone, if it had channels then (measured on 22.10). So a
-controller writes itself down in a global variable of Asterisk and writes again every `RENEW_SECONDS`. No clock is
-compared: a lease that changes while it is looked at is alive; one that does not change for `DEAD_SECONDS` is over.
+Asterisk gives an app to the websocket that registered it last, and does not say whether anybody serves it: `GET
+/applications/{app}` also shows an app whose websocket is gone, if it had channels then (measured on 22.10). So a
+controller writes its name into a global variable of Asterisk every `RENEW_SECONDS`. No clocks are compared: a lease
+that changes is alive; one that has not changed for `DEAD_SECONDS` is over.
 
-Owns that variable. Writing it shows, too, that Asterisk lets us in and lets us change something.
+Owns that variable. Writing it also shows that our ARI user may change something.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ LOOK_SECONDS = 0.5
 
 
 class Lease:
-    """`us`: what others are told of us. `store`: of another holder with the same one is known that it is gone."""
+    """`us`: what other controllers read about us. `store`: a holder with our store is an earlier run of ours."""
 
     def __init__(self, ari: Ari, store: str, us: Mapping[str, Any]) -> None:
         self._ari = ari
@@ -34,7 +34,7 @@ class Lease:
         self._name = "VOICEAI_APP_" + hashlib.sha256(ari.app.encode()).hexdigest()[:16]
 
     async def holder(self) -> Mapping[str, Any] | None:
-        """Another controller that serves the app at present. Takes a moment where there may be one. Raises AriError."""
+        """The other controller that serves the app. Takes up to `DEAD_SECONDS` if a lease is found. Raises AriError."""
         first = await self._others()
         if first is None:
             return None

@@ -1,14 +1,13 @@
-"""The event websocket: connects, keeps alive, connects again, and tells it all in order.
+"""The event websocket: connects, is kept alive, reconnects, and gives all events in order.
 
-Owns one connection at a time to `/events` for one Stasis app, its pings and its back-off. Nothing that Asterisk says
-is dropped: frames wait without limit, and one that cannot be read is logged as an error. Refuses to come back after
-`ApplicationReplaced`: two controllers that take an app from each other in turn lose calls without end.
+Owns one connection at a time to `/events` for one Stasis app, its pings and its back-off. No event is dropped: frames
+wait without limit, and a frame that cannot be read is logged as an error. There is no reconnect after
+`ApplicationReplaced`: two controllers that take an app from each other in turn would lose calls without end.
 
-Asterisk replays nothing of a time without link: whoever reads `LinkUp` compares what exists with what it knows.
-The password goes in a header, never into the URL, and the handshake is never logged.
+Asterisk does not repeat events that happened without a link: after `LinkUp` the reader compares what exists with what
+it knows. The password goes in a header, never into the URL, and the handshake is never logged.
 
-A link that is up says that Asterisk's HTTP side lives, not that its channels do (a frozen one still pongs): asking
-SIP whether Asterisk is alive is the business of a probe of its own.
+A link that is up shows that Asterisk's HTTP server works, not that its channels do: see `health`.
 """
 
 import asyncio
@@ -42,7 +41,7 @@ STEADY = 10.0
 DELAYS, JITTER = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0), 0.2
 """Seconds between two tries, and the share by which each may differ: controllers do not come back in step."""
 DENIED_PAUSE = 2.0
-"""Seconds between two tries while the password is wrong: whoever repairs it waits for us."""
+"""Seconds between two tries while the password is wrong: short, for whoever is repairing it."""
 MAX_FRAME = 16 * 1024 * 1024
 
 # At DEBUG the library logs the handshake, credentials included.
@@ -106,9 +105,9 @@ class Link:
         self._dropped: str | None = None
 
     async def stream(self) -> AsyncGenerator[LinkUp | LinkDown | Event, None]:
-        """Without end, but for ApplicationReplaced: that is the last one, and then the connection is closed.
+        """Endless, except that ApplicationReplaced is the last event; then the connection is closed.
 
-        Close it (`contextlib.aclosing`) if you leave it early and live on.
+        Use `contextlib.aclosing` if you stop reading before the end.
         """
         outage, first = _Outage(), True
         self._backoff.reset()
@@ -140,7 +139,7 @@ class Link:
             await asyncio.sleep(self._backoff.next_delay())
 
     async def _next(self, socket: ClientConnection) -> Event | LinkDown:
-        """The next event that can be read. A connection that is closed in good order is a lost link just as well."""
+        """The next event that can be read; LinkDown if the connection was closed, in whatever way."""
         while True:
             try:
                 frame = await socket.recv(decode=False)
@@ -167,7 +166,7 @@ class Link:
                     self._uri,
                     additional_headers={"Authorization": self._authorization},
                     compression=None,
-                    proxy=None,  # Asterisk is next door
+                    proxy=None,  # Asterisk is in our own network
                     ssl=self._trust,
                     open_timeout=OPEN_TIMEOUT,
                     close_timeout=CLOSE_TIMEOUT,

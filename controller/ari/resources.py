@@ -165,7 +165,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class RtpStatistics:
-    """What has come from the far end so far."""
+    """Counts of what Asterisk has received on a channel so far."""
 
     received_lost: int
     """Packets."""

@@ -153,7 +153,7 @@ class Transport:
             # Over plain HTTP there is nothing to verify, and reading the CA list takes 30 ms.
             verify=trust if trust is not None else url.startswith("https:"),
             limits=_LIMITS,
-            trust_env=False,  # a proxy is for the outside world; Asterisk is next door
+            trust_env=False,  # proxies are for hosts outside; Asterisk is in our own network
         )
         self.websocket = WebSocketTransport(http, f"{httpx.URL(self._base).path.rstrip('/')}/")
         """To be told of the event link, where there is one."""

@@ -117,20 +117,20 @@ def _follow(events: Iterator[StreamEvent], as_json: bool) -> None:
 
 def _board(client: Client) -> None:
     """Drawn anew at each event; without events (no scope, a broken stream) every few seconds."""
-    news = threading.Event()
+    changed = threading.Event()
 
     def listen() -> None:
         with suppress(ApiProblem, Unreachable), Client(client.url, client.token) as second:
             for _ in second.stream_events():
-                news.set()
+                changed.set()
 
     threading.Thread(target=listen, daemon=True).start()
     with Live(console=out, auto_refresh=False) as live:
         while True:
             page = client.list_calls(state="active", limit=50)
             live.update(tables.calls_table(page.calls, title=f"{len(page.calls)} live calls"), refresh=True)
-            news.wait(POLL_SECONDS)
-            news.clear()
+            changed.wait(POLL_SECONDS)
+            changed.clear()
             time.sleep(REFRESH_SECONDS)
 
 

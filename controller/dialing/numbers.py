@@ -1,10 +1,9 @@
-"""What may be dialled, and how it is written for Asterisk. The toll-fraud guard. [pure]
+"""What may be dialled, and how it is written for Asterisk. [pure]
 
-Owns the way from what a person, a program or a model wrote to a dial string: separators dropped, every sign checked,
-the whole matched against the trunk's allow-list, and against what it denies. Whoever asks, there is no other way to a
-dial string.
+Makes dial strings of what a person, a program or a model wrote: drops separators, checks every character, and matches
+the whole against the trunk's allow-list and deny-list and the toll-fraud rules. There is no other way to a dial string.
 
-Refuses everything it does not know to be harmless. Reasons are for people and for models, and never hold the number.
+Everything that is not known to be harmless is refused. Reasons are for people and for models, without the number.
 """
 
 import re

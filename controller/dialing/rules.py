@@ -1,4 +1,4 @@
-"""By which rules numbers are dialled, as far as dialing reads them: the config's trunks and transfers. [pure]"""
+"""What dialing reads of the configuration, as protocols: trunks, transfer targets, dialplan contexts. [pure]"""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol

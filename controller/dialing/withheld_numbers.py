@@ -1,6 +1,6 @@
-"""Who withholds their number: known by what stands in its place, and by what the carrier says of it. [pure]
+"""Whether a caller withholds the number: by what is sent in its place, and by what the carrier says of it. [pure]
 
-Owns that decision. A withheld number is no number: nothing of it gets beyond the door (`call/arrival_facts`).
+Owns that decision. A withheld number is used nowhere: `calls/runtime/arrival_facts` drops it.
 
 Sources: RFC 3323 and RFC 3325 (Privacy, anonymous.invalid), draft-ietf-sip-privacy (Remote-Party-ID), E.161
 (letters on keys: +266696687 is ANONYMOUS).
@@ -55,7 +55,7 @@ _ON_KEYS_BEHIND_PLUS = frozenset(("7378742833", "8656696", "2562533", "7748283")
 
 
 def means_withheld(text: str) -> bool:
-    """What a caller's number says is that there is none: a word, or nothing that could be dialled."""
+    """Whether `text`, sent as a caller's number, stands for no number: a word, or nothing that could be dialled."""
     told = text.partition("@")[0]
     words = [each for each in _GAPS.split(_bare(told)) if each]
     compact = "".join(words)
@@ -68,7 +68,7 @@ def means_withheld(text: str) -> bool:
 
 
 def is_anonymous_name(name: str) -> bool:
-    """RFC 3323, 4.1: the display name by which a telephone asks for privacy, whatever number stands beside it."""
+    """Whether a display name asks for privacy (RFC 3323, section 4.1), whatever number comes with it."""
     return _bare(name).strip() in _NAMES
 
 
@@ -87,7 +87,7 @@ def _bare(text: str) -> str:
 
 
 def privacy_requested(presentation: str, privacy: str = "", remote_party: str = "", sender: str = "") -> bool:
-    """By Asterisk's word for how the number may be presented, and by the headers."""
+    """Whether the number must not be shown: by CALLERID(num-pres), Privacy, Remote-Party-ID and From."""
     wanted = {each.strip().lower() for each in re.split("[;,]", privacy)}
     return (
         presentation.strip().lower().startswith(("prohib", "unavailable"))

@@ -81,7 +81,7 @@ async def refused(timeout: float = 5.0) -> ProviderError:
 
 
 async def certificates() -> Finding:
-    found = await tls.certificates([tls.Door("certificate of openai", URL)])
+    found = await tls.certificates([tls.TlsPeer("certificate of openai", URL)])
     assert "hidd3n" not in str(found)
     return found[0]
 

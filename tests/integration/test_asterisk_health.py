@@ -61,7 +61,7 @@ class Patient:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulse, "EVERY", 0.01)
     monkeypatch.setattr(pulse, "LATE", 0.05)
-    monkeypatch.setattr(pulse, "BREATH", 0.05)
+    monkeypatch.setattr(pulse, "GRACE", 0.05)
 
 
 @asynccontextmanager

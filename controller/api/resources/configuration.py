@@ -1,4 +1,4 @@
-"""GET /v1/config: the configuration in force, without anything that opens a door.
+"""GET /v1/config: the configuration in force, without secrets.
 
 Owns what is hidden besides the config's own secrets: what stands in a URL, in headers, and hashes of tokens.
 """

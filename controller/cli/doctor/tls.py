@@ -29,7 +29,7 @@ EXPIRED, NOT_YET, WRONG_NAME = (10,), (9,), (62, 64)
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class TlsPeer:
     """Somebody who is reached by TLS."""
 
     check: str
@@ -38,41 +38,43 @@ class Door:
     """None: whom the system believes."""
 
 
-def providers(config: Config) -> list[Door]:
+def providers(config: Config) -> list[TlsPeer]:
     named = [("openai", config.openai), *config.providers.items()]
-    return _doors((f"provider {name}", provider.url) for name, provider in named)
+    return _peers((f"provider {name}", provider.url) for name, provider in named)
 
 
-def asterisk(config: Config) -> list[Door]:
-    return _doors([("ari", config.asterisk.ari.url)], config.asterisk.ari.ca_file)
+def asterisk(config: Config) -> list[TlsPeer]:
+    return _peers([("ari", config.asterisk.ari.url)], config.asterisk.ari.ca_file)
 
 
-def _doors(named: Iterable[tuple[str, str]], ca_file: str | None = None) -> list[Door]:
-    return [Door(f"certificate of {name}", url, ca_file) for name, url in named if url.startswith(("https:", "wss:"))]
+def _peers(named: Iterable[tuple[str, str]], ca_file: str | None = None) -> list[TlsPeer]:
+    return [
+        TlsPeer(f"certificate of {name}", url, ca_file) for name, url in named if url.startswith(("https:", "wss:"))
+    ]
 
 
-async def certificates(doors: Iterable[Door]) -> list[Finding]:
-    return [await _seen(door) for door in doors]
+async def certificates(peers: Iterable[TlsPeer]) -> list[Finding]:
+    return [await _seen(peer) for peer in peers]
 
 
-async def _seen(door: Door) -> Finding:
-    parts = urlsplit(door.url)
+async def _seen(peer: TlsPeer) -> Finding:
+    parts = urlsplit(peer.url)
     host, port = parts.hostname or "", parts.port or 443
     try:
         trust = client_context(door.url, door.ca_file)
     except OSError as error:  # ssl.SSLError is one
-        told = f"{door.ca_file} can't be used: {error.strerror or type(error).__name__}"
-        return failure(door.check, told, "Name a PEM file of certificates that this user may read.")
+        told = f"{peer.ca_file} can't be used: {error.strerror or type(error).__name__}"
+        return failure(peer.check, told, "Name a PEM file of certificates that this user may read.")
     way = Way()
     try:
-        way.proxy = proxy_for(door.url) if door.url.startswith("wss:") else None
+        way.proxy = proxy_for(peer.url) if peer.url.startswith("wss:") else None
         async with asyncio.timeout(SECONDS):
-            shown = await (_direct(host, port, trust) if way.proxy is None else _by_proxy(door.url, way, trust))
+            shown = await (_direct(host, port, trust) if way.proxy is None else _by_proxy(peer.url, way, trust))
     except BadProxy as error:
-        return failure(door.check, f"can't be seen: {error}", environment.PROXY_FIX)
+        return failure(peer.check, f"can't be seen: {error}", environment.PROXY_FIX)
     except (OSError, UnicodeError, WebSocketException) as error:  # TimeoutError and ssl.SSLError are of OSError
-        return _unseen(door.check, f"{host}:{port}", error, way)
-    judgement = judged(door.check, datetime.fromtimestamp(ssl.cert_time_to_seconds(shown), UTC), datetime.now(UTC))
+        return _unseen(peer.check, f"{host}:{port}", error, way)
+    judgement = judged(peer.check, datetime.fromtimestamp(ssl.cert_time_to_seconds(shown), UTC), datetime.now(UTC))
     return replace(judgement, told=f"{judgement.told}; reached{way}") if way.proxy else judgement
 
 

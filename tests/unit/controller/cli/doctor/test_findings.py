@@ -326,7 +326,7 @@ def test_certificates_that_nobody_trusts(code: int, told: str) -> None:
 
 def test_only_tls_has_certificates() -> None:
     there = config(SMALL, asterisk__ari__url="https://pbx.example/ari", openai__url="wss://ai.example:444/v1/realtime")
-    assert [(door.check, door.url) for door in (*tls.asterisk(there), *tls.providers(there))] == [
+    assert [(peer.check, peer.url) for peer in (*tls.asterisk(there), *tls.providers(there))] == [
         ("certificate of ari", "https://pbx.example/ari"),
         ("certificate of provider openai", "wss://ai.example:444/v1/realtime"),
     ]
