@@ -1,12 +1,11 @@
-"""What AI costs: tokens and minutes into money, and what a day has cost so far. [pure]
+"""What AI costs: tokens and minutes into US dollars. [pure]
 
-Owns the price table, in US dollars per million tokens as OpenAI publishes it, and the sums. The config's `prices` come
-before it. Refuses to guess: a model that neither knows costs nothing here, and `known` says so.
+Owns the price table, in US dollars per million tokens as OpenAI publishes it. The config's `prices` come before it. A
+model in neither costs nothing here, and `known` says so.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from bridge.contract import Used
 
@@ -83,27 +82,3 @@ def _transcription(used: Used, tariff: Tariff) -> float:
     heard, written = (usage.get(f"transcription_{way}", 0) for way in ("input", "output"))
     seconds = used.seconds if used.seconds is not None else usage.get("transcription_ms", 0) / 1000
     return (heard * tariff.audio_in + written * tariff.text_out) / MILLION + seconds / 60 * tariff.per_minute
-
-
-class DailySpend:
-    """What all calls of one calendar day have cost. The day is an argument: whoever asks reads the clock."""
-
-    def __init__(self, limit: float | None) -> None:
-        self._limit = limit
-        self._day: date | None = None
-        self._spent = 0.0
-
-    def add(self, amount: float, today: date) -> None:
-        self._turn(today)
-        self._spent += amount
-
-    def spent(self, today: date) -> float:
-        self._turn(today)
-        return self._spent
-
-    def over(self, today: date) -> bool:
-        return self._limit is not None and self.spent(today) >= self._limit
-
-    def _turn(self, today: date) -> None:
-        if today != self._day:
-            self._day, self._spent = today, 0.0

@@ -12,7 +12,7 @@ from controller.calls.errors import Busy
 from controller.calls.machine.outcome import PER_CALL, PER_DAY
 from controller.calls.reporting.call_log import CallLog
 from controller.config import Limits
-from controller.config.prices import DailySpend, Prices
+from controller.config.prices import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +71,27 @@ class Spending:
         news = model not in self._unpriced and not self._prices.known(model)
         self._unpriced.add(model)
         return news
+
+
+class DailySpend:
+    """What all calls of one calendar day have cost. The day is an argument: whoever asks reads the clock."""
+
+    def __init__(self, limit: float | None) -> None:
+        self._limit = limit
+        self._day: date | None = None
+        self._spent = 0.0
+
+    def add(self, amount: float, today: date) -> None:
+        self._turn(today)
+        self._spent += amount
+
+    def spent(self, today: date) -> float:
+        self._turn(today)
+        return self._spent
+
+    def over(self, today: date) -> bool:
+        return self._limit is not None and self.spent(today) >= self._limit
+
+    def _turn(self, today: date) -> None:
+        if today != self._day:
+            self._day, self._spent = today, 0.0

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import Used
-from controller.config.prices import PRICES, DailySpend, Prices, Tariff
+from controller.calls.admission.spending import DailySpend
+from controller.config.prices import PRICES, Prices, Tariff
 
 COUNTS = st.dictionaries(
     st.sampled_from(
