@@ -61,7 +61,7 @@ async def _seen(peer: TlsPeer) -> Finding:
     parts = urlsplit(peer.url)
     host, port = parts.hostname or "", parts.port or 443
     try:
-        trust = client_context(door.url, door.ca_file)
+        trust = client_context(peer.url, peer.ca_file)
     except OSError as error:  # ssl.SSLError is one
         told = f"{peer.ca_file} can't be used: {error.strerror or type(error).__name__}"
         return failure(peer.check, told, "Name a PEM file of certificates that this user may read.")
