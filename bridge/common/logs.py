@@ -139,14 +139,14 @@ def _processors(*, personal: bool) -> list[Processor]:
 
 def _renderers(*, people: bool, personal: bool) -> list[Processor]:
     # Never the pretty tracebacks: those print local variables.
-    told = _whole if personal else _without_words
+    render = _whole if personal else _without_words
     if people:
 
         def write(to: TextIO, error: ExcInfo) -> None:
-            to.write(f"\n{told(error)}")
+            to.write(f"\n{render(error)}")
 
         return [structlog.dev.ConsoleRenderer(exception_formatter=write)]
-    return [structlog.processors.ExceptionRenderer(told), structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [structlog.processors.ExceptionRenderer(render), structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
 def _whole(exc_info: ExcInfo) -> str:

@@ -157,9 +157,9 @@ def shown(proxy: str) -> str:
 
 def replied(proxy: str, code: int) -> ProxyFault:
     """The fault for a SOCKS proxy's answer with this code, which is not the code of success."""
-    told = "it answered: " + _REPLIES[code] if code in _REPLIES else f"it answered with code {code}"
+    answer = "it answered: " + _REPLIES[code] if code in _REPLIES else f"it answered with code {code}"
     lasting = code == 2 and urlsplit(proxy).scheme.startswith("socks5")
-    words = f"{NOT_LET_THROUGH} (forbidden by its rules)" if lasting else f"does not reach the server ({told})"
+    words = f"{NOT_LET_THROUGH} (forbidden by its rules)" if lasting else f"does not reach the server ({answer})"
     return ProxyFault(f"the proxy {shown(proxy)} {words}", lasting=lasting, server=not lasting)
 
 
@@ -212,16 +212,16 @@ def _words(error: Exception, proxy: Proxy) -> str:
     return BROKEN
 
 
-def _unfit(told: str, proxy: Proxy) -> str:
-    """For an answer without a code. `told`: the message of python-socks."""
-    told = told.lower()
-    if "authentication failure" in told:
+def _unfit(message: str, proxy: Proxy) -> str:
+    """For an answer without a code. `message`: of python-socks."""
+    message = message.lower()
+    if "authentication failure" in message:
         return WRONG_PASSWORD
-    if "authentication method" in told:
+    if "authentication method" in message:
         return OTHER_LOGIN if proxy.password else WANTS_PASSWORD
-    if "closed" in told:
+    if "closed" in message:
         return CLOSED
-    if code := re.fullmatch(r"invalid reply code: 0x([0-9a-f]+)", told):
+    if code := re.fullmatch(r"invalid reply code: 0x([0-9a-f]+)", message):
         return f"does not reach the server (it answered with code {int(code[1], 16)})"
     return NO_SOCKS
 

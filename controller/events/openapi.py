@@ -44,8 +44,8 @@ def _operation(kind: type[Event]) -> dict[str, Any]:
         "operationId": kind.__name__[0].lower() + kind.__name__[1:],
         "tags": ["events"],
         "parameters": [
-            {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}}
-            for name, told in _HEADERS.items()
+            {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+            for name, text in _HEADERS.items()
         ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": reference(kind)}}},
         "responses": {

@@ -279,9 +279,9 @@ class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.Caller
             return None
         end, spread = call.ended_at or call.started_at, call.first_frame_ms
         answer = (call.answered_at - call.started_at).total_seconds() if call.answered_at else None
-        told = cls.same_in(fact)
-        return told | {
-            "outcome": told["outcome"] or "failed",
+        same = cls.same_in(fact)
+        return same | {
+            "outcome": same["outcome"] or "failed",
             "durations": {
                 "total": round((end - call.started_at).total_seconds(), 3),
                 "until_answer": None if answer is None else round(answer, 3),

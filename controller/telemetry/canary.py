@@ -100,10 +100,10 @@ class Canary:
             Ari(at.url, at.username, secret, self._app, trust=client_context(at.url, at.ca_file)) as ari,
             aclosing(
                 Link(at.url, at.username, secret, self._app, trust=client_context(at.url, at.ca_file)).stream()
-            ) as told,
+            ) as stream,
         ):
             try:
-                async for event in told:
+                async for event in stream:
                     match event:
                         case LinkUp():
                             await self._dial(ari, channel)

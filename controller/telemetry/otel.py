@@ -49,8 +49,10 @@ class SpanExporter:
         self._ids.trace = UUID(call).int
         parent = Context()
         for number, span in enumerate(spans):
-            told = {"voiceai.call": call, **{f"voiceai.{name}": value for name, value in span.facts.items()}}
-            made = self._tracer.start_span(span.name, parent, attributes=told, start_time=_nanoseconds(span.begin))
+            attributes = {"voiceai.call": call, **{f"voiceai.{name}": value for name, value in span.facts.items()}}
+            made = self._tracer.start_span(
+                span.name, parent, attributes=attributes, start_time=_nanoseconds(span.begin)
+            )
             if span.ok is not None:
                 made.set_status(Status(StatusCode.OK if span.ok else StatusCode.ERROR))
             made.end(_nanoseconds(span.end))

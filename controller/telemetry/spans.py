@@ -38,8 +38,8 @@ class _Call:
 
     def note(self, name: str, begin: datetime, end: datetime, ok: bool | None = None, **facts: Value | None) -> None:
         if len(self.inner) < MOST:
-            told = {key: value for key, value in facts.items() if value is not None}
-            self.inner.append(Span(name, max(begin, self.begin), end, told, ok))
+            known = {key: value for key, value in facts.items() if value is not None}
+            self.inner.append(Span(name, max(begin, self.begin), end, known, ok))
 
 
 class Spans:
@@ -67,7 +67,7 @@ class Spans:
 
 def _root(call: _Call, over: lifecycle.CallOver, at: datetime) -> Span:
     view = over.call
-    told: dict[str, Value | None] = {
+    ends: dict[str, Value | None] = {
         "outcome": over.outcome,
         "ended_by": view.ended_by,
         "cause": view.cause,
@@ -75,7 +75,7 @@ def _root(call: _Call, over: lifecycle.CallOver, at: datetime) -> Span:
         "talked_s": round(over.talked_s, 3),
         "cost": round(view.cost, 6),
     }
-    facts = call.facts | {key: value for key, value in told.items() if value is not None}
+    facts = call.facts | {key: value for key, value in ends.items() if value is not None}
     return Span("call", call.begin, at, facts, ok=over.outcome != "failed")
 
 

@@ -77,8 +77,8 @@ def _transfer(config: Config) -> FunctionTool:
     to: dict[str, Any] = {"type": "string", "enum": targets, "description": "Where to."}
     if config.transfer.any_number:
         names = f" Or one of these names: {', '.join(targets)}." if targets else ""
-        told = f"The number or extension, digits only, as you were told it.{names}"
-        to = {"type": "string", "description": told}
+        description = f"The number or extension, digits only, as you were told it.{names}"
+        to = {"type": "string", "description": description}
     return FunctionTool(
         name="transfer",
         description=(

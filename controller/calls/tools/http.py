@@ -68,7 +68,7 @@ def _not_counted(_: str, __: Reason) -> None: ...
 class HttpTools:
     """All tools of the config. `run` may be called any number of times at once; `close` when nothing runs any more.
 
-    `failed` is told of each failure: the tool's name and the cause.
+    `failed` is called for each failure, with the tool's name and the cause.
     """
 
     def __init__(self, tools: Mapping[str, HttpTool], failed: Callable[[str, Reason], None] = _not_counted) -> None:
@@ -95,25 +95,27 @@ class HttpTools:
         except RequestFailed as error:
             answer = Answer(False, _for_the_model(error.failure), error.failure)
         took = round((asyncio.get_running_loop().time() - started) * 1000)
-        self._tell(call, name, host, took, answer, warnings or LimitedWarnings(log))
+        self._log_result(call, name, host, took, answer, warnings or LimitedWarnings(log))
         return answer
 
     async def close(self) -> None:
         await self._http.close()
 
-    def _tell(self, call: str, name: str, host: str, took: int, answer: Answer, warnings: LimitedWarnings) -> None:
-        told: dict[str, Any] = {"call": call, "tool": name, "ok": answer.ok, "ms": took}
-        told["characters"] = len(answer.output)
+    def _log_result(
+        self, call: str, name: str, host: str, took: int, answer: Answer, warnings: LimitedWarnings
+    ) -> None:
+        fields: dict[str, Any] = {"call": call, "tool": name, "ok": answer.ok, "ms": took}
+        fields["characters"] = len(answer.output)
         if (failure := answer.failure) is None:
-            log.info("tool ran", **told)
+            log.info("tool ran", **fields)
             return
         self._failed(name, failure.reason)
-        told["reason"] = failure.reason
+        fields["reason"] = failure.reason
         if failure.reason == "arguments":  # the model's fault, and nobody else's: it reads why
-            log.info("tool ran", **told)
+            log.info("tool ran", **fields)
             return
         status = {} if failure.status is None else {"status": failure.status}
-        warnings.warning("tool ran", by=("tool", "reason"), **told, host=host, **status, detail=failure.detail)
+        warnings.warning("tool ran", by=("tool", "reason"), **fields, host=host, **status, detail=failure.detail)
 
     async def _ask(self, request: Request) -> Answer:
         """Raises RequestFailed."""

@@ -134,7 +134,7 @@ class DeliveryWorker:
         what = verdict(attempt, entry.attempts + 1, age, receiver.give_up_after_s, random.random())
         if attempt.failed is not None:
             self._metrics.failure(entry.receiver, attempt.failed)
-        _tell(entry, receiver.host, attempt, what)
+        _log_result(entry, receiver.host, attempt, what)
         return AttemptResult(entry, what, now, attempt.reason)
 
 
@@ -142,12 +142,12 @@ def _pools(receiver: str) -> tuple[str, ...]:
     return (receiver, OF_CALL) if receiver.startswith(OF_CALL) else (receiver,)
 
 
-def _tell(entry: Entry, host: str, attempt: Attempt, what: Verdict) -> None:
+def _log_result(entry: Entry, host: str, attempt: Attempt, what: Verdict) -> None:
     """Logs the first failure and the last one; the others are only counted."""
-    told: dict[str, Any] = {"call": entry.call, "receiver": entry.receiver, "event_id": entry.event, "host": host}
-    told |= {"status": attempt.status, "reason": attempt.failed, "detail": attempt.reason}
+    fields: dict[str, Any] = {"call": entry.call, "receiver": entry.receiver, "event_id": entry.event, "host": host}
+    fields |= {"status": attempt.status, "reason": attempt.failed, "detail": attempt.reason}
     match what:
         case Retry(seconds) if entry.attempts == 0:
-            log.info("webhook not delivered, tried again", again_in_s=round(seconds, 1), **told)
+            log.info("webhook not delivered, tried again", again_in_s=round(seconds, 1), **fields)
         case GiveUp():
-            log.warning("webhook given up, kept as a dead letter", attempts=entry.attempts + 1, **told)
+            log.warning("webhook given up, kept as a dead letter", attempts=entry.attempts + 1, **fields)
