@@ -1,9 +1,8 @@
-"""Who did what: a record of all that was asked and could change something, of what was said that was read or heard, and
-of wrong tokens.
+"""The audit log: requests that could change something, reading or hearing what was said in calls, and wrong tokens.
 
-Owns the table, its writer and `GET /v1/audit`. Nothing waits for it: what is to be written stands in a bounded row for
-the writer, and what finds no room is told in the log. Numbers are masked, words of people left out. Who reads the same
-again and again, as a page that is looked at does, is written down once in a while; wrong tokens at a bounded pace.
+Owns the table, its writer and `GET /v1/audit`. No request waits for it: entries wait in a bounded queue for the writer,
+and an entry without room is written to the process's log. Numbers are masked and words of people left out. Repeated
+reading of the same thing, as by an open page, gives one entry a minute; wrong tokens give a bounded number of entries.
 """
 
 import time
@@ -84,7 +83,7 @@ def masked(number: str) -> str:
 
 
 def audit_middleware(audit_log: "AuditLog") -> Middleware:
-    """Outside of all others: what it sees has become an answer already."""
+    """Outermost but one, so that it sees the final answer of every request."""
 
     @web.middleware
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -96,7 +95,7 @@ def audit_middleware(audit_log: "AuditLog") -> Middleware:
 
 
 def audit_on_prepare(audit_log: "AuditLog") -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """A signal of answers: a stream is written down when it begins, not when it ends."""
+    """For `app.on_response_prepare`: a stream is audited when it begins, not when it ends."""
 
     async def note(request: web.Request, response: web.StreamResponse) -> None:
         _note(audit_log, request, response)

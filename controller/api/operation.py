@@ -1,12 +1,11 @@
-"""What can be asked of the API: each operation declared once, served and documented from that.
+"""Operations of the API: each is declared once, and served and documented from that declaration.
 
-Owns the way of a request that all operations share: who asks and whether they may, the query and the body as typed
-values, the answer as JSON. The OpenAPI document (`openapi.py`) is made from the same declarations, so that it cannot
-say anything else than what is served.
+Owns what all operations share: authentication, scopes, query and body as typed values, the answer as JSON. The OpenAPI
+document (`openapi.py`) is made from the same declarations, so that it describes what is served.
 
 To add an operation, declare an `Operation` in the file of its resource and join that in `server.operations_of`; its
-problems are names from `problems.TITLES`. It wants a method in `controller/api/client.py` and a command in
-`controller/cli_*.py`; tests ask it hostile things by themselves.
+problems are names from `problems.TITLES`. It needs a method in `api/client.py` and a command in `cli/`. The tests with
+hostile requests find it by themselves.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -103,7 +102,7 @@ class Operation:
     """When a GET is written into the audit log; `with words`: for those who may have recordings."""
     repeatable: bool = False
     """With an `Idempotency-Key`: it may be done again if its first end is not known. Done twice with the same
-    `Asked.id` it is as good as done once."""
+    `ApiRequest.id` has the effect of doing it once."""
     tag: str = "calls"
 
 

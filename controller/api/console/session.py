@@ -1,9 +1,8 @@
 """The console's login: a token shown once, and from then on a session.
 
-Owns `/console/session`: POST with a token logs in, GET says who is logged in, what they may do and what there is to
-choose from in the console's forms, DELETE logs out: the session is over then, whoever has its cookie. Sessions are
-`api/sessions.py`'s, the cookie is `api/cookie.py`'s; that it opens the API is `api/access.py`'s doing. Wrong tokens
-count as guesses here as there.
+Owns `/console/session`: POST with a token logs in, GET answers who is logged in, with which scopes, and the choices of
+the console's forms, DELETE ends the session. Sessions are kept by `auth/sessions`, the cookie is `auth/cookie`'s, and
+`auth/authenticator` accepts it for the API. Wrong tokens are slowed down here as there.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
 """The config's agents and what they can use: tools over HTTP, remote tool servers, recordings. [pure]
 
-Owns the keys of one agent and of the things that agents name. What must hold between them is `config_references.py`'s.
+Owns the keys of one agent and of the things that agents name. What must hold between them:
+`checks/references`.
 """
 
 from typing import Annotated, Any, Literal
