@@ -30,7 +30,7 @@ class VoiceSession(MediaSink, Protocol):
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
         """The answer to a `ToolCalled`, as the model is to read it. `respond`: the agent is to react to it."""
 
-    def order(self, order: contract.AgentCommand) -> None:
+    def command(self, command: contract.AgentCommand) -> None:
         """The controller wants something of the agent: to speak, to wrap up, to be on hold …"""
 
     def close(self, reason: str) -> None:

@@ -138,19 +138,19 @@ class RealtimeSession:
         self._log.info("tool answered", tool_call=tool_call, ok=ok)
         self._feed(inputs.ToolAnswered(tool_call, output, respond))
 
-    def order(self, order: contract.AgentCommand) -> None:
+    def command(self, command: contract.AgentCommand) -> None:
         """A command of the controller to the agent."""
-        if isinstance(order, contract.Rejoined):
+        if isinstance(command, contract.Rejoined):
             self._keys.rejoined()
             return
-        if handoff.is_so(order, self._spec):
+        if handoff.is_repeated(command, self._spec):
             return
-        self._log.info("ordered", order=order.type)
-        self._feed(order)
-        if isinstance(order, contract.SwitchAgent):
-            before, self._spec = self._spec, order.spec
-            if handoff.needs_new_connection(before, order.spec):
-                self._connection.move((order.spec.provider, *order.spec.fallbacks))
+        self._log.info("ordered", order=command.type)
+        self._feed(command)
+        if isinstance(command, contract.SwitchAgent):
+            before, self._spec = self._spec, command.spec
+            if handoff.needs_new_connection(before, command.spec):
+                self._connection.move((command.spec.provider, *command.spec.fallbacks))
 
     def close(self, reason: str) -> None:
         """End the call. The first reason counts."""

@@ -44,14 +44,14 @@ class RecordingTap:
         self.levels: Levels | None = None
         """Measured while somebody watches."""
 
-    def order(self, order: contract.Record) -> None:
-        log.info("recording", call=self._call, action=order.action)
+    def command(self, command: contract.Record) -> None:
+        log.info("recording", call=self._call, action=command.action)
         recording = self._recording
-        match order.action:
+        match command.action:
             case "start" if recording is None:
-                self._recording = self._open(order.recording)
+                self._recording = self._open(command.recording)
             case "pause" | "resume" if recording is not None:
-                recording.paused = order.action == "pause"
+                recording.paused = command.action == "pause"
             case "stop" if recording is not None:
                 self._recording = None
                 recording.finish()

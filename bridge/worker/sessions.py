@@ -234,9 +234,9 @@ class Sessions:
                 session.close(command.reason)
             case contract.Record():
                 if entry.tap is not None:
-                    entry.tap.order(command)
+                    entry.tap.command(command)
             case _:
-                session.order(command)
+                session.command(command)
 
     def _prepare(self, command: contract.Prepare) -> None:
         call = command.call

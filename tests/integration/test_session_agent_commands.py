@@ -22,7 +22,7 @@ GREETING = Say("Good morning.", 0.4)
 
 def switch(rig: Rig, **change: Any) -> None:
     spec = rig.session._spec.model_copy(update={"agent": "other", **change})
-    rig.session.order(SwitchAgent(call=CALL, spec=spec))
+    rig.session.command(SwitchAgent(call=CALL, spec=spec))
 
 
 async def greeted(rig: Rig) -> None:
@@ -56,10 +56,10 @@ async def test_an_agent_that_is_made_sure_of_changes_nothing_where_it_speaks() -
     ):
         await greeted(rig)
         told, spec = len(told_instructions(served)), rig.session._spec
-        rig.session.order(SwitchAgent(call=CALL, spec=spec.model_copy(update={"voice": "cedar"}), again=True))
+        rig.session.command(SwitchAgent(call=CALL, spec=spec.model_copy(update={"voice": "cedar"}), again=True))
         rig.session.greet()
-        rig.session.order(Hold(call=CALL, on=False))
-        rig.session.order(
+        rig.session.command(Hold(call=CALL, on=False))
+        rig.session.command(
             SwitchAgent(call=CALL, spec=spec.model_copy(update={"instructions": "You are Ann."}), again=True)
         )
         await served.wait_for(lambda seen: told_instructions(seen)[-1] == "You are Ann.")
@@ -139,7 +139,7 @@ async def test_a_muted_caller_is_silence_to_the_agent_and_keys_stay_their_own() 
     server = RealtimeServer(ToneModel([GREETING]), faults=[AT_ONCE])
     async with server, call(server, greeting="x", digit_actions=("0",)) as (rig, served):
         await greeted(rig)
-        rig.session.order(Mute(call=CALL, caller=True, agent=False))
+        rig.session.command(Mute(call=CALL, caller=True, agent=False))
         before = len(served.caller_audio)
         await rig.talk(0.3)
         rig.session.caller_digit("4")
@@ -147,7 +147,7 @@ async def test_a_muted_caller_is_silence_to_the_agent_and_keys_stay_their_own() 
         await served.wait_for(lambda seen: len(seen.caller_audio) >= before + 48 * 700)
         assert not np.frombuffer(bytes(served.caller_audio[before:]), "<i2").any()
         assert [each.digit for each in rig.of(contract.DigitPressed)] == ["0"]
-        rig.session.order(Mute(call=CALL, caller=False, agent=False))
+        rig.session.command(Mute(call=CALL, caller=False, agent=False))
         await rig.talk(0.3)
         await served.wait_for(lambda seen: bool(np.frombuffer(bytes(seen.caller_audio[before:]), "<i2").any()))
         await finish(rig, server)
@@ -157,7 +157,7 @@ async def test_a_muted_agent_speaks_to_nobody() -> None:
     server = RealtimeServer(ToneModel([GREETING, Say("one two three", 0.6)]), faults=[AT_ONCE])
     async with server, call(server, greeting="x") as (rig, _):
         await greeted(rig)
-        rig.session.order(Mute(call=CALL, caller=False, agent=True))
+        rig.session.command(Mute(call=CALL, caller=False, agent=True))
         await rig.talk(0.3)
         async with asyncio.timeout(5):
             while len(rig.of(Said)) < 2:
@@ -181,7 +181,7 @@ async def test_a_text_on_order_is_said_after_what_is_being_said() -> None:
         call(server, greeting="x") as (rig, served),
     ):
         await rig.until(lambda: rig.arrived_ms() >= 400)
-        rig.session.order(Speak(call=CALL, text="Please hold the line."))
+        rig.session.command(Speak(call=CALL, text="Please hold the line."))
         await served.wait_received("response.create", 2)
         await rig.until(lambda: rig.arrived_ms() >= 800)
         assert rig.listen(1.5) == 40
@@ -198,7 +198,7 @@ async def test_last_words_are_heard_in_full_and_nobody_answers_the_caller_any_mo
     ):
         await greeted(rig)
         heard = len(rig.frames)
-        rig.session.order(WrapUp(call=CALL, text="Time is up. Goodbye.", why="max_length"))
+        rig.session.command(WrapUp(call=CALL, text="Time is up. Goodbye.", why="max_length"))
         await rig.until(lambda: rig.arrived_ms() >= 1200)
         await rig.feed(tone(0.4, 300))
         await rig.feed(bytes(48 * 600))
@@ -218,7 +218,7 @@ async def test_on_hold_nobody_hears_anybody_and_afterwards_the_agent_knows_why()
     ):
         await rig.until(lambda: rig.arrived_ms() >= 4000)
         assert rig.listen(1.0) == 50
-        rig.session.order(Hold(call=CALL, on=True))
+        rig.session.command(Hold(call=CALL, on=True))
         before = len(served.caller_audio)
         await rig.feed(tone(0.5, 300))
         assert rig.listen(1.0) == 0
@@ -226,7 +226,7 @@ async def test_on_hold_nobody_hears_anybody_and_afterwards_the_agent_knows_why()
         assert not np.frombuffer(bytes(served.caller_audio[before:]), "<i2").any()
         assert served.truncated[0][1] == 1000
         assert len(asked(served)) == 1
-        rig.session.order(Hold(call=CALL, on=False, note="The colleague did not answer."))
+        rig.session.command(Hold(call=CALL, on=False, note="The colleague did not answer."))
         await served.wait_received("response.create", 2)
         await rig.until(lambda: rig.session._playout.remaining_ms >= 400)
         assert rig.listen(1.0) == 20
@@ -239,8 +239,8 @@ async def test_last_words_end_a_hold_and_outlive_a_line() -> None:
     faults: Faults = {0: [AT_ONCE, after("response.created", Drop(), nth=2)], 1: [AT_ONCE]}
     async with RealtimeServer(ToneModel(replies), faults=faults) as server, call(server, greeting="x") as (rig, _):
         await greeted(rig)
-        rig.session.order(Hold(call=CALL, on=True))
-        rig.session.order(WrapUp(call=CALL, text="Time is up. Goodbye.", why="cost"))
+        rig.session.command(Hold(call=CALL, on=True))
+        rig.session.command(WrapUp(call=CALL, text="Time is up. Goodbye.", why="cost"))
         await rig.wait(Reconnected)
         again = await server.session(1)
         await again.wait_received("response.create")

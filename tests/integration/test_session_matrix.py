@@ -125,19 +125,19 @@ async def tools_answered(talk: Talk) -> None:
 
 async def on_hold(talk: Talk) -> None:
     await agent_speaks(talk)
-    talk.session.order(contract.Hold(call="", on=True))
+    talk.session.command(contract.Hold(call="", on=True))
     await talk.wait(contract.Said, 3)  # the greeting, the question, as much of the story as was heard
 
 
 async def held_no_more(talk: Talk) -> None:
     await talk.wait(contract.Reconnected)
-    talk.session.order(contract.Hold(call="", on=False, note="The caller is back."))
+    talk.session.command(contract.Hold(call="", on=False, note="The caller is back."))
     await talk.hears(REPLY, 380)
 
 
 async def last_words_asked(talk: Talk) -> None:
     await greeted(talk)
-    talk.session.order(contract.WrapUp(call="", text=GOODBYE, why="test"))
+    talk.session.command(contract.WrapUp(call="", text=GOODBYE, why="test"))
     await (await first(talk)).wait_sent(DELTA, nth=8)  # six of the greeting
 
 

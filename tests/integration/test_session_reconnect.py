@@ -515,7 +515,7 @@ async def test_a_change_made_while_the_spare_waits_is_in_force_on_it() -> None:
         await spare.wait_received("session.update")
         await rig.feed(tone(0.4, 300))
         await rig.until(lambda: not rig.session.quiet)
-        rig.session.order(
+        rig.session.command(
             SwitchAgent(call=CALL, spec=rig.session._spec.model_copy(update={"instructions": "You are Ann."}))
         )
         await served.act(Drop())
@@ -536,7 +536,7 @@ async def test_another_agents_provider_is_asked_though_the_first_one_refuses(sta
         while not dead.attempts:  # noqa: ASYNC110 - the moment between the refusal and its arrival is one turn of the loop
             await asyncio.sleep(0)
         spec = rig.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
-        rig.session.order(SwitchAgent(call=CALL, spec=spec))
+        rig.session.command(SwitchAgent(call=CALL, spec=spec))
         await rig.wait(Ready)
         assert (dead.attempts, server.attempts, rig.of(Failed)) == (1, 1, [])
         await rig.end()
@@ -547,7 +547,7 @@ async def test_a_connection_refused_after_a_switch_costs_the_new_provider_nothin
         await rig.feed(tone(0.4, 300))
         await rig.until(lambda: not rig.session.quiet)
         spec = rig.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
-        rig.session.order(SwitchAgent(call=CALL, spec=spec))  # has to wait for a pause
+        rig.session.command(SwitchAgent(call=CALL, spec=spec))  # has to wait for a pause
         rig.session._connection.fail("account", "quota")
         assert (await rig.wait(Reconnected)).provider == "second"
         assert rig.of(Failed) == []
@@ -562,7 +562,7 @@ async def test_another_agents_fallback_is_asked_if_its_first_provider_refuses() 
         call(old) as (rig, _),
     ):
         change = {"provider": second(dead), "fallbacks": (second(server, "third"),)}
-        rig.session.order(SwitchAgent(call=CALL, spec=rig.session._spec.model_copy(update=change)))
+        rig.session.command(SwitchAgent(call=CALL, spec=rig.session._spec.model_copy(update=change)))
         back = await rig.wait(Reconnected)
         assert (back.planned, back.provider) == (True, "third")
         assert (dead.attempts, server.attempts) == (1, 1)

@@ -61,7 +61,7 @@ class ToneSession:
     def saying(self) -> str:
         return "Good day"
 
-    def order(self, order: contract.AgentCommand) -> None: ...
+    def command(self, command: contract.AgentCommand) -> None: ...
 
     def close(self, reason: str) -> None:
         self.reason = reason

@@ -85,14 +85,14 @@ class AgentCommands:
 
     # ------------------------------------------------------------ speech
 
-    def speak(self, order: Speak) -> None:
+    def speak(self, command: Speak) -> None:
         """Let the agent say something. Ignored once last words are being said."""
-        if self._closing.active or not order.text:
+        if self._closing.active or not command.text:
             return
-        exact = "none" if order.exact else None
-        text = order.text if order.exact else ""
+        exact = "none" if command.exact else None
+        text = command.text if command.exact else ""
         request = ResponseRequest(
-            instructions=prompts.asked(order, self.spec), tool_choice=exact, required=True, text=text
+            instructions=prompts.asked(command, self.spec), tool_choice=exact, required=True, text=text
         )
         self._responses.request(request)
 
@@ -100,18 +100,18 @@ class AgentCommands:
         """Say this to a silent caller. Dropped if the caller speaks first."""
         self._responses.request(ResponseRequest(instructions=prompts.exactly(text), tool_choice="none", text=text))
 
-    def wrap_up(self, order: WrapUp) -> None:
+    def wrap_up(self, command: WrapUp) -> None:
         """Say the last words, whatever the caller does. `WrapUpDone` follows."""
         if self._closing.firm:
             return
         self.on_hold = False
-        self._closing.begin(order.why, firm=True)
+        self._closing.begin(command.why, firm=True)
         self._set_muted(True)
         self._responses.discard()
         running = self._responses.state is State.ACTIVE
         if not self._tools.awaiting_playback and (running or self._playout.remaining_ms > PATIENCE_MS):
             self._interruption.silence()
-        self._last_words(order.text)
+        self._last_words(command.text)
 
     def goodbye(self, text: str, why: str) -> None:
         """Say the last words, unless the caller speaks before they are over. `WrapUpDone` follows."""
@@ -137,14 +137,14 @@ class AgentCommands:
 
     # ------------------------------------------------------------ hold
 
-    def hold(self, order: Hold) -> None:
+    def hold(self, command: Hold) -> None:
         """On or off. The same again changes nothing, but a note is always passed on to the model."""
         if self._closing.firm:
             return
-        if order.on and not self.on_hold:
+        if command.on and not self.on_hold:
             self._pause()
-        elif not order.on:
-            self._go_on(order.note)
+        elif not command.on:
+            self._go_on(command.note)
 
     def _pause(self) -> None:
         running = self._responses.state in (State.REQUESTED, State.ACTIVE)
@@ -185,13 +185,13 @@ class AgentCommands:
 
     # ------------------------------------------------------------ the rest
 
-    def mute(self, order: Mute) -> None:
+    def mute(self, command: Mute) -> None:
         """Who is heard from now on. Neither side is told, and what is being said goes on."""
-        self.caller_muted, self.agent_muted = order.caller, order.agent
+        self.caller_muted, self.agent_muted = command.caller, command.agent
 
-    def inform(self, order: AddMessage) -> None:
-        item_id = self._tell(order.text)
-        if order.respond and not self._closing.active:
+    def add_message(self, command: AddMessage) -> None:
+        item_id = self._tell(command.text)
+        if command.respond and not self._closing.active:
             self._responses.request(ResponseRequest(items={item_id}))
 
     def _set_muted(self, muted: bool) -> None:

@@ -21,19 +21,19 @@ class Announcement:
         self._out = out
         self._commands = commands
         self._turns = turns
-        self._order: WrapUp | None = None
+        self._command: WrapUp | None = None
         self._since = 0.0
 
-    def wait(self, order: WrapUp, now: float) -> None:
+    def wait(self, command: WrapUp, now: float) -> None:
         """Begin to wait, and carry out `order` afterwards."""
-        self._order, self._since = order, now
-        self._commands.hold(Hold(call=order.call, on=True))
+        self._command, self._since = command, now
+        self._commands.hold(Hold(call=command.call, on=True))
         self._turns.caller_sound.wanted = True
         self._out.add(StartTimer(Timer.SILENCE, LOOK_S))
 
     def looked(self, now: float) -> None:
         """The timer `SILENCE`: look whether it is silent by now."""
-        if self._order is None:
+        if self._command is None:
             return
         sound = self._turns.caller_sound
         silent_s = now - max(self._since, sound.last_at)
@@ -41,5 +41,5 @@ class Announcement:
             sound.wanted = True
             self._out.add(StartTimer(Timer.SILENCE, LOOK_S))
             return
-        order, self._order, sound.wanted = self._order, None, False
-        self._commands.wrap_up(order)
+        command, self._command, sound.wanted = self._command, None, False
+        self._commands.wrap_up(command)

@@ -166,7 +166,7 @@ class Conversation:
             case Mute():
                 self.parts.commands.mute(what)
             case AddMessage():
-                self.parts.commands.inform(what)
+                self.parts.commands.add_message(what)
             case SwitchAgent(spec=spec):
                 self._handoff.switch(spec)
             case server_events.CallerIdle():
@@ -213,11 +213,11 @@ class Conversation:
         busy = busy or self.parts.closing.active or self.parts.dtmf.collecting
         return not busy and self.parts.responses.at_rest and self.parts.playout.idle
 
-    def _wrap_up(self, order: WrapUp, now: float) -> None:
-        if order.after_silence:
-            self._announcement.wait(order, now)
+    def _wrap_up(self, command: WrapUp, now: float) -> None:
+        if command.after_silence:
+            self._announcement.wait(command, now)
         else:
-            self.parts.commands.wrap_up(order)
+            self.parts.commands.wrap_up(command)
 
     def _first_words(self, now: float) -> None:
         speaking, muted, ending = self.parts.turns.speaking, self.parts.commands.agent_muted, self.parts.closing.firm

@@ -18,11 +18,11 @@ def needs_new_connection(old: SessionSpec, new: SessionSpec) -> bool:
     return any(getattr(old, name) != getattr(new, name) for name in FIXED)
 
 
-def is_so(order: AgentCommand, spec: SessionSpec) -> bool:
+def is_repeated(command: AgentCommand, spec: SessionSpec) -> bool:
     """Whether this is a repeated `SwitchAgent` to the agent that speaks already."""
-    if not isinstance(order, SwitchAgent) or not order.again:
+    if not isinstance(command, SwitchAgent) or not command.again:
         return False
-    return (order.spec.agent, order.spec.instructions) == (spec.agent, spec.instructions)
+    return (command.spec.agent, command.spec.instructions) == (spec.agent, spec.instructions)
 
 
 class AgentHandoff:

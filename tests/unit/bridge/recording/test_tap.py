@@ -81,9 +81,9 @@ class Rig:
             self.made.caller_audio(FRAME)
             self.made.next_frame()
 
-    def order(self, action: Action) -> None:
+    def command(self, action: Action) -> None:
         recording = self.wanted if action == "start" else None
-        self.made.order(contract.Record(call=CALL, action=action, recording=recording))
+        self.made.command(contract.Record(call=CALL, action=action, recording=recording))
 
 
 @pytest.fixture
@@ -116,9 +116,9 @@ async def test_the_session_sees_its_media_leg_as_it_is(rig: Rig) -> None:
 async def test_a_pause_is_silence_and_takes_its_time(rig: Rig) -> None:
     rig.sink(recorded=True).media_connected(LEG)
     rig.talk(2)
-    rig.order("pause")
+    rig.command("pause")
     rig.talk(3)
-    rig.order("resume")
+    rig.command("resume")
     rig.talk(1)
     await rig.made.close()
     (recorded,) = rig.told
@@ -135,7 +135,7 @@ async def test_nothing_is_recorded_before_the_consent_was_heard(rig: Rig, ordere
     rig.sink(recorded=not ordered).media_connected(LEG)
     rig.talk(1)
     if ordered:
-        rig.order("start")
+        rig.command("start")
     rig.talk(1)
     rig.consented = True
     rig.talk(2)
@@ -157,11 +157,11 @@ async def test_who_hangs_up_before_the_consent_was_heard_is_in_no_file(rig: Rig)
 async def test_stop_completes_the_file_and_start_begins_another(rig: Rig) -> None:
     rig.sink(recorded=False).media_connected(LEG)
     rig.talk(1)
-    rig.order("start")
+    rig.command("start")
     rig.talk(2)
-    rig.order("stop")
+    rig.command("stop")
     rig.talk(1)
-    rig.order("start")
+    rig.command("start")
     rig.talk(1)
     await rig.made.close()
     assert sorted((Path(each.path).name, round(each.seconds)) for each in rig.told) == [
@@ -175,7 +175,7 @@ async def test_each_order_is_answered_with_what_the_recording_is(rig: Rig) -> No
     rig.sink(recorded=False).media_connected(LEG)
     orders: tuple[Action, ...] = ("tell", "start", "tell", "pause", "start", "tell", "resume", "stop", "tell")
     for order in orders:
-        rig.order(order)
+        rig.command(order)
     assert rig.states == ["off", "on", "on", "paused", "paused", "paused", "on", "off", "off"]
     await rig.made.close()
 
@@ -183,7 +183,7 @@ async def test_each_order_is_answered_with_what_the_recording_is(rig: Rig) -> No
 async def test_what_was_stopped_is_told_while_the_call_goes_on(rig: Rig) -> None:
     rig.sink(recorded=True).media_connected(LEG)
     rig.talk(1)
-    rig.order("stop")
+    rig.command("stop")
     for task in list(rig.made._completing):
         await task
     assert [round(each.seconds) for each in rig.told] == [1]
@@ -192,10 +192,10 @@ async def test_what_was_stopped_is_told_while_the_call_goes_on(rig: Rig) -> None
 
 
 ORDERS: dict[str, Callable[[Rig], None]] = {
-    "pause without a recording": lambda rig: rig.order("pause"),
-    "resume without a recording": lambda rig: rig.order("resume"),
-    "stop without a recording": lambda rig: rig.order("stop"),
-    "start without a folder": lambda rig: rig.made.order(contract.Record(call=CALL, action="start")),
+    "pause without a recording": lambda rig: rig.command("pause"),
+    "resume without a recording": lambda rig: rig.command("resume"),
+    "stop without a recording": lambda rig: rig.command("stop"),
+    "start without a folder": lambda rig: rig.made.command(contract.Record(call=CALL, action="start")),
 }
 
 
@@ -212,7 +212,7 @@ async def test_what_makes_no_sense_changes_nothing(rig: Rig, order: str) -> None
 async def test_a_second_start_does_not_begin_again(rig: Rig) -> None:
     rig.sink(recorded=True).media_connected(LEG)
     rig.talk(1)
-    rig.order("start")
+    rig.command("start")
     rig.talk(1)
     await rig.made.close()
     assert [round(each.seconds) for each in rig.told] == [2]

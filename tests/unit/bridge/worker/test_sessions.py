@@ -66,8 +66,8 @@ class FakeSession:
     def saying(self) -> str:
         return "Good day"
 
-    def order(self, order: contract.AgentCommand) -> None:
-        self.done.append(order.type)
+    def command(self, command: contract.AgentCommand) -> None:
+        self.done.append(command.type)
 
     def close(self, reason: str) -> None:
         if self.how == "close raises":
