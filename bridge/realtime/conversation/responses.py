@@ -181,7 +181,7 @@ class Responses:
         if self.current and self.state is State.REQUESTED:
             self.current.items.discard(item_id)
 
-    # ------------------------------------------------------------ the line
+    # ------------------------------------------------------------ the connection
 
     def connection_lost(self) -> ResponseRequest | None:
         """The connection is lost, and the running response with it. Returns the request that was not fulfilled, if any.

@@ -181,7 +181,7 @@ class _Pool:
             self.task.cancel()
 
     async def run(self, unused_s: float) -> None:
-        """See the class."""
+        """Keep the pool filled. Returns when no call has used it for `unused_s`."""
         try:
             while (left := self.used_at + unused_s - monotonic()) > 0:
                 self._wanted.clear()
