@@ -38,7 +38,7 @@ class Visit:
     what: str = ""
 
 
-class Crowd:
+class Callers:
     """`come` brings callers, `leave` sends them home; `visits` are the calls that are over."""
 
     def __init__(self, sip: str) -> None:

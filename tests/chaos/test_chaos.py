@@ -15,7 +15,7 @@ import structlog
 
 from simulator.realtime import Delivery, ToneModel
 from tests.chaos import verdict
-from tests.chaos.callers import STORY, Crowd
+from tests.chaos.callers import STORY, Callers
 from tests.chaos.faults import Saboteur, Struck, events
 from tests.chaos.plan import Fault, Strike, strikes, talks
 from tests.e2e.installation import Installation, installation
@@ -46,15 +46,15 @@ async def test_storm(own_asterisk: Asterisk, tmp_path: Path) -> None:
         ) as running:
             await next_call_works(running)
             before = await verdict.usage(running)
-            crowd = Crowd(running.sip)
-            saboteur = Saboteur(running, hooks, crowd.talking)
-            crowd.come([talks(SEED, number) for number in range(CALLS)])
+            callers = Callers(running.sip)
+            saboteur = Saboteur(running, hooks, callers.talking)
+            callers.come([talks(SEED, number) for number in range(CALLS)])
             await storm(saboteur, strikes(SEED, SECONDS))
-            await verdict.seen(crowd, min(CALLS, 3))
+            await verdict.seen(callers, min(CALLS, 3))
             await verdict.all_owned(running)
-            await crowd.leave()
+            await callers.leave()
             await verdict.settled(running)
-            await judged(running, saboteur, crowd, hooks)
+            await judged(running, saboteur, callers, hooks)
             await asyncio.sleep(verdict.IDLE)
             await next_call_works(running)
             await verdict.settled(running)
@@ -73,23 +73,23 @@ async def storm(saboteur: Saboteur, plan: tuple[Strike, ...]) -> None:
     await asyncio.sleep(max(0.0, began + SECONDS - time.monotonic()))
 
 
-async def judged(running: Installation, saboteur: Saboteur, crowd: Crowd, hooks: Receiver) -> None:
+async def judged(running: Installation, saboteur: Saboteur, callers: Callers, hooks: Receiver) -> None:
     kills = [each for each in saboteur.done if each.fault is Fault.CONTROLLER_KILLED]
     if kills and SECONDS > MARKED_AFTER:
         await asyncio.sleep(max(0.0, kills[-1].until + MARKED_AFTER - time.time()))
     born = kills[-1].until if kills and SECONDS <= MARKED_AFTER else 0.0
     past = await verdict.written_down(running, born)
     calls = {str(each["caller"]).lstrip("+"): str(each["id"]) for each in past}
-    assert verdict.unexplained(crowd.visits, calls, saboteur.done) == []
+    assert verdict.unexplained(callers.visits, calls, saboteur.done) == []
     assert verdict.without_end(past, born) == []
     missing = {line["call"] for line in arrived(saboteur, kills)} - {each["id"] for each in past}
     assert missing == set(), "calls that were never written down"
     ended = {line["call"] for line in saboteur.logs[-1] if line["event"] == "call ended"}
     told = [each for each in hooks.got if each.body["type"] == "call.ended"]
     await hooks.until(lambda seen: ended <= {each.body["data"]["call"] for each in seen.got}, 60)
-    done = sum(visit.outcome == "done" for visit in crowd.visits)
-    log.warning("storm over", calls=len(crowd.visits), done=done, told=len(told), strikes=len(saboteur.done))
-    assert done > len(crowd.visits) / 4
+    done = sum(visit.outcome == "done" for visit in callers.visits)
+    log.warning("storm over", calls=len(callers.visits), done=done, told=len(told), strikes=len(saboteur.done))
+    assert done > len(callers.visits) / 4
     raised = [line for lines in saboteur.logs for line in lines if "Traceback" in str(line.get("exception", ""))]
     assert raised == []
 
@@ -103,5 +103,5 @@ def arrived(saboteur: Saboteur, kills: list[Struck]) -> list[dict[str, Any]]:
 
 async def next_call_works(running: Installation) -> None:
     """A real INVITE, an answer, the agent."""
-    visit = await Crowd(running.sip).once("4999999", 3.0)
+    visit = await Callers(running.sip).once("4999999", 3.0)
     assert (visit.outcome, visit.heard.first > 0) == ("done", True), visit

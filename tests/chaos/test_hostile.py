@@ -20,7 +20,7 @@ import structlog
 
 from simulator.realtime import Delivery, ToneModel
 from tests.chaos import hostile_harness, hostile_verdict, verdict
-from tests.chaos.callers import STORY, Crowd
+from tests.chaos.callers import STORY, Callers
 from tests.chaos.hostile_actors import Where
 from tests.chaos.machine_load import MachineLoad
 from tests.chaos.test_chaos import BRIDGE, next_call_works
@@ -59,18 +59,18 @@ async def test_hostile_hour(own_asterisk: Asterisk, tmp_path: Path) -> None:
     ):
         await next_call_works(running)
         before = await hostile_verdict.State.of(running)
-        load, crowd = MachineLoad(list(before.pids.values())), Crowd(running.sip)
+        load, callers = MachineLoad(list(before.pids.values())), Callers(running.sip)
         watching = asyncio.create_task(load.watch())
-        crowd.come([hostile_harness.innocent_talks(SEED, number) for number in range(INNOCENT)])
+        callers.come([hostile_harness.innocent_talks(SEED, number) for number in range(INNOCENT)])
         await actors.begin(await where(running, secret))
         await asyncio.sleep(SECONDS / 3)
         faults = await second_start(tmp_path)
         await asyncio.sleep(SECONDS * 2 / 3)
         report = await actors.end()
-        await crowd.leave()
-        log.warning("hostile hour over", calls=len(crowd.visits), **report)
-        faults += report["faults"] + hostile_verdict.of_innocents(crowd.visits, load.samples)
-        excused = len(hostile_verdict.of_innocents(crowd.visits, [])) + len(report["faults"]) - len(faults)
+        await callers.leave()
+        log.warning("hostile hour over", calls=len(callers.visits), **report)
+        faults += report["faults"] + hostile_verdict.of_innocents(callers.visits, load.samples)
+        excused = len(hostile_verdict.of_innocents(callers.visits, [])) + len(report["faults"]) - len(faults)
         log.warning("innocent callers", excused_by_a_busy_machine=excused, faults=faults)
         faults += await in_peace_again(running, before, load)
         watching.cancel()

@@ -16,7 +16,7 @@ import structlog
 from bench import processes
 from simulator.realtime import Delivery, ToneModel
 from tests.chaos import hostile_sip as sip, hostile_verdict
-from tests.chaos.callers import STORY, Crowd
+from tests.chaos.callers import STORY, Callers
 from tests.chaos.hostile_caller import Line
 from tests.chaos.hostile_sound import Sound
 from tests.chaos.machine_load import MachineLoad
@@ -43,7 +43,7 @@ async def test_keys_that_claim_to_be_long_end_their_own_call(own_asterisk: Aster
         await next_call_works(running)
         workers = (await running.api("GET", "/v1/workers"))["workers"]
         load = MachineLoad([running.service.pid, running.asterisk.pid, *(int(each["pid"]) for each in workers)])
-        watching, innocent = asyncio.create_task(load.watch()), Crowd(running.sip)
+        watching, innocent = asyncio.create_task(load.watch()), Callers(running.sip)
         beside = asyncio.create_task(talks(innocent))
         async with asyncio.timeout(ENDS_WITHIN):
             used = await keys_in_a_call(running)
@@ -55,7 +55,7 @@ async def test_keys_that_claim_to_be_long_end_their_own_call(own_asterisk: Aster
         await next_call_works(running)
 
 
-async def talks(innocent: Crowd) -> None:
+async def talks(innocent: Callers) -> None:
     """Calls shorter than the agent's story, one after the other."""
     for number in range(CALLS):
         await innocent.once(f"49100{number}", ENDS_WITHIN / CALLS)

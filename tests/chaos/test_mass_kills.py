@@ -15,7 +15,7 @@ import pytest
 
 from simulator.realtime import Delivery, ToneModel
 from tests.chaos import verdict
-from tests.chaos.callers import STORY, Crowd, Visit
+from tests.chaos.callers import STORY, Callers, Visit
 from tests.chaos.faults import Saboteur, Struck
 from tests.chaos.plan import Fault, Strike, Talk
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
@@ -102,25 +102,25 @@ async def test_twenty_kills(own_asterisk: Asterisk, tmp_path: Path, part: Fault)
         async with installation(
             own_asterisk, tmp_path, lambda: model, faults=pace, bridge=BRIDGE, agent=AGENT, more=more, keep=False
         ) as running:
-            crowd = Crowd(running.sip)
-            saboteur = Saboteur(running, hooks, crowd.talking)
-            crowd.come([talks_of(number) for number in range(CALLERS)])
-            await verdict.seen(crowd, CALLERS // 2)
+            callers = Callers(running.sip)
+            saboteur = Saboteur(running, hooks, callers.talking)
+            callers.come([talks_of(number) for number in range(CALLERS)])
+            await verdict.seen(callers, CALLERS // 2)
             for number in range(KILLS):
                 await saboteur.strike(Strike(0.0, part, number))
                 until = time.monotonic() + EVERY
-                await verdict.seen(crowd, CALLERS // 2)
+                await verdict.seen(callers, CALLERS // 2)
                 await asyncio.sleep(max(0.0, until - time.monotonic()))
             await verdict.all_owned(running)
-            await crowd.leave()
+            await callers.leave()
             await verdict.settled(running)
             past = await verdict.history(running)
             await next_call_works(running)
             await verdict.settled(running)
     calls = {str(each["caller"]).lstrip("+"): str(each["id"]) for each in past}
-    found = row(part, crowd.visits, calls, saboteur.done)
+    found = row(part, callers.visits, calls, saboteur.done)
     print(f"\n{HEADING}\n{found}")  # noqa: T201 - it is what this test is run for
-    lost = [f"{each.caller} {each.outcome} {each.what}" for each in crowd.visits if each.outcome != "done"]
+    lost = [f"{each.caller} {each.outcome} {each.what}" for each in callers.visits if each.outcome != "done"]
     if part is not Fault.CONTROLLER_KILLED:  # without one nobody answers the phone: the dialplan has those
         assert found.others == 0, lost
     if part is not Fault.ASTERISK_KILLED:

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench import processes
 from simulator.realtime import Delivery, ToneModel
 from tests.chaos import verdict
-from tests.chaos.callers import STORY, Crowd
+from tests.chaos.callers import STORY, Callers
 from tests.chaos.growth import Reading, Trend, trends
 from tests.chaos.plan import Talk
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
@@ -67,16 +67,16 @@ async def test_soak(own_asterisk: Asterisk, tmp_path: Path) -> None:
         own_asterisk, tmp_path, lambda: model, faults=pace, bridge=BRIDGE, agent=AGENT, keep=False
     ) as running:
         await next_call_works(running)
-        crowd = Crowd(running.sip)
-        crowd.come([iter(repeat(Talk(0.1 * number, 2 * SECONDS + 60), 1)) for number in range(LONG)])
-        await verdict.seen(crowd, LONG, 40)
+        callers = Callers(running.sip)
+        callers.come([iter(repeat(Talk(0.1 * number, 2 * SECONDS + 60), 1)) for number in range(LONG)])
+        await verdict.seen(callers, LONG, 40)
         async with short_calls(running.sip, tmp_path, CALLS, RATE, 2 * SECONDS + 30) as calls:
             watching = asyncio.create_task(watch(running, seen))
             await asyncio.sleep(SECONDS)
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
-        await crowd.leave()
+        await callers.leave()
         await verdict.settled(running)
         await asyncio.sleep(verdict.IDLE)
         await next_call_works(running)
@@ -86,7 +86,7 @@ async def test_soak(own_asterisk: Asterisk, tmp_path: Path) -> None:
     found: dict[str, list[Trend]] = {name: trends([each[name] for each in seen], after[name]) for name in after}
     rows = [f"| {name} | {trend} |" for name, each in found.items() for trend in each]
     print("\n".join(["", f"{calls.done} short calls done, {calls.failed} failed, {LONG} long ones", HEADING, *rows]))  # noqa: T201
-    assert {visit.outcome for visit in crowd.visits} == {"done"}
+    assert {visit.outcome for visit in callers.visits} == {"done"}
     assert (calls.done, calls.failed) == (CALLS, 0)
     assert len(past) == CALLS + LONG + 2
     assert verdict.without_end(past) == []

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.calls.machine.ids import Ids
-from tests.chaos.callers import Crowd, Visit
+from tests.chaos.callers import Callers, Visit
 from tests.chaos.faults import Struck
 from tests.chaos.missed_audio import Hole
 from tests.chaos.plan import OF_NOBODY, OF_WORKER, Fault
@@ -196,8 +196,8 @@ def seconds_of(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-async def seen(crowd: Crowd, count: int, seconds: float = 20.0) -> None:
+async def seen(callers: Callers, count: int, seconds: float = 20.0) -> None:
     """So many callers at once have heard the agent."""
     async with asyncio.timeout(seconds):
-        while len(crowd.talking) < count:  # noqa: ASYNC110 - telephones tell of it, and nobody waits long
+        while len(callers.talking) < count:  # noqa: ASYNC110 - telephones tell of it, and nobody waits long
             await asyncio.sleep(0.1)

@@ -201,7 +201,7 @@ async def test_the_line_breaks_while_nobody_speaks(asterisk: Asterisk, tmp_path:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shop() -> AsyncIterator[tuple[dict[str, Any], asyncio.Event, asyncio.Event]]:
+async def tool_server() -> AsyncIterator[tuple[dict[str, Any], asyncio.Event, asyncio.Event]]:
     """The config of a slow tool; set when it was asked; to be set when it may answer."""
     asked, release = asyncio.Event(), asyncio.Event()
 
@@ -228,10 +228,10 @@ async def asked_a_tool(running: Installation, phone: Phone, asked: asyncio.Event
 
 
 async def test_the_line_breaks_while_a_tool_runs(
-    asterisk: Asterisk, tmp_path: Path, shop: tuple[dict[str, Any], asyncio.Event, asyncio.Event]
+    asterisk: Asterisk, tmp_path: Path, tool_server: tuple[dict[str, Any], asyncio.Event, asyncio.Event]
 ) -> None:
     """Its answer reaches the new connection together with the question."""
-    more, asked, release = shop
+    more, asked, release = tool_server
     model = ToneModel([GREETING, CallTool("order_status", call_id="call_1")], forever=REPLY)
     agent = {"tools": ["order_status"]}
     async with installation(asterisk, tmp_path, model, agent=agent, more=more) as running, running.caller() as phone:
@@ -251,10 +251,10 @@ async def test_the_line_breaks_while_a_tool_runs(
 
 
 async def test_the_line_breaks_while_two_tools_run(
-    asterisk: Asterisk, tmp_path: Path, shop: tuple[dict[str, Any], asyncio.Event, asyncio.Event]
+    asterisk: Asterisk, tmp_path: Path, tool_server: tuple[dict[str, Any], asyncio.Event, asyncio.Event]
 ) -> None:
     """Each is run once and answered once, and there is one reply to both."""
-    more, asked, release = shop
+    more, asked, release = tool_server
     tools = tuple(CallTool("order_status", call_id=f"call_{number}") for number in (1, 2))
     model = ToneModel([GREETING, tools], forever=REPLY)
     agent = {"tools": ["order_status"]}

@@ -127,7 +127,7 @@ async def test_without_ai_somebody_else_takes_the_call(asterisk: Asterisk, tmp_p
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shop() -> AsyncIterator[tuple[int, list[str]]]:
+async def tool_server() -> AsyncIterator[tuple[int, list[str]]]:
     """A tool's server, and what it was asked."""
     asked: list[str] = []
 
@@ -142,8 +142,8 @@ async def shop() -> AsyncIterator[tuple[int, list[str]]]:
         yield server.port, asked
 
 
-async def test_a_tool_over_http(asterisk: Asterisk, tmp_path: Path, shop: tuple[int, list[str]]) -> None:
-    port, asked = shop
+async def test_a_tool_over_http(asterisk: Asterisk, tmp_path: Path, tool_server: tuple[int, list[str]]) -> None:
+    port, asked = tool_server
     tools = {
         "order_status": {
             "description": "Looks an order up.",

@@ -11,7 +11,7 @@ from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.peers.asterisk import Asterisk
-from tests.peers.many_callees import Crowd, busy
+from tests.peers.callees import Callees, busy
 
 CALLS, AT_ONCE, BEFORE_KILL = 200, 10, 30
 PATIENCE = 90.0
@@ -41,7 +41,7 @@ async def test_killed_in_the_middle_of_two_hundred_calls(asterisk: Asterisk, tmp
     model = ToneModel(forever=Say("Hello.", 1.0, 440))
     wanted = numbers(CALLS)
     async with (
-        Crowd(asterisk.trunk_port) as crowd,
+        Callees(asterisk.trunk_port) as callees,
         installation(asterisk, tmp_path, model, trunk={"max_calls": AT_ONCE}) as running,
     ):
         await running.api("POST", "/v1/queue/pause")
@@ -50,7 +50,7 @@ async def test_killed_in_the_middle_of_two_hundred_calls(asterisk: Asterisk, tmp
         await running.service.logged("call ended", 30, nth=BEFORE_KILL)
         await running.kill_and_start_again()
         calls = await all_ended(running)
-        called = crowd.called()
+        called = callees.called()
 
     assert {number: call["id"] for number, call in calls.items()} == ordered
     assert max(called.values()) == 1, called.most_common(5)
@@ -88,7 +88,7 @@ async def test_a_busy_number_is_tried_again_under_the_same_url(asterisk: Asteris
 
 async def test_paused_cancelled_and_expired_calls_are_never_dialled(asterisk: Asterisk, tmp_path: Path) -> None:
     wanted = numbers(3)
-    async with Crowd(asterisk.trunk_port) as crowd, installation(asterisk, tmp_path, ToneModel()) as running:
+    async with Callees(asterisk.trunk_port) as callees, installation(asterisk, tmp_path, ToneModel()) as running:
         assert (await running.api("POST", "/v1/queue/pause"))["paused"] is True
         soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         (expired,) = (await order(running, wanted[:1], expires=soon)).values()
@@ -99,4 +99,4 @@ async def test_paused_cancelled_and_expired_calls_are_never_dialled(asterisk: As
         assert (await running.api("POST", "/v1/queue/resume"))["counts"] == {"queued": 1, "dialling": 0, "ended": 2}
         outcomes = {call["id"]: call["outcome"] for call in (await all_ended(running)).values()}
         assert outcomes == {expired: "expired", cancelled: "cancelled", called: "answered"}
-        assert crowd.called() == {wanted[2]: 1}
+        assert callees.called() == {wanted[2]: 1}

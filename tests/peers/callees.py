@@ -1,4 +1,4 @@
-"""A crowd of telephones behind one carrier's port: each rings for a moment, answers, listens a moment, and hangs up.
+"""Telephones behind one carrier's port: each rings for a moment, answers, listens a moment, and hangs up.
 
 Those with an odd number are busy instead. Speaks as much SIP as Asterisk needs (RFC 3261), without sound of its own.
 Knows how often each number was called.
@@ -24,8 +24,8 @@ def busy(number: str) -> bool:
     return int(number[-1]) % 2 == 1
 
 
-class Crowd(asyncio.DatagramProtocol):
-    """`async with Crowd(port) as crowd:` listens on 127.0.0.1."""
+class Callees(asyncio.DatagramProtocol):
+    """`async with Callees(port) as callees:` listens on 127.0.0.1."""
 
     def __init__(self, port: int, *, ringing: str = "180 Ringing", refusal: str = "", rings: float = RINGS) -> None:
         """`ringing`: what they say first; 183 is with early media. `refusal`: all of them refuse so."""
@@ -86,7 +86,7 @@ class Crowd(asyncio.DatagramProtocol):
         lines = [
             f"BYE sip:{addr[0]}:{addr[1]} SIP/2.0",
             f"Via: SIP/2.0/UDP 127.0.0.1:{self._port};branch=z9hG4bK-bye-{call}",
-            f"From: {headers['to']};tag=crowd",
+            f"From: {headers['to']};tag=callees",
             f"To: {headers['from']}",
             f"Call-ID: {call}",
             "CSeq: 1 BYE",
@@ -98,7 +98,7 @@ class Crowd(asyncio.DatagramProtocol):
         self._timers[call] = asyncio.get_running_loop().call_later(seconds, what, call, headers, addr)
 
     def _answer(self, status: str, headers: Headers, addr: tuple[str, int], body: str = "") -> None:
-        to = headers["to"] if ";tag=" in headers["to"] else f"{headers['to']};tag=crowd"
+        to = headers["to"] if ";tag=" in headers["to"] else f"{headers['to']};tag=callees"
         lines = [
             f"SIP/2.0 {status}",
             f"Via: {headers['via']}",
@@ -106,7 +106,7 @@ class Crowd(asyncio.DatagramProtocol):
             f"To: {to}",
             f"Call-ID: {headers['call-id']}",
             f"CSeq: {headers['cseq']}",
-            f"Contact: <sip:crowd@127.0.0.1:{self._port}>",
+            f"Contact: <sip:callees@127.0.0.1:{self._port}>",
             *(["Content-Type: application/sdp"] if body else []),
         ]
         self._send(lines, addr, body)
