@@ -211,9 +211,6 @@ class InboundCalls:
         log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
         self._refuse(caller, "busy", "congestion" if self._admission.out_of_service() else "busy", str(refusal))
 
-    def _may_wait(self, line: WaitingLine, caller: _Caller) -> bool:
-        return not self._admission.draining and self._waiting.has_place(line, caller.arrival.to)
-
     def _take(self, caller: _Caller, agent: str) -> None:
         """Admits the caller, if nobody waits for this agent already. Raises NotReady and Busy."""
         if self._waiting.anybody_for(agent):
