@@ -22,10 +22,10 @@ class TooManySubscribers(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PricedStatus:
     """A worker's report of one call at one moment. `cost`: US dollars so far."""
 
-    scene: contract.LiveStatus
+    status: contract.LiveStatus
     cost: float
 
 
@@ -34,20 +34,20 @@ class LiveSubscriber:
 
     def __init__(self, call: str | None) -> None:
         self._call = call
-        self._latest: dict[str, Seen] = {}
+        self._latest: dict[str, PricedStatus] = {}
         self._news = asyncio.Event()
         self.closed = False
 
-    def offer(self, seen: Seen) -> None:
-        if self._call in (None, seen.scene.call):
-            self._latest[seen.scene.call] = seen
+    def offer(self, priced: PricedStatus) -> None:
+        if self._call in (None, priced.status.call):
+            self._latest[priced.status.call] = priced
             self._news.set()
 
     def close(self) -> None:
         self.closed = True
         self._news.set()
 
-    async def read(self, seconds: float) -> list[Seen]:
+    async def read(self, seconds: float) -> list[PricedStatus]:
         """The latest report of each call that has a new one. Empty if there was none for `seconds`, or at the end."""
         try:
             async with asyncio.timeout(seconds):
@@ -70,18 +70,18 @@ class LiveStatusHub:
         self._tell = tell
         self._cost = cost
         self._subscribers: set[LiveSubscriber] = set()
-        self._wanted = asyncio.Event()
+        self._has_subscribers = asyncio.Event()
 
-    def take(self, scenes: list[contract.LiveStatus]) -> None:
+    def take(self, statuses: list[contract.LiveStatus]) -> None:
         """Reports of a worker."""
         if not self._subscribers:
             return
-        for scene in scenes:
-            cost = self._cost(scene.call)
+        for status in statuses:
+            cost = self._cost(status.call)
             if cost is not None:
-                seen = Seen(scene, round(cost, 6))
+                priced = PricedStatus(status, round(cost, 6))
                 for subscriber in self._subscribers:
-                    subscriber.offer(seen)
+                    subscriber.offer(priced)
 
     @contextmanager
     def subscribe(self, call: str | None) -> Iterator[LiveSubscriber]:
@@ -90,7 +90,7 @@ class LiveStatusHub:
             raise TooManySubscribers
         subscriber = LiveSubscriber(call)
         self._subscribers.add(subscriber)
-        self._wanted.set()
+        self._has_subscribers.set()
         try:
             yield subscriber
         finally:
@@ -99,9 +99,9 @@ class LiveStatusHub:
     async def run(self) -> None:
         """Until cancelled: asks the workers to measure while there are subscribers."""
         while True:
-            await self._wanted.wait()
+            await self._has_subscribers.wait()
             if not self._subscribers:
-                self._wanted.clear()
+                self._has_subscribers.clear()
                 continue
             await self._tell(contract.WatchLive(seconds=WATCH_SECONDS))
             await asyncio.sleep(WATCH_SECONDS / 2)

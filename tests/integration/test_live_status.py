@@ -22,7 +22,7 @@ from controller.telemetry.live_status import LiveStatusHub
 from tests.integration.api_harness import Harness, harness
 
 
-def scene(call: str, saying: str = "") -> contract.LiveStatus:
+def status_of(call: str, saying: str = "") -> contract.LiveStatus:
     return contract.LiveStatus(call=call, caller_dbfs=-31.5, agent_dbfs=None, speaking=("caller",), saying=saying)
 
 
@@ -64,14 +64,14 @@ async def looks(answer: aiohttp.ClientResponse) -> dict[str, Any]:
 
 async def test_workers_are_asked_only_while_somebody_looks() -> None:
     async with running() as (rig, it):
-        rig.hub.take([scene("a")])
+        rig.hub.take([status_of("a")])
         assert not rig.asked
         async with it.request("GET", "/v1/live") as answer:
             assert answer.content_type == "text/event-stream"
             async with asyncio.timeout(10):
                 await rig.told.wait()
             assert rig.asked[0].seconds > live_status.WATCH_SECONDS / 2
-            rig.hub.take([scene("a", "Good <b>day"), scene("over")])
+            rig.hub.take([status_of("a", "Good <b>day"), status_of("over")])
             told = await looks(answer)
         assert told == {
             "scenes": [
@@ -91,8 +91,8 @@ async def test_who_looks_at_one_call_sees_no_other_and_the_stream_ends_with_the_
     async with running() as (rig, it), it.request("GET", "/v1/live?call=b") as answer:
         async with asyncio.timeout(10):
             await rig.told.wait()
-        rig.hub.take([scene("a"), scene("b")])
-        rig.hub.take([scene("b", "later")])
+        rig.hub.take([status_of("a"), status_of("b")])
+        rig.hub.take([status_of("b", "later")])
         assert [each["saying"] for each in (await looks(answer))["scenes"]] == ["later"]
         rig.hub.close()
         async with asyncio.timeout(10):
@@ -103,7 +103,7 @@ async def test_the_agents_words_are_for_those_who_may_have_recordings() -> None:
     async with running() as (rig, it), it.request("GET", "/v1/live", "reader-0123456789") as answer:
         async with asyncio.timeout(10):
             await rig.told.wait()
-        rig.hub.take([scene("a", "my card is 1234")])
+        rig.hub.take([status_of("a", "my card is 1234")])
         assert (await looks(answer))["scenes"][0]["saying"] == ""
 
 
@@ -152,7 +152,7 @@ async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -
                 }[fate]
             )
             await over(mine)
-            rig.hub.take([scene("c")])
+            rig.hub.take([status_of("c")])
             assert (await looks(other))["scenes"][0]["call"] == "c"
         async with it.request("GET", "/v1/live", A) as answer:
             assert answer.status == (403 if fate == "fewer scopes" else 401)

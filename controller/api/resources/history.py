@@ -134,13 +134,13 @@ class HistoryResources:
         return HistoryPage(calls=tuple(shown(rows)), next=more)
 
     async def show(self, asked: ApiRequest) -> PastCallDetail:
-        kept = await self._kept(asked)
-        parts = kept.parts
-        sounds = await asyncio.to_thread(self._sounds, kept)
+        stored = await self._stored(asked)
+        parts = stored.parts
+        sounds = await asyncio.to_thread(self._sounds, stored)
         return PastCallDetail.model_validate(
-            fields_of(kept.call)
+            fields_of(stored.call)
             | {
-                "attempts": tuple(kept.attempts),
+                "attempts": tuple(stored.attempts),
                 "transcript": utterances(parts["call_words"]) if asked.may("recordings") else None,
                 "turn_times": tuple(map(TurnAnswer.model_validate, parts["call_turns"])),
                 "tools": tuple(map(ToolUse.model_validate, parts["call_tools"])),
@@ -153,8 +153,8 @@ class HistoryResources:
 
     async def sound(self, asked: ApiRequest) -> web.StreamResponse:
         """Ranges are answered in part, so that a player can jump."""
-        kept, number = await self._kept(asked), int(asked.part("number"))
-        recordings = kept.parts["call_recordings"]
+        stored, number = await self._stored(asked), int(asked.part("number"))
+        recordings = stored.parts["call_recordings"]
         path = self._inside(recordings[number - 1].path) if 1 <= number <= len(recordings) else None
         if path is None or not await asyncio.to_thread(path.is_file):
             raise Problem("not-found", "The call has no such recording on this machine.")
@@ -193,14 +193,14 @@ class HistoryResources:
     def _sought(self, asked: ApiRequest) -> RecordFilter:
         """Raises Problem 403 for who would learn by searching what was said."""
         query: HistoryFilter = asked.query
-        sought = query.sought()
-        if sought.text is not None and not asked.may("recordings"):
+        filter_ = query.sought()
+        if filter_.text is not None and not asked.may("recordings"):
             raise lacking(("recordings",))
-        if sought.number is None:
-            return sought
-        return replace(sought, names=names_of(sought.number, self._settings, self._countries))
+        if filter_.number is None:
+            return filter_
+        return replace(filter_, names=names_of(filter_.number, self._settings, self._countries))
 
-    async def _kept(self, asked: ApiRequest) -> StoredCall:
+    async def _stored(self, asked: ApiRequest) -> StoredCall:
         found = await self._history.find(asked.part("id"), asked.query.attempt)
         if found is None:
             raise Problem("unknown-call", "There is no record of such a call.")
@@ -211,9 +211,9 @@ class HistoryResources:
         real = Path(path).resolve()
         return real if any(real.is_relative_to(folder.resolve()) for folder in self._folders) else None
 
-    def _sounds(self, kept: StoredCall) -> tuple[PastSound, ...]:
+    def _sounds(self, stored: StoredCall) -> tuple[PastSound, ...]:
         found = []
-        for number, row in enumerate(kept.parts["call_recordings"], start=1):
+        for number, row in enumerate(stored.parts["call_recordings"], start=1):
             path = self._inside(row.path)
             url = f"/v1/history/{row.call}/recordings/{number}?attempt={row.attempt}"
             there = url if path is not None and path.is_file() else None

@@ -8,7 +8,7 @@ from controller.api.models.live_status import SceneAnswer, SceneQuery, ScenesAns
 from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.problems import Problem
 from controller.api.resources.events import HEARTBEAT_SECONDS, RETRY_MS, STREAM_HEADERS, WRITE_SECONDS
-from controller.telemetry.live_status import LiveStatusHub, LiveSubscriber, Seen, TooManySubscribers
+from controller.telemetry.live_status import LiveStatusHub, LiveSubscriber, PricedStatus, TooManySubscribers
 
 
 class SceneResources:
@@ -52,11 +52,11 @@ async def _tell(response: web.StreamResponse, subscriber: LiveSubscriber, *, wor
             await response.write(frame.encode())
         if subscriber.closed:
             return
-        seen = await subscriber.read(HEARTBEAT_SECONDS)
-        told = ScenesAnswer(scenes=tuple(_answer(each, words=words) for each in seen))
-        frame = f"event: scenes\ndata: {told.model_dump_json()}\n\n" if seen else ": still here\n\n"
+        statuses = await subscriber.read(HEARTBEAT_SECONDS)
+        told = ScenesAnswer(scenes=tuple(_answer(each, words=words) for each in statuses))
+        frame = f"event: scenes\ndata: {told.model_dump_json()}\n\n" if statuses else ": still here\n\n"
 
 
-def _answer(seen: Seen, *, words: bool) -> SceneAnswer:
-    told = seen.scene.model_dump() | ({} if words else {"saying": ""})
-    return SceneAnswer(**told, cost=seen.cost)
+def _answer(priced: PricedStatus, *, words: bool) -> SceneAnswer:
+    told = priced.status.model_dump() | ({} if words else {"saying": ""})
+    return SceneAnswer(**told, cost=priced.cost)

@@ -71,7 +71,7 @@ class History:
         self._waiting = 0
 
     async def page(
-        self, sought: RecordFilter, *, before: int | None, limit: int, patient: bool = False
+        self, filter_: RecordFilter, *, before: int | None, limit: int, patient: bool = False
     ) -> Sequence[Row[Any]]:
         """Newest first; only those with a `number` less than `before`. Raises TooManySearches, unless `patient`."""
         if self._waiting >= MOST_WAITING and not patient:
@@ -79,21 +79,21 @@ class History:
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._page(sought, before, limit)
+                return await self._page(filter_, before, limit)
         finally:
             self._waiting -= 1
 
-    async def _page(self, sought: RecordFilter, before: int | None, limit: int) -> Sequence[Row[Any]]:
-        wanted = select(calls).where(*_conditions(sought)).order_by(calls.c.number.desc()).limit(limit)
+    async def _page(self, filter_: RecordFilter, before: int | None, limit: int) -> Sequence[Row[Any]]:
+        wanted = select(calls).where(*_conditions(filter_)).order_by(calls.c.number.desc()).limit(limit)
         if before is not None:
             wanted = wanted.where(calls.c.number < before)
         async with self._database.reading() as connection:
             return (await connection.execute(wanted)).all()
 
-    async def everything(self, sought: RecordFilter) -> AsyncIterator[Row[Any]]:
+    async def everything(self, filter_: RecordFilter) -> AsyncIterator[Row[Any]]:
         """Newest first, however many. Each page is a transaction of its own."""
         before: int | None = None
-        while page := await self.page(sought, before=before, limit=PAGE, patient=True):
+        while page := await self.page(filter_, before=before, limit=PAGE, patient=True):
             for row in page:
                 yield row
             before = page[-1].number
@@ -122,18 +122,18 @@ _PARTS: Sequence[tuple[Table, Sequence[ColumnElement[Any]]]] = (
 )
 
 
-def _conditions(sought: RecordFilter) -> list[ColumnElement[bool]]:
-    same = {name: getattr(sought, name) for name in ("direction", "agent", "trunk", "outcome")}
+def _conditions(filter_: RecordFilter) -> list[ColumnElement[bool]]:
+    same = {name: getattr(filter_, name) for name in ("direction", "agent", "trunk", "outcome")}
     found = [calls.c[name] == value for name, value in same.items() if value is not None]
-    if sought.since is not None:
-        found.append(calls.c.started_at >= sought.since)
-    if sought.until is not None:
-        found.append(calls.c.started_at < sought.until)
-    if sought.number is not None:
-        names = {sought.number, *sought.names}
+    if filter_.since is not None:
+        found.append(calls.c.started_at >= filter_.since)
+    if filter_.until is not None:
+        found.append(calls.c.started_at < filter_.until)
+    if filter_.number is not None:
+        names = {filter_.number, *filter_.names}
         found.append(or_(calls.c.caller.in_(names), calls.c.callee.in_(names)))
-    if sought.text is not None:
-        has = func.lower(call_words.c.text).contains(sought.text.lower(), autoescape=True)
+    if filter_.text is not None:
+        has = func.lower(call_words.c.text).contains(filter_.text.lower(), autoescape=True)
         found.append(
             exists().where(call_words.c.call == calls.c.call, call_words.c.attempt == calls.c.attempt).where(has)
         )
