@@ -77,12 +77,13 @@ from controller.workers.supervisor import Supervisor, workers_of
 
 log = structlog.get_logger()
 
-CAPS_EVERY = 5.0  # seconds; by which a cap on minutes may be passed, and half a minute for the warning
+CAPS_EVERY = 5.0  # seconds between two checks of the caps on minutes; a cap may be exceeded by as much
 TAKE_DOWN = 30.0
-"""Seconds for all that a shutdown does besides waiting for calls; then the process is ended (`ShutdownDeadline`)."""
+"""Seconds that a shutdown may take besides waiting for calls; then the process is ended (`ShutdownDeadline`)."""
 LAST_SECONDS = 8.0
 CANCELLING = 6.0
-"""Of these, for what is written at the end; and for tasks that were cancelled (a worker has STOPPING seconds)."""
+"""Seconds of these: LAST_SECONDS for what is written at the end, CANCELLING for tasks that were cancelled (the
+supervisor gives a worker STOPPING seconds)."""
 
 EXIT_OK, EXIT_FAILED, EXIT_REPLACED, EXIT_RUNNING, EXIT_LATE = 0, 1, 3, 4, 5
 
@@ -136,9 +137,9 @@ class Controller:
         self._depth = QueueMetrics(queue, metrics.registry)
         self.dialer = Dialer(config, queue, placed_by(config, self.registry.place), self._observe)
         metrics.registry.register(SuspendedTrunks(config.trunks, self.dialer.breakers))
-        self.orders = self._orders(queue)
+        self.outbound = self._outbound_calls(queue)
         self.live_status = LiveStatusHub(self.workers.tell_all, self.registry.cost)
-        self.workers.on_scenes = self.live_status.take
+        self.workers.on_live_status = self.live_status.take
         self._reconciler = Reconciler(ari, self.registry.asterisk, lambda: self.registry.ready()["asterisk"])
         self._asterisk = AsteriskLink(
             *(config.asterisk.ari, ari, lease, self.registry.asterisk),
@@ -152,7 +153,7 @@ class Controller:
         self._reload = ConfigReload(read, config, self.authenticator) if read is not None else None
         self._rolling: asyncio.Task[bool] | None = None
 
-    def _orders(self, queue: Queue) -> OutboundCalls:
+    def _outbound_calls(self, queue: Queue) -> OutboundCalls:
         webhooks = Receivers(self._config.webhooks, self._config.call_webhooks)
         told = self.dialer.wake, self._observe, self.dialer.breakers
         return OutboundCalls(self._config, queue, *told, check_webhook=webhooks.check)
@@ -161,10 +162,10 @@ class Controller:
         self.registry.take_worker_event(event)
 
     def _observe(self, what: lifecycle.LifecycleEvent) -> None:
-        """No call ends because it can't be counted, traced or told."""
+        """An error in metrics, traces or events ends no call."""
         try:
             self._tell(what)
-        except Exception:  # the top of what is told of calls
+        except Exception:  # the top of all observers
             log.exception("what happened in a call could not be told: an error of ours", type=type(what).__name__)
 
     def _tell(self, what: lifecycle.LifecycleEvent) -> None:
@@ -181,15 +182,15 @@ class Controller:
         self.registry.worker_lost(call)
 
     def stop(self) -> None:
-        """End in order; called a second time: without waiting for the present calls."""
+        """Begins the shutdown. Called a second time: it does not wait for live calls any more."""
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
-        patience = 0.0 if self._hurry.is_set() else self._config.shutdown.drain_s + LAST_WORDS_LIMIT
-        self._deadline.set(patience + TAKE_DOWN)
+        drain_s = 0.0 if self._hurry.is_set() else self._config.shutdown.drain_s + LAST_WORDS_LIMIT
+        self._deadline.set(drain_s + TAKE_DOWN)
 
     def reload(self) -> None:
-        """The config file is read again. If its tokens have not changed, the workers are replaced."""
+        """Reads the config file again. If its tokens have not changed, the workers are replaced."""
         self._tasks.create_task(self._reloaded(), name="reload")
 
     async def _reloaded(self) -> None:
@@ -197,7 +198,7 @@ class Controller:
             self.roll()
 
     def roll(self) -> None:
-        """Replace the workers of this machine one by one. Nothing happens while that is under way."""
+        """Replaces the workers of this machine one by one. Does nothing while that is under way."""
         if self._stop.is_set() or (self._rolling is not None and not self._rolling.done()):
             return
         names = self._supervisor.names if self._supervisor is not None else []
@@ -205,8 +206,9 @@ class Controller:
         self._rolling = self._tasks.create_task(replaced, name="rolling restart")
 
     async def run(self, sockets: Sequence[socket.socket], *, own_workers: bool) -> int:
-        """Until `stop()` or until another process takes our Stasis app. Raises StoreError. Whatever goes wrong: live
-        calls stay as they are, for the next controller: sound and Asterisk do not need us."""
+        """Until `stop()`, or until another process takes our Stasis app. Returns the exit status. Raises StoreError.
+        After an error live calls stay as they are, for the next controller: worker and Asterisk carry them on
+        meanwhile."""
         try:
             return await self._run(sockets, own_workers)
         except Exception as error:  # the top
@@ -272,12 +274,12 @@ class Controller:
         if self._supervisor is not None:
             self._supervisor.leave()
         self.registry.leave()
-        book = self.usage.finish(), self.snapshots.finish()
-        await all_done(LAST_SECONDS, *book, self.events.drain(), self.records.finish())
+        written = self.usage.finish(), self.snapshots.finish()
+        await all_done(LAST_SECONDS, *written, self.events.drain(), self.records.finish())
 
     async def _leave(self, audit_log: AuditLog) -> NoReturn:
-        """All is written down, and then the process is gone as if it were killed: nothing is taken down in order,
-        because others go on with it."""
+        """Writes everything, and then ends the process as if it were killed: calls and workers are not taken down,
+        because the next controller goes on with them."""
         log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
         self.registry.admission.drain()
         await self.dialer.close()
@@ -288,13 +290,13 @@ class Controller:
         os._exit(self._status)
 
     def _background(self, audit_log: AuditLog) -> list[asyncio.Task[None]]:
-        """What goes on until the end of the calls."""
+        """The tasks that run until the last call has ended."""
         keep = self._tasks.keep
         return [
             *self._canary(),
             keep("asterisk", self._asterisk.follow),
             keep("asterisk checks", self._asterisk.watch),
-            keep("pulse", self._asterisk.feel_pulse),
+            keep("asterisk health", self._asterisk.watch_health),
             keep("store lock", self._keep_lock),
             keep("store file", self.database.health.watch),
             keep("reconcile", self._reconciler.run),
@@ -306,9 +308,9 @@ class Controller:
             keep("live calls", self.snapshots.run),
             keep("tidying", lambda: self.records.tidy(self.registry.ids)),
             keep("watchdog", systemd.watchdog),
-            keep("beats", self.workers.watch),
+            keep("heartbeats", self.workers.watch),
             keep("media checks", self._media_checks.run),
-            keep("scenery", self.live_status.run),
+            keep("live status", self.live_status.run),
         ]
 
     def _canary(self) -> list[asyncio.Task[None]]:
@@ -320,7 +322,7 @@ class Controller:
         return [self._tasks.keep("canary", canary.run)]
 
     def _application(self, audit_log: AuditLog) -> web.Application:
-        """The HTTP server's part: the API, the console, metrics, the workers' link."""
+        """What the HTTP server serves: the API, the console, metrics, the workers' link."""
         config, authenticator = self._config, self.authenticator
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
@@ -329,7 +331,7 @@ class Controller:
             *SessionResources(authenticator, choices_of(config), config.api.console_session.max_s).routes(),
         ]
         more = (
-            *EventResources(self.events, self.registry, self.orders).operations(),
+            *EventResources(self.events, self.registry, self.outbound).operations(),
             *WorkerResources(self.workers, config.shutdown.worker_drain_s).operations(),
             *SceneResources(self.live_status).operations(),
             *ConfigResources(config).operations(),
@@ -338,7 +340,7 @@ class Controller:
         )
         return make_app(
             self.registry,
-            self.orders,
+            self.outbound,
             authenticator,
             more=more,
             extra_routes=routes,

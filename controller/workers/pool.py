@@ -55,8 +55,8 @@ class WorkerPool:
         self._graces: dict[str, asyncio.TimerHandle] = {}
         self._lost_at = monotonic()
         """When the latest worker was lost (`time.monotonic`); at first, when this controller was started."""
-        self.on_scenes: Callable[[list[contract.LiveStatus]], None] = lambda _: None
-        """Who wants what is heard in the calls at this moment (`scenery`)."""
+        self.on_live_status: Callable[[list[contract.LiveStatus]], None] = lambda _: None
+        """Takes what is heard in the calls at this moment (`telemetry.live_status`)."""
         self.unstartable: dict[str, str] = {}
         """Workers of this machine whose process could not be started at the last try, and why."""
         self._changed = asyncio.Event()
@@ -332,7 +332,7 @@ class WorkerPool:
                 self.notify()
             worker.beaten.set()
         elif isinstance(event, contract.LiveReport):
-            self.on_scenes([each for each in event.calls if self._assigned.of(each.call) is worker])
+            self.on_live_status([each for each in event.calls if self._assigned.of(each.call) is worker])
         elif isinstance(event, contract.MediaChecked):
             self.on_checked(worker, event.call)
         elif isinstance(event, contract.Hello):

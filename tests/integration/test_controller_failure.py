@@ -80,7 +80,7 @@ async def controller(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: A
     made = config(SMALL, **{"store__url": url, "api__listen": "127.0.0.1:0"} | changes)
     ari, prices = SilentAri(), Prices({})
     metrics = Metrics(CollectorRegistry())
-    for name in ("follow", "watch", "feel_pulse"):
+    for name in ("follow", "watch", "watch_health"):
         monkeypatch.setattr(AsteriskLink, name, lambda _: asyncio.Event().wait())
     monkeypatch.setattr(Reconciler, "run", lambda _: asyncio.Event().wait())
     lock = cast(StoreLock, SimpleNamespace(lost=asyncio.Event().wait))

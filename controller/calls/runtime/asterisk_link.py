@@ -95,7 +95,8 @@ class AsteriskLink:
             if self._listener.link_up:
                 await self._check()
 
-    async def feel_pulse(self) -> None:
+    async def watch_health(self) -> None:
+        """Whether Asterisk acts, and not only answers (`ari.health`)."""
         at = self._settings
         secret, trust = at.password.get_secret_value(), client_context(at.url, at.ca_file)
         async with Ari(at.url, at.username, secret, at.app, timeout=PATIENCE, trust=trust) as ari:
