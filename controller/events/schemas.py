@@ -309,25 +309,8 @@ class Settled(Data, type="call.settled", facts=(lifecycle.CallSettled,)):
 
 
 KINDS: tuple[type[Data], ...] = (
-    Queued,
-    Started,
-    Adopted,
-    Ringing,
-    Answered,
-    StateChange,
-    Said,
-    Turn,
-    BargeIn,
-    Tool,
-    Transfer,
-    Participant,
-    Control,
-    Reconnected,
-    AiWarning,
-    Used,
-    Recorded,
-    Ended,
-    Settled,
+    *(Queued, Started, Adopted, Ringing, Answered, StateChange, Said, Turn, BargeIn, Tool, Transfer, Participant),
+    *(Control, Reconnected, AiWarning, Used, Recorded, Ended, Settled),
 )
 """Every type of event there is, in the order in which a call could show them."""
 TYPES: tuple[str, ...] = tuple(kind.event.model_fields["type"].default for kind in KINDS)
