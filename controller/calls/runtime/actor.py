@@ -26,7 +26,7 @@ from controller.calls.reporting.diff import changes, observed
 from controller.calls.runtime import dialplan
 from controller.calls.runtime.agent_session import AgentSession, SessionCommand
 from controller.calls.runtime.asterisk_commands import AsteriskCommands
-from controller.calls.runtime.command_failure import BEST_EFFORT, TEARING_DOWN, failure
+from controller.calls.runtime.command_failure import TEARING_DOWN, failure, ignored, one_by_one
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
 from controller.calls.runtime.owned_resources import Owned
 from controller.calls.runtime.ports import OutboundAttempt
@@ -180,7 +180,7 @@ class CallActor:
     async def _execute(self, batch: Sequence[commands.Command]) -> None:
         """In order. After a failure the rest is dropped, and the failure is the next input; not for a call that
         ends."""
-        for command in batch:
+        for place, command in enumerate(batch, 1):
             try:
                 await self._do(command)
                 self._observe(lifecycle.CommandDone(self.id, command))
@@ -190,8 +190,12 @@ class CallActor:
                 told = {"command": type(command).__name__, "reason": str(error)}
                 if isinstance(command, TEARING_DOWN) or self.call.state in (State.ENDING, State.ENDED):
                     self._warnings.warning("teardown incomplete", by=("command",), **told)
-                elif isinstance(command, BEST_EFFORT) and not gone:
+                elif ignored(command, error, self.call.plan.leg):
                     self._warnings.warning("command failed", by=("command",), **told)
+                elif each := one_by_one(command, error):
+                    self._warnings.warning("command failed", by=("command",), **told)
+                    await self._execute([*each, *batch[place:]])
+                    return
                 else:
                     self._log.info("command failed", **told, gone=gone)
                     # Before the queue goes on: the inputs in it assume that the command was carried out.

@@ -1,7 +1,7 @@
 """A command that could not be carried out: what it means for the call. Rows of the call's table. [pure]
 
-If it was for the target of a transfer, for the agent, or for a step of `on_ai_failure`, that part has failed. Otherwise
-the call has.
+If it was for the target of a transfer, for the agent, or for a step of `on_ai_failure`, that part has failed. A caller
+in line whose place can't be said waits on. Otherwise the call has failed.
 """
 
 from datetime import datetime
@@ -9,8 +9,9 @@ from datetime import datetime
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import State
 from controller.calls.machine.row import END, Always, Row, Steps
-from controller.calls.machine.rows import agent_tools, attended_transfer, failover, refer
+from controller.calls.machine.rows import agent_tools, attended_transfer, failover, refer, waiting
 
 
 def command_failed(call: Call, what: inputs.CommandFailed, now: datetime) -> Steps:
@@ -22,7 +23,7 @@ def command_failed(call: Call, what: inputs.CommandFailed, now: datetime) -> Ste
         case commands.Join():
             concerned = command.channels
         case commands.Play() if not what.gone:
-            return [inputs.NextFallback()]
+            return waiting.not_announced(call) if call.state is State.WAITING else [inputs.NextFallback()]
         case commands.SendDigits() if not what.gone:
             return agent_tools.digits_not_sent(command)
         case commands.Answer():

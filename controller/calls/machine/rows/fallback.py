@@ -165,7 +165,6 @@ ROWS: Rows = {
         [State.TRANSFERRING, State.REFERRING, State.TRANSFERRED, State.FALLBACK],
         {inputs.NextFallback: Row(next_step, to={State.FALLBACK, State.TRANSFERRED, *END})},
     ),
-    (State.WAITING, inputs.NextFallback): Row(next_step, to={State.FALLBACK, *END}),
     (State.FALLBACK, inputs.SoundOver): Row(sound_over),
     (State.FALLBACK, inputs.TimeUp): Row(sound_overdue),
     **in_states([State.FALLBACK, State.TRANSFERRED], {inputs.SessionOver: Row(session_left)}),

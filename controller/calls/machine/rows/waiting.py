@@ -65,8 +65,11 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
 
 
 def announced(call: Call, what: inputs.SoundOver, _: datetime) -> Steps:
-    if what.playback != _playback(call):
-        return []
+    return not_announced(call) if what.playback == _playback(call) else []
+
+
+def not_announced(call: Call) -> Steps:
+    """The announcement is over, or was refused: the caller waits on, until the next."""
     return [*call.start_music(), *_again(call)]
 
 

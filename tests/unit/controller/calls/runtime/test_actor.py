@@ -8,11 +8,11 @@ from typing import Any, cast, get_args
 import pytest
 
 from bridge import contract
-from controller.ari.errors import BadArgument, Refused, TimedOut, Unauthorized, Unavailable
+from controller.ari.errors import BadArgument, NotFound, Refused, TimedOut, Unauthorized, Unavailable
 from controller.ari.resources import Bridge
 from controller.ari.rest import Ari
 from controller.calls.errors import Busy
-from controller.calls.machine import inputs
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import failover
@@ -21,6 +21,7 @@ from controller.calls.machine.types import TransferKind
 from controller.calls.reporting.lifecycle import CallFailedOver, CallGreeted, StateChanged
 from controller.calls.runtime import actor as actors, owned_resources
 from controller.calls.runtime.actor import CallActor
+from controller.calls.runtime.command_failure import ignored, one_by_one
 from controller.calls.tools.http import Answer, HttpTools
 from controller.workers.pool import WorkerPool
 from controller.workers.worker import Worker
@@ -386,6 +387,48 @@ async def test_a_participant_whom_asterisk_does_not_dial_costs_the_call_nothing(
     found = rig.actor.call.participants[leg]
     assert (found.state, rig.actor.call.state) == ("failed", State.TALKING)
     assert "hangup" in rig.ari.names(), "a request that failed may have taken effect"
+
+
+async def test_a_media_leg_that_is_gone_when_it_is_to_join_leaves_the_caller() -> None:
+    """Asterisk does not say which of the two it did not join: they are tried one by one."""
+    rig = Rig()
+    rig.ari.refused_joins = {IDS.media}
+    rig.put(*OPENING, inputs.HangUpAsked("test"), OVER)
+    async with asyncio.timeout(5):
+        await rig.actor.run()
+    joins = [legs[1:] for what, legs in rig.ari.done if what == "add_channel"]
+    assert joins == [(CALLER, IDS.media), (CALLER,), (IDS.media,)]
+    assert State.FAILOVER in [each.state for each in rig.seen if isinstance(each, StateChanged)]
+    assert rig.actor.call.ended_by == "test"
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "is_ignored"),
+    [
+        (commands.StartTone(CALLER, "tone"), NotFound("play", 404, "no such channel"), False),
+        (commands.StartTone(IDS.target(1), "tone"), NotFound("play", 404, "no such channel"), True),
+        (commands.StartMusic(CALLER), NotFound("start_moh", 404, "no such channel"), False),
+        (commands.StartMusic(CALLER), Refused("start_moh", 409, "no such class"), True),
+        (commands.Answer(CALLER), Refused("answer", 409, "not in our app"), False),
+    ],
+)
+def test_only_the_end_of_their_own_leg_ends_the_call_of_a_person(
+    command: commands.Command, error: Exception, is_ignored: bool
+) -> None:
+    """Others who hear a tone may leave: their own end says what becomes of the call."""
+    assert ignored(command, error, CALLER) is is_ignored
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        (commands.Answer(CALLER), Refused("answer", 409, "not in our app")),
+        (commands.Join(IDS.bridge, (CALLER,)), Refused("add_channel", 422, "not in our app")),
+        (commands.Join(IDS.bridge, (CALLER, IDS.media)), TimedOut("add_channel", None, "no answer")),
+    ],
+)
+def test_what_is_not_tried_once_more(command: commands.Command, error: Exception) -> None:
+    assert one_by_one(command, error) == []
 
 
 async def test_last_words_go_to_the_worker(rig: Rig) -> None:
