@@ -59,7 +59,7 @@ class Metrics:
         self._greet = self._histogram(
             "call_greet_seconds", "From the answer until the agent is told to greet.", SETUP_BUCKETS, "direction"
         )
-        self._rehomed = self._histogram(
+        self._failed_over = self._histogram(
             "call_rehomed_seconds", "From the loss of a call's worker until another has taken over.", SETUP_BUCKETS
         )
         self._rejoined = self._counter(
@@ -121,7 +121,7 @@ class Metrics:
                 self._answer.labels(direction).observe(answer_s)
                 self._greet.labels(direction).observe(greet_s)
             case lifecycle.CallFailedOver(_, gap_s):
-                self._rehomed.observe(gap_s)
+                self._failed_over.observe(gap_s)
             case lifecycle.LegRejoined():
                 self._rejoined.inc()
             case lifecycle.CallOver(direction, outcome, talked_s):

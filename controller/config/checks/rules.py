@@ -64,10 +64,10 @@ def _check_routes(top: Mapping[str, Any], source: Source) -> None:
                 break
         if not route.get("hours") and not route.get("variables"):
             earlier.append((index, route))
-        _check_rescue(index, route, _mapping(top.get("agents")), source)
+        _check_on_ai_failure(index, route, _mapping(top.get("agents")), source)
 
 
-def _check_rescue(index: int, route: Mapping[str, Any], agents: Mapping[str, Any], source: Source) -> None:
+def _check_on_ai_failure(index: int, route: Mapping[str, Any], agents: Mapping[str, Any], source: Source) -> None:
     agent = route.get("agent")
     for number, step in enumerate(route.get("overflow") or ()):
         if step == "on_ai_failure" or (isinstance(step, dict) and step.get("on_ai_failure")):

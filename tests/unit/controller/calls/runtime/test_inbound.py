@@ -274,26 +274,28 @@ async def test_who_comes_later_does_not_pass_those_who_wait() -> None:
         stage.arrivals.ended(stage.begun[0].id)
 
 
-RESCUE: dict[str, Any] = {"agents__reception__on_ai_failure": [{"say": "voiceai/sorry"}]}
+ON_AI_FAILURE: dict[str, Any] = {"agents__reception__on_ai_failure": [{"say": "voiceai/sorry"}]}
 
 
 @pytest.mark.parametrize(
-    ("why", "rescue", "steps", "expected"),
+    ("why", "on_ai_failure", "steps", "expected"),
     [
-        (errors.NoAgent("no worker"), True, [], "rescued"),
+        (errors.NoAgent("no worker"), True, [], "fallback"),
         (errors.NoAgent("no worker"), True, ["busy"], "busy"),
         (errors.NoAgent("no worker"), True, [{"wait": {}}], "waits"),
-        (errors.NoAgent("no worker"), True, [{"agent": "reception"}], "rescued"),
+        (errors.NoAgent("no worker"), True, [{"agent": "reception"}], "fallback"),
         (errors.NoAgent("no worker"), False, [], "busy"),
         (errors.Busy("limits.max_calls"), True, [], "busy"),
-        (errors.Busy("limits.max_calls"), True, ["on_ai_failure"], "rescued"),
+        (errors.Busy("limits.max_calls"), True, ["on_ai_failure"], "fallback"),
         (errors.NotReady("going down"), True, [], "busy"),
     ],
 )
 async def test_who_gets_a_person_when_there_is_no_agent(
-    why: Exception, rescue: bool, steps: list[Any], expected: str
+    why: Exception, on_ai_failure: bool, steps: list[Any], expected: str
 ) -> None:
-    base = with_(SMALL, routes=[{"to": "*", "agent": "reception", "overflow": steps}], **(RESCUE if rescue else {}))
+    base = with_(
+        SMALL, routes=[{"to": "*", "agent": "reception", "overflow": steps}], **(ON_AI_FAILURE if on_ai_failure else {})
+    )
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(config(base), tasks)
         stage.free, stage.why = False, why
@@ -304,10 +306,10 @@ async def test_who_gets_a_person_when_there_is_no_agent(
         else:
             plan = stage.begun[0].call.plan
             assert (plan.unserved, plan.waiting is not None) == (
-                str(why) if expected == "rescued" else None,
+                str(why) if expected == "fallback" else None,
                 expected == "waits",
             )
-            assert capacity.slot_of(plan).direction == ("leg" if expected == "rescued" else "inbound")
+            assert capacity.slot_of(plan).direction == ("leg" if expected == "fallback" else "inbound")
             stage.arrivals.ended(plan.call)
 
 
