@@ -163,4 +163,4 @@ class SessionSpec(StrictModel):
     consultation: bool = False
     """True: the agent speaks with somebody who may take the call over, and whom the caller does not hear."""
     playout_delay_ms: int = Field(0, ge=0, le=500)
-    """What the far end still holds when a frame was handed to Asterisk; subtracted from what counts as heard."""
+    """How long a frame takes from Asterisk to the caller (jitter buffers); subtracted from what counts as heard."""

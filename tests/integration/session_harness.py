@@ -46,7 +46,7 @@ class Leg:
             self._session.media_gone(reason)
 
 
-class Rig:
+class Harness:
     """One call. `told` holds what the controller got, `frames` what Asterisk got."""
 
     def __init__(self, server: RealtimeServer, timeout: float = 5.0, renew_s: float | None = None, **spec: Any) -> None:
@@ -141,10 +141,10 @@ class Rig:
 @asynccontextmanager
 async def call(
     server: RealtimeServer, *, greet: bool = True, served_by: RealtimeServer | None = None, **spec: Any
-) -> AsyncIterator[tuple[Rig, Served]]:
+) -> AsyncIterator[tuple[Harness, Served]]:
     """A call under way; closed and checked at the end."""
-    rig = Rig(server, **spec)
-    await rig.start(greet)
-    yield rig, await (served_by or server).session()
-    if not rig.of(Ended):
-        await rig.end()
+    harness = Harness(server, **spec)
+    await harness.start(greet)
+    yield harness, await (served_by or server).session()
+    if not harness.of(Ended):
+        await harness.end()

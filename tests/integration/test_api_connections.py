@@ -23,7 +23,7 @@ from controller.config.models.api import Connections, Token
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
-class Rig:
+class Harness:
     def __init__(self, server: ApiServer) -> None:
         self.server = server
         self.begun, self.go = asyncio.Semaphore(0), asyncio.Event()
@@ -55,10 +55,10 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def rig(total: int = 10, per_address: int = 10) -> AsyncIterator[Rig]:
+async def harness(total: int = 10, per_address: int = 10) -> AsyncIterator[Harness]:
     app = web.Application()
     server = ApiServer(app, "127.0.0.1", 0, caps=Connections(total=total, per_address=per_address))
-    it = Rig(server)
+    it = Harness(server)
 
     async def quick(_: web.Request) -> web.Response:
         return web.Response(text="here")
@@ -82,7 +82,7 @@ async def rig(total: int = 10, per_address: int = 10) -> AsyncIterator[Rig]:
 
 @pytest.mark.parametrize("sent", [b"", HEAD, b"GET", HEAD + b"X: " + b"y" * 4000])
 async def test_whoever_never_finishes_asking_keeps_nobody_out(sent: bytes) -> None:
-    async with rig() as it:
+    async with harness() as it:
         for number in range(60):
             await it.open(sent, f"127.0.0.{2 + number % 3}")
         assert await it.answers()
@@ -91,7 +91,7 @@ async def test_whoever_never_finishes_asking_keeps_nobody_out(sent: bytes) -> No
 
 
 async def test_those_at_work_stay_and_a_new_one_is_refused() -> None:
-    async with rig() as it:
+    async with harness() as it:
         working = [await it.at_work(f"127.0.0.{number % 4 + 1}") for number in range(10)]
         assert not await it.answers()
         it.go.set()
@@ -102,7 +102,7 @@ async def test_those_at_work_stay_and_a_new_one_is_refused() -> None:
 
 async def test_the_links_of_workers_have_places_besides() -> None:
     """They come from this machine, as what a proxy hands on does."""
-    async with rig() as it:
+    async with harness() as it:
         for _ in range(10):
             await it.at_work()
         for sent in (b"", HEAD, HEAD + b"X: y"):
@@ -150,7 +150,7 @@ async def test_one_token_holds_so_many_downloads_too() -> None:
 
 
 async def test_one_address_has_its_share_and_the_others_have_the_rest() -> None:
-    async with rig(total=10, per_address=5) as it:
+    async with harness(total=10, per_address=5) as it:
         idle = await it.open(address="127.0.0.3")
         for _ in range(5):
             await it.at_work("127.0.0.2")
@@ -163,7 +163,7 @@ async def test_one_address_has_its_share_and_the_others_have_the_rest() -> None:
 
 
 async def test_room_comes_back() -> None:
-    async with rig() as it:
+    async with harness() as it:
         for _ in range(50):
             assert await it.answers()
         async with asyncio.timeout(10):
@@ -196,7 +196,7 @@ async def test_without_files_it_is_told_once_and_whoever_waits_is_answered_after
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asyncio.constants, "ACCEPT_RETRY_DELAY", 0.05)
-    async with rig() as it:
+    async with harness() as it:
         waits = socket.create_connection(("127.0.0.1", it.server.port))
         waits.sendall(HEAD + b"Connection: close\r\n\r\n")
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -78,7 +78,7 @@ class Calls:
 
 
 @dataclass
-class Rig:
+class Harness:
     pbx: Pbx
     ari: Ari
     calls: Calls
@@ -92,7 +92,7 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(**more: Any) -> AsyncIterator[Rig]:
+async def harness(**more: Any) -> AsyncIterator[Harness]:
     pbx = Pbx(**more)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", pbx.answer)
@@ -117,7 +117,7 @@ async def rig(**more: Any) -> AsyncIterator[Rig]:
         ari.also_observe(link.observe)
         tasks = [asyncio.create_task(each) for each in (link.follow(), link.watch())]
         try:
-            yield Rig(pbx, ari, calls, replaced, link)
+            yield Harness(pbx, ari, calls, replaced, link)
         finally:
             for task in tasks:
                 task.cancel()
@@ -158,7 +158,7 @@ def unregistered(pbx: Pbx, wrong: bool) -> None:
 
 @pytest.mark.parametrize("change", [password, switched_off, read_only, access_list])
 async def test_one_that_refuses_us_is_away_until_it_is_repaired(change: Callable[[Pbx, bool], None]) -> None:
-    async with rig() as it:
+    async with harness() as it:
         await it.until(lambda: it.calls.link_up)
         change(it.pbx, True)
         await it.until(lambda: not it.calls.link_up)
@@ -169,7 +169,7 @@ async def test_one_that_refuses_us_is_away_until_it_is_repaired(change: Callable
 
 
 async def test_an_app_that_asterisk_has_forgotten_is_registered_again() -> None:
-    async with rig() as it:
+    async with harness() as it:
         await it.until(lambda: it.calls.link_up)
         unregistered(it.pbx, True)
         await it.until(lambda: len(it.pbx.sockets) == 2)
@@ -177,7 +177,7 @@ async def test_an_app_that_asterisk_has_forgotten_is_registered_again() -> None:
 
 async def test_one_request_that_is_refused_is_reason_to_look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asterisk_link, "RENEW_SECONDS", 60.0)
-    async with rig() as it:
+    async with harness() as it:
         await it.until(lambda: it.calls.link_up)
         password(it.pbx, True)
         with pytest.raises(Exception, match="401"):
@@ -186,7 +186,7 @@ async def test_one_request_that_is_refused_is_reason_to_look_at_once(monkeypatch
 
 
 async def test_an_app_that_another_controller_serves_is_not_taken() -> None:
-    async with rig(refuse=(503, {})) as it, Ari(*_at(it)) as other:
+    async with harness(refuse=(503, {})) as it, Ari(*_at(it)) as other:
         first = Lease(other, "another store", {"pid": 77, "host": "elsewhere"})
         it.pbx.refuse = None
         await first.renew()
@@ -206,5 +206,5 @@ async def test_an_app_that_another_controller_serves_is_not_taken() -> None:
         assert it.pbx.sockets == []
 
 
-def _at(it: Rig) -> tuple[str, str, str, str]:
+def _at(it: Harness) -> tuple[str, str, str, str]:
     return it.ari._base, "voiceai", "s3cret", "voiceai"

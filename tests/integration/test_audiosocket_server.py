@@ -49,7 +49,7 @@ class ScriptedSession:
 
     def caller_audio(self, pcm: bytes) -> None:
         if self.broken == "caller_audio":
-            raise RuntimeError("broken ear")
+            raise RuntimeError("broken session")
         self.heard.append(pcm)
         if self.echo:
             self.script.append(pcm)
@@ -83,7 +83,7 @@ class ScriptedSession:
 
 
 @dataclass
-class Rig:
+class Harness:
     server: AudioSocketServer
     host: str
     port: int
@@ -110,7 +110,7 @@ class Rig:
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
+async def harness() -> AsyncIterator[Harness]:
     log = LogCapture()
     before = structlog.get_config()
     structlog.configure(processors=[log], cache_logger_on_first_use=False)
@@ -118,7 +118,7 @@ async def rig() -> AsyncIterator[Rig]:
     server = AudioSocketServer(ticker, handshake_timeout=0.5, unexpected=20)
     host, port = await server.start("127.0.0.1", [0])
     try:
-        yield Rig(server, host, port, log)
+        yield Harness(server, host, port, log)
     finally:
         await server.close()
         structlog.configure(**before)
@@ -129,9 +129,9 @@ async def rig() -> AsyncIterator[Rig]:
 # ---------------------------------------------------------------- frames
 
 
-async def test_silence_flows_from_connect_to_close_fifty_times_a_second(rig: Rig) -> None:
-    call, session = rig.session()
-    async with rig.peer() as peer:
+async def test_silence_flows_from_connect_to_close_fifty_times_a_second(harness: Harness) -> None:
+    call, session = harness.session()
+    async with harness.peer() as peer:
         first = (await peer.hear(3))[0]  # before the UUID
         assert first == wire.Audio(24_000, bytes(960))
         await peer.send(wire.encode_uuid(call))
@@ -146,18 +146,18 @@ async def test_silence_flows_from_connect_to_close_fifty_times_a_second(rig: Rig
     assert session.told == ["connected", "gone: closed by the peer"]
 
 
-async def test_the_agents_frames_arrive_unchanged_and_in_order(rig: Rig) -> None:
+async def test_the_agents_frames_arrive_unchanged_and_in_order(harness: Harness) -> None:
     script = [bytes((n + 1,)) * 960 for n in range(50)]
-    call, _ = rig.session(script=list(script))
-    async with rig.peer(call) as peer:
+    call, _ = harness.session(script=list(script))
+    async with harness.peer(call) as peer:
         await peer.hear(60)
         assert [frame.pcm for frame in peer.frames if any(frame.pcm)] == script
 
 
-async def test_an_echo_comes_back_whole(rig: Rig) -> None:
-    call, session = rig.session(echo=True)
+async def test_an_echo_comes_back_whole(harness: Harness) -> None:
+    call, session = harness.session(echo=True)
     words = bytes(np.arange(480 * 25, dtype="<i2").tobytes())
-    async with rig.peer(call) as peer:
+    async with harness.peer(call) as peer:
         await peer.speak(words)
         await peer.hear(10)
         assert words in peer.sound
@@ -165,10 +165,10 @@ async def test_an_echo_comes_back_whole(rig: Rig) -> None:
     assert session.told[:2] == ["connected", "format 24000 960"]
 
 
-async def test_frames_cut_anywhere_by_tcp_are_put_together(rig: Rig) -> None:
-    call, session = rig.session()
+async def test_frames_cut_anywhere_by_tcp_are_put_together(harness: Harness) -> None:
+    call, session = harness.session()
     stream = wire.encode_uuid(call) + wire.encode_audio(24_000, FRAME) * 3 + wire.encode_digit("7")
-    async with rig.peer() as peer:
+    async with harness.peer() as peer:
         for byte in stream[:40]:
             await peer.send(bytes((byte,)))
         for at in range(40, len(stream), 501):
@@ -179,9 +179,9 @@ async def test_frames_cut_anywhere_by_tcp_are_put_together(rig: Rig) -> None:
     assert session.digits == "7"
 
 
-async def test_a_expedited_frame_is_sent_once(rig: Rig) -> None:
-    call, session = rig.session()
-    async with rig.peer(call) as peer:
+async def test_a_expedited_frame_is_sent_once(harness: Harness) -> None:
+    call, session = harness.session()
+    async with harness.peer(call) as peer:
         await session.until("connected")
         await peer.hear(5)
         assert session.leg is not None
@@ -191,9 +191,9 @@ async def test_a_expedited_frame_is_sent_once(rig: Rig) -> None:
         assert [frame.pcm for frame in peer.frames if any(frame.pcm)] == [FRAME]
 
 
-async def test_two_legs_do_not_hear_each_other(rig: Rig) -> None:
-    (one, first), (two, second) = rig.session(echo=True), rig.session(echo=True)
-    async with rig.peer(one) as left, rig.peer(two) as right:
+async def test_two_legs_do_not_hear_each_other(harness: Harness) -> None:
+    (one, first), (two, second) = harness.session(echo=True), harness.session(echo=True)
+    async with harness.peer(one) as left, harness.peer(two) as right:
         await asyncio.gather(left.speak(b"\x01\x01" * 480 * 20), right.speak(b"\x02\x02" * 480 * 20))
         await asyncio.gather(left.hear(5), right.hear(5))
         assert set(left.sound) == {0, 1}
@@ -203,11 +203,11 @@ async def test_two_legs_do_not_hear_each_other(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
-async def test_a_leg_at_another_rate_is_answered_in_kind(rig: Rig, rate: int) -> None:
-    call, session = rig.session(echo=True)
+async def test_a_leg_at_another_rate_is_answered_in_kind(harness: Harness, rate: int) -> None:
+    call, session = harness.session(echo=True)
     at = np.arange(rate // 2) / rate
     words = (8000 * np.sin(2 * np.pi * 440 * at)).astype("<i2").tobytes()
-    async with rig.peer(call) as peer:
+    async with harness.peer(call) as peer:
         await peer.speak(words, rate)
         frames = await peer.hear(5)
         assert {(frame.rate, len(frame.pcm)) for frame in frames} == {(rate, rate // 25)}
@@ -215,29 +215,29 @@ async def test_a_leg_at_another_rate_is_answered_in_kind(rig: Rig, rate: int) ->
         assert np.abs(echoed).max() == pytest.approx(8000, rel=0.1)
     assert session.told[1] == f"format {rate} {rate // 25}"
     assert {len(pcm) for pcm in session.heard} == {960}
-    fixes = [entry for entry in rig.log.entries if "fix" in entry]
+    fixes = [entry for entry in harness.log.entries if "fix" in entry]
     assert len(fixes) == 1
     assert "c(slin24)" in fixes[0]["fix"]
     assert "22.7" in fixes[0]["fix"]
 
 
-async def test_the_fix_for_the_rate_is_told_once(rig: Rig) -> None:
+async def test_the_fix_for_the_rate_is_told_once(harness: Harness) -> None:
     for _ in range(2):
-        call, session = rig.session()
-        async with rig.peer(call) as peer:
+        call, session = harness.session()
+        async with harness.peer(call) as peer:
             await peer.speak(bytes(320), 8_000)
             await session.until("format 8000 320")
-    assert len([entry for entry in rig.log.entries if "fix" in entry]) == 1
+    assert len([entry for entry in harness.log.entries if "fix" in entry]) == 1
 
 
 # ---------------------------------------------------------------- the end, exactly once
 
 
-async def test_each_way_to_end_is_told_once(rig: Rig) -> None:
+async def test_each_way_to_end_is_told_once(harness: Harness) -> None:
     reasons = {}
     for way in ("hang up", "close", "reset", "by us"):
-        call, session = rig.session()
-        async with rig.peer(call) as peer:
+        call, session = harness.session()
+        async with harness.peer(call) as peer:
             await session.until("connected")
             assert session.leg is not None
             if way == "hang up":
@@ -261,19 +261,19 @@ async def test_each_way_to_end_is_told_once(rig: Rig) -> None:
     }
 
 
-async def test_closing_the_server_ends_all_legs(rig: Rig) -> None:
-    sessions = [rig.session() for _ in range(3)]
-    async with rig.peer(sessions[0][0]) as a, rig.peer(sessions[1][0]) as b, rig.peer(sessions[2][0]) as c:
+async def test_closing_the_server_ends_all_legs(harness: Harness) -> None:
+    sessions = [harness.session() for _ in range(3)]
+    async with harness.peer(sessions[0][0]) as a, harness.peer(sessions[1][0]) as b, harness.peer(sessions[2][0]) as c:
         await asyncio.gather(*(session.until("connected") for _, session in sessions))
-        await rig.server.close()
+        await harness.server.close()
         await asyncio.gather(a.ended(), b.ended(), c.ended())
     assert [session.told[-1] for _, session in sessions] == ["gone: the worker stops"] * 3
 
 
 @pytest.mark.parametrize("callback", ["caller_audio", "next_frame", "media_gone"])
-async def test_a_session_that_fails_ends_only_its_own_leg(rig: Rig, callback: str) -> None:
-    (good_call, good), (bad_call, bad) = rig.session(), rig.session()
-    async with rig.peer(good_call) as well, rig.peer(bad_call) as ill:
+async def test_a_session_that_fails_ends_only_its_own_leg(harness: Harness, callback: str) -> None:
+    (good_call, good), (bad_call, bad) = harness.session(), harness.session()
+    async with harness.peer(good_call) as well, harness.peer(bad_call) as ill:
         await good.until("connected")
         await bad.until("connected")
         bad.broken = callback
@@ -286,28 +286,28 @@ async def test_a_session_that_fails_ends_only_its_own_leg(rig: Rig, callback: st
         await well.hear(5)
         assert not well.closed.is_set()
     assert sum(line.startswith("gone") for line in bad.told) == 1
-    assert any(entry["log_level"] == "error" and entry["call"] == bad_call for entry in rig.log.entries)
+    assert any(entry["log_level"] == "error" and entry["call"] == bad_call for entry in harness.log.entries)
 
 
 # ---------------------------------------------------------------- who is refused
 
 
-async def test_an_unknown_media_id_is_closed(rig: Rig) -> None:
-    call, session = rig.session()
-    async with rig.peer(str(uuid.uuid4())) as stranger, rig.peer(call) as peer:
+async def test_an_unknown_media_id_is_closed(harness: Harness) -> None:
+    call, session = harness.session()
+    async with harness.peer(str(uuid.uuid4())) as stranger, harness.peer(call) as peer:
         await stranger.ended()
         await peer.hear(3)
-    rig.logged("media id unknown")
+    harness.logged("media id unknown")
     assert session.told[0] == "connected"
 
 
-async def test_asterisk_may_be_here_before_its_media_id_is_told(rig: Rig) -> None:
+async def test_asterisk_may_be_here_before_its_media_id_is_told(harness: Harness) -> None:
     media, session = str(uuid.uuid4()), ScriptedSession()
-    async with rig.peer(media) as peer:
+    async with harness.peer(media) as peer:
         await peer.send(wire.encode_audio(24_000, FRAME) + wire.encode_digit("5"))
         await peer.hear(3)
-        assert rig.server.legs == 1
-        rig.server.expect(media, "the call", session, ttl=5)
+        assert harness.server.legs == 1
+        harness.server.expect(media, "the call", session, ttl=5)
         await session.until("connected")
         assert session.leg is not None
         assert session.leg.call == "the call"
@@ -318,50 +318,50 @@ async def test_asterisk_may_be_here_before_its_media_id_is_told(rig: Rig) -> Non
     assert (session.heard, session.digits) == ([FRAME], "")
 
 
-async def test_a_new_media_id_of_a_call_replaces_the_one_before(rig: Rig) -> None:
+async def test_a_new_media_id_of_a_call_replaces_the_one_before(harness: Harness) -> None:
     old, new, session = str(uuid.uuid4()), str(uuid.uuid4()), ScriptedSession()
-    rig.server.expect(old, "c", session, ttl=5)
-    rig.server.expect(new, "c", session, ttl=5)
-    async with rig.peer(old) as late:
+    harness.server.expect(old, "c", session, ttl=5)
+    harness.server.expect(new, "c", session, ttl=5)
+    async with harness.peer(old) as late:
         await late.ended()
-    async with rig.peer(new):
+    async with harness.peer(new):
         await session.until("connected")
-    rig.logged("media id unknown")
+    harness.logged("media id unknown")
 
 
-async def test_a_media_id_is_in_no_log_line(rig: Rig) -> None:
+async def test_a_media_id_is_in_no_log_line(harness: Harness) -> None:
     media, session = str(uuid.uuid4()), ScriptedSession()
-    rig.server.expect(media, "c", session, ttl=5)
-    async with rig.peer(media), rig.peer(media) as thief:
+    harness.server.expect(media, "c", session, ttl=5)
+    async with harness.peer(media), harness.peer(media) as thief:
         await thief.ended()
     await session.until("gone")
-    assert media not in repr(rig.log.entries)
+    assert media not in repr(harness.log.entries)
 
 
-async def test_a_uuid_counts_once(rig: Rig) -> None:
-    call, session = rig.session()
-    async with rig.peer(call) as peer, rig.peer(call) as thief:
+async def test_a_uuid_counts_once(harness: Harness) -> None:
+    call, session = harness.session()
+    async with harness.peer(call) as peer, harness.peer(call) as thief:
         await session.until("connected")
         await thief.ended()
         await peer.hear(3)
     await session.until("gone")
-    async with rig.peer(call) as late:
+    async with harness.peer(call) as late:
         await late.ended()
-    assert rig.lines("media id used a second time") == ["warning"] * 2
+    assert harness.lines("media id used a second time") == ["warning"] * 2
     assert session.told == ["connected", "gone: closed by the peer"]
 
 
-async def test_a_uuid_is_not_expected_for_ever(rig: Rig) -> None:
+async def test_a_uuid_is_not_expected_for_ever(harness: Harness) -> None:
     call, session = str(uuid.uuid4()), ScriptedSession()
-    rig.server.expect(call, call, session, ttl=-1)
-    async with rig.peer(call) as peer:
+    harness.server.expect(call, call, session, ttl=-1)
+    async with harness.peer(call) as peer:
         await peer.ended()
-    rig.logged("media id too late")
-    forgotten, _ = rig.session()
-    rig.server.forget(forgotten)
-    async with rig.peer(forgotten) as peer:
+    harness.logged("media id too late")
+    forgotten, _ = harness.session()
+    harness.server.forget(forgotten)
+    async with harness.peer(forgotten) as peer:
         await peer.ended()
-    rig.logged("media id unknown")
+    harness.logged("media id unknown")
     assert session.told == []
 
 
@@ -377,14 +377,14 @@ async def test_a_uuid_is_not_expected_for_ever(rig: Rig) -> None:
         (wire.encode_hangup(), "hung up by the peer"),
     ],
 )
-async def test_what_is_no_handshake_is_closed(rig: Rig, stream: bytes, reason: str) -> None:
-    call, session = rig.session()
-    async with rig.peer(call) as peer, rig.peer() as stranger:
+async def test_what_is_no_handshake_is_closed(harness: Harness, stream: bytes, reason: str) -> None:
+    call, session = harness.session()
+    async with harness.peer(call) as peer, harness.peer() as stranger:
         await stranger.send(stream)
         await stranger.ended()
         await peer.hear(3)
         assert session.told == ["connected"]
-    assert len(rig.lines(reason)) == 1
+    assert len(harness.lines(reason)) == 1
 
 
 @pytest.mark.parametrize(
@@ -397,11 +397,11 @@ async def test_what_is_no_handshake_is_closed(rig: Rig, stream: bytes, reason: s
     ],
 )
 async def test_nonsense_in_the_middle_of_a_call_ends_it(
-    rig: Rig, stream: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, stream: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leg_module, "HALF_FRAME_TICKS", 5)
-    (call, session), (other, untouched) = rig.session(), rig.session()
-    async with rig.peer(call) as peer, rig.peer(other) as well:
+    (call, session), (other, untouched) = harness.session(), harness.session()
+    async with harness.peer(call) as peer, harness.peer(other) as well:
         await peer.send(wire.encode_audio(24_000, FRAME) + stream)
         await peer.ended()
         await session.until("gone")
@@ -409,7 +409,7 @@ async def test_nonsense_in_the_middle_of_a_call_ends_it(
     assert session.heard == [FRAME]
     assert session.told[-1].startswith(f"gone: {reason}")
     assert untouched.told[0] == "connected"
-    rig.logged(reason)
+    harness.logged(reason)
 
 
 async def test_an_address_that_is_not_allowed() -> None:
@@ -425,23 +425,23 @@ async def test_an_address_that_is_not_allowed() -> None:
     assert session.told == []
 
 
-async def test_nameless_connections_keep_nobody_out(rig: Rig) -> None:
+async def test_nameless_connections_keep_nobody_out(harness: Harness) -> None:
     """They come faster than they are given up: the oldest has to go, and Asterisk does not notice."""
-    talking, session = rig.session()
-    async with rig.peer(talking) as peer, contextlib.AsyncExitStack() as flood:
+    talking, session = harness.session()
+    async with harness.peer(talking) as peer, contextlib.AsyncExitStack() as flood:
         await session.until("connected")
-        crowd = [await flood.enter_async_context(rig.peer()) for _ in range(60)]
-        crowd += [await flood.enter_async_context(rig.peer(str(uuid.uuid4()))) for _ in range(60)]
+        crowd = [await flood.enter_async_context(harness.peer()) for _ in range(60)]
+        crowd += [await flood.enter_async_context(harness.peer(str(uuid.uuid4()))) for _ in range(60)]
         for _ in range(5):
-            call, late = rig.session()
-            async with rig.peer(call) as other:
+            call, late = harness.session()
+            async with harness.peer(call) as other:
                 await late.until("connected")
                 await other.hear(3)
-            crowd += [await flood.enter_async_context(rig.peer()) for _ in range(20)]
-        assert rig.server.legs <= 20 + 2
+            crowd += [await flood.enter_async_context(harness.peer()) for _ in range(20)]
+        assert harness.server.legs <= 20 + 2
         await asyncio.gather(*(each.ended() for each in crowd))
         await peer.hear(3)
-    assert len(rig.lines("too many")) <= 10, "a flood does not fill the log"
+    assert len(harness.lines("too many")) <= 10, "a flood does not fill the log"
 
 
 async def test_one_address_has_fewer_places_than_all() -> None:
@@ -458,11 +458,11 @@ async def test_one_address_has_fewer_places_than_all() -> None:
 
 
 async def test_a_peer_that_does_not_read_loses_frames_and_then_its_leg(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leg_module, "STUCK_FRAMES", 10)
-    (call, session), (other, _) = rig.session(), rig.session()
-    async with rig.peer(call) as peer, rig.peer(other) as well:
+    (call, session), (other, _) = harness.session(), harness.session()
+    async with harness.peer(call) as peer, harness.peer(other) as well:
         await session.until("connected")
         leg = session.leg
         assert leg is not None
@@ -473,21 +473,21 @@ async def test_a_peer_that_does_not_read_loses_frames_and_then_its_leg(
         await well.hear(3)
         assert leg.counters.dropped_frames == 10
     assert session.told[-1] == "gone: the peer does not read"
-    rig.logged("the peer does not read")
+    harness.logged("the peer does not read")
 
 
 # ---------------------------------------------------------------- the listening socket
 
 
-async def test_the_first_free_port_is_taken(rig: Rig) -> None:
+async def test_the_first_free_port_is_taken(harness: Harness) -> None:
     second = AudioSocketServer(Ticker())
     with pytest.raises(NoFreePort):
-        await second.start("127.0.0.1", range(rig.port, rig.port + 1))
-    host, port = await second.start("127.0.0.1", [rig.port, 0])
-    assert (host, port) != (rig.host, rig.port)
+        await second.start("127.0.0.1", range(harness.port, harness.port + 1))
+    host, port = await second.start("127.0.0.1", [harness.port, 0])
+    assert (host, port) != (harness.host, harness.port)
     await second.close()
 
 
-async def test_only_uuids_can_be_expected(rig: Rig) -> None:
+async def test_only_uuids_can_be_expected(harness: Harness) -> None:
     with pytest.raises(ValueError, match="badly formed"):
-        rig.server.expect("call-7", "c", ScriptedSession(), ttl=1)
+        harness.server.expect("call-7", "c", ScriptedSession(), ttl=1)

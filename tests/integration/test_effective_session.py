@@ -13,7 +13,7 @@ from simulator.realtime.faults import Alter, Delivery, Drop, Fault, Script, Send
 from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say
 from simulator.realtime.server import RealtimeServer
-from tests.integration.session_harness import Rig, call
+from tests.integration.session_harness import Harness, call
 
 AT_ONCE = Delivery(pace=0)
 Change = Callable[[dict[str, Any]], object]
@@ -27,8 +27,8 @@ def second(server: RealtimeServer) -> Provider:
     return Provider(name="second", url=server.url, api_key=SecretStr("sk-test"))
 
 
-def differing(rig: Rig) -> list[AiWarning]:
-    return [each for each in rig.of(AiWarning) if each.kind == "session_differs"]
+def differing(harness: Harness) -> list[AiWarning]:
+    return [each for each in harness.of(AiWarning) if each.kind == "session_differs"]
 
 
 def deaf(session: dict[str, Any]) -> None:
@@ -67,15 +67,15 @@ ESSENTIAL = pytest.mark.parametrize(
 @ESSENTIAL
 async def test_what_a_call_cannot_do_with_is_asked_for_again_and_then_refused(change: Change, told: str) -> None:
     async with RealtimeServer(faults=[altered(change)]) as server:
-        rig = Rig(server)
-        rig.task = asyncio.create_task(rig.session.run())
-        failed = await rig.wait(Failed)
+        harness = Harness(server)
+        harness.task = asyncio.create_task(harness.session.run())
+        failed = await harness.wait(Failed)
         assert failed.kind == "config"
         assert told in failed.message
-        assert rig.of(Ready) == []
+        assert harness.of(Ready) == []
         assert server.attempts == 1
         assert len(server.sessions[0].client_events("session.update")) == 2
-        await rig.end()
+        await harness.end()
 
 
 @ESSENTIAL
@@ -84,20 +84,20 @@ async def test_another_provider_is_taken(change: Change, told: str) -> None:
     async with (
         RealtimeServer(faults=[altered(change)]) as server,
         RealtimeServer(replies, faults=[AT_ONCE]) as other,
-        call(server, fallbacks=(second(other),), served_by=other, greeting="x") as (rig, _),
+        call(server, fallbacks=(second(other),), served_by=other, greeting="x") as (harness, _),
     ):
-        await rig.until(lambda: rig.arrived_ms() >= 400)
+        await harness.until(lambda: harness.arrived_ms() >= 400)
         assert (server.attempts, other.attempts) == (1, 1)
-        assert rig.of(Failed) == []
-        assert [each.detail for each in differing(rig)] == [told]  # it is known why
+        assert harness.of(Failed) == []
+        assert [each.detail for each in differing(harness)] == [told]  # it is known why
 
 
 @ESSENTIAL
 async def test_a_server_that_does_as_asked_the_second_time_is_good_enough(change: Change, told: str) -> None:
-    async with RealtimeServer(faults=[altered(change, nth=1)]) as server, call(server) as (rig, served):
+    async with RealtimeServer(faults=[altered(change, nth=1)]) as server, call(server) as (harness, served):
         assert len(served.client_events("session.update")) == 2
         assert served.refused == []
-        assert (server.attempts, differing(rig), rig.of(Failed)) == (1, [], [])
+        assert (server.attempts, differing(harness), harness.of(Failed)) == (1, [], [])
 
 
 async def test_the_rest_is_told_once_a_call_with_both_values() -> None:
@@ -109,9 +109,9 @@ async def test_the_rest_is_told_once_a_call_with_both_values() -> None:
 
     async with (
         RealtimeServer(ToneModel([Say("hello", 0.2)]), faults=[altered(other), AT_ONCE]) as server,
-        call(server, transcription=Transcription()) as (rig, served),
+        call(server, transcription=Transcription()) as (harness, served),
     ):
-        first = sorted((each.code, each.detail) for each in differing(rig))
+        first = sorted((each.code, each.detail) for each in differing(harness))
         assert first == [
             ("model", "model: asked gpt-realtime-2.1-mini, in force gpt-realtime-1.5"),
             ("transcription", "transcription: asked gpt-transcribe, in force off"),
@@ -119,12 +119,12 @@ async def test_the_rest_is_told_once_a_call_with_both_values() -> None:
             ("voice", "voice: asked marin, in force cedar"),
         ]
         await served.act(Drop())
-        await rig.wait(Reconnected)
-        await rig.talk(0.4)
-        await rig.until(lambda: rig.arrived_ms() >= 200)
-        assert len(differing(rig)) == 4
-        await rig.end()
-        assert sorted((each.code, each.times) for each in differing(rig)[4:]) == [(code, 1) for code, _ in first]
+        await harness.wait(Reconnected)
+        await harness.talk(0.4)
+        await harness.until(lambda: harness.arrived_ms() >= 200)
+        assert len(differing(harness)) == 4
+        await harness.end()
+        assert sorted((each.code, each.times) for each in differing(harness)[4:]) == [(code, 1) for code, _ in first]
 
 
 @pytest.mark.parametrize("answer", ["nothing", "an error"])
@@ -138,12 +138,12 @@ async def test_a_server_that_does_not_answer_twice_is_taken_at_its_first_word(
 
     trouble = Stall(0.5) if answer == "nothing" else error("cannot_update_voice", "Cannot update the voice.")
     faults: list[Script] = [altered(cedar), before("session.updated", trouble, nth=2)]
-    async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
-        assert [each.code for each in differing(rig)] == ["voice"]
+    async with RealtimeServer(faults=faults) as server, call(server) as (harness, served):
+        assert [each.code for each in differing(harness)] == ["voice"]
         await served.wait_sent("session.updated", 2)
         assert server.attempts == 1
         served._wire.emit("session.updated", session=served.config | {"model": "gpt-realtime-1.5"})
-        await rig.until(lambda: len(differing(rig)) == 2)  # what follows is held against it as before
+        await harness.until(lambda: len(differing(harness)) == 2)  # what follows is held against it as before
 
 
 @ESSENTIAL
@@ -155,20 +155,20 @@ async def test_a_session_that_changes_in_the_middle_of_a_call_is_put_right_or_le
             replies, faults=[altered(change, nth=2), altered(change, nth=4), altered(change, nth=5), AT_ONCE]
         ) as server,
         RealtimeServer(replies, faults=[AT_ONCE]) as other,
-        call(server, fallbacks=(second(other),), greeting="x", protect_greeting=True) as (rig, served),
+        call(server, fallbacks=(second(other),), greeting="x", protect_greeting=True) as (harness, served),
     ):
-        await rig.until(lambda: rig.arrived_ms() >= 200)
-        rig.listen(1.0)
-        await rig.wait(Said)  # the greeting is over: the ears are opened, which is the second update
+        await harness.until(lambda: harness.arrived_ms() >= 200)
+        harness.listen(1.0)
+        await harness.wait(Said)  # the greeting is over: the ears are opened, which is the second update
         await served.wait_sent("session.updated", 3)
-        assert rig.of(Reconnected) == []
+        assert harness.of(Reconnected) == []
         repeated = served.client_events("session.update")[2]["session"]
         assert "voice" not in repeated["audio"]["output"]
         assert repeated["tools"]
-        rig.session._conversation.parts.turn_detection.muted = True
-        rig.session._conversation.parts.turn_detection.changed()
-        rig.session._feed(Ticked())
-        back = await rig.wait(Reconnected)
+        harness.session._conversation.parts.turn_detection.muted = True
+        harness.session._conversation.parts.turn_detection.changed()
+        harness.session._feed(Ticked())
+        back = await harness.wait(Reconnected)
         assert back.provider == "second"
         assert told in back.reason
         assert served.refused == []
@@ -181,25 +181,25 @@ async def test_a_server_that_does_not_answer_by_itself_is_asked() -> None:
         session["audio"]["input"]["turn_detection"]["create_response"] = False
 
     server = RealtimeServer(ToneModel([Say("noon", 0.2)]), faults=[altered(passive), AT_ONCE])
-    async with server, call(server) as (rig, served):
+    async with server, call(server) as (harness, served):
         served.config["audio"]["input"]["turn_detection"]["create_response"] = False
         served._hearing.configured()
-        began = rig._clock()
-        await rig.talk(0.4)
+        began = harness._clock()
+        await harness.talk(0.4)
         await served.wait_received("response.create")
-        await rig.until(lambda: rig.arrived_ms() >= 200)
-        assert rig._clock() - began < 5
+        await harness.until(lambda: harness.arrived_ms() >= 200)
+        assert harness._clock() - began < 5
 
 
 async def test_a_refused_renewal_leaves_the_call_on_its_line() -> None:
     """The connection that was to replace a good one is not as asked for: the good one stays."""
     faults: dict[int, list[Script]] = {number: [altered(deaf)] for number in (1, 2)}
     faults[3] = [refuse(503)]
-    async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (rig, _):
-        back = await rig.wait(Reconnected)
+    async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (harness, _):
+        back = await harness.wait(Reconnected)
         assert back.planned
         assert server.attempts == 5
-        assert rig.of(Failed) == []
+        assert harness.of(Failed) == []
 
 
 async def test_what_comes_while_the_session_is_set_up_is_not_lost() -> None:
@@ -221,7 +221,7 @@ async def test_what_comes_while_the_session_is_set_up_is_not_lost() -> None:
         after("session.updated", *item(2)),
         after("session.updated", *item(3), nth=2),
     ]
-    async with RealtimeServer(faults=[altered(cedar), *moments]) as server, call(server, mcp=mcp) as (rig, _):
-        await rig.wait(AiWarning, 4)
-        failed = [(each.kind, each.code) for each in rig.of(AiWarning) if each.kind != "session_differs"]
+    async with RealtimeServer(faults=[altered(cedar), *moments]) as server, call(server, mcp=mcp) as (harness, _):
+        await harness.wait(AiWarning, 4)
+        failed = [(each.kind, each.code) for each in harness.of(AiWarning) if each.kind != "session_differs"]
         assert failed == [("mcp_list_tools_failed", "crm")] * 3

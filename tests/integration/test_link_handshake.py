@@ -12,9 +12,9 @@ from bridge import contract
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission
 from tests.integration.api_harness import harness
-from tests.integration.test_worker_pool import TOKEN, Rig, http, join, rig
+from tests.integration.test_worker_pool import TOKEN, PoolHarness, http, join, pool
 
-__all__ = ["http", "rig"]
+__all__ = ["http", "pool"]
 
 HELLO: dict[str, Any] = {
     "type": "hello",
@@ -59,29 +59,31 @@ RAW: list[Any] = [
 
 
 @pytest.mark.parametrize("first", [*map(json.dumps, ODD), *RAW[:-1]], ids=lambda first: str(first)[:40])
-async def test_an_odd_hello_is_refused_in_order(rig: Rig, http: aiohttp.ClientSession, first: str | bytes) -> None:
+async def test_an_odd_hello_is_refused_in_order(
+    pool: PoolHarness, http: aiohttp.ClientSession, first: str | bytes
+) -> None:
     """Each close is one that a websocket library can read."""
-    good = await join(rig, http)
-    socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
+    good = await join(pool, http)
+    socket = await http.ws_connect(pool.url, headers={"Authorization": f"Bearer {TOKEN}"})
     await (socket.send_bytes(first) if isinstance(first, bytes) else socket.send_str(first))
     async with asyncio.timeout(10):
         message = await socket.receive()
     assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED), message
     assert isinstance(message.extra, str | None)
-    assert [each.name for each in rig.workers.all()] == ["w1"]
-    await rig.workers.all()[0].tell(contract.Drain(seconds=1))
+    assert [each.name for each in pool.workers.all()] == ["w1"]
+    await pool.workers.all()[0].tell(contract.Drain(seconds=1))
     assert isinstance(contract.decode_command(await good.receive_str(timeout=10)), contract.Drain)
 
 
 async def test_calls_that_nobody_knows_are_closed_and_cost_nobody_anything(
-    rig: Rig, http: aiohttp.ClientSession
+    pool: PoolHarness, http: aiohttp.ClientSession
 ) -> None:
-    socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
+    socket = await http.ws_connect(pool.url, headers={"Authorization": f"Bearer {TOKEN}"})
     await socket.send_str(json.dumps(HELLO | {"calls": [f"c{number}" for number in range(1000)]}))
     assert isinstance(contract.decode_command(await socket.receive_str(timeout=10)), contract.Welcome)
     for _ in range(1000):
         assert isinstance(contract.decode_command(await socket.receive_str(timeout=10)), contract.Close)
-    assert rig.workers.all()[0].calls == set()
+    assert pool.workers.all()[0].calls == set()
 
 
 HEADS: dict[str, bytes] = {
@@ -119,8 +121,8 @@ async def test_wrong_tokens_are_in_the_audit_log_with_their_address(head: bytes)
         assert "x" * 100 not in str(entries)
 
 
-async def test_guesses_are_slowed_down(rig: Rig) -> None:
-    url = urlsplit(rig.url)
+async def test_guesses_are_slowed_down(pool: PoolHarness) -> None:
+    url = urlsplit(pool.url)
     statuses = []
     for number in range(25):
         reader, writer = await asyncio.open_connection(url.hostname, url.port)

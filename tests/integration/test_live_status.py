@@ -27,7 +27,7 @@ def status_of(call: str, saying: str = "") -> contract.LiveStatus:
 
 
 @dataclass
-class Rig:
+class Live:
     """Calls of which the id begins with `over` have ended."""
 
     asked: list[contract.WatchLive] = field(default_factory=list)
@@ -42,15 +42,15 @@ class Rig:
 
 
 @asynccontextmanager
-async def running(**more: Any) -> AsyncIterator[tuple[Rig, Harness]]:
-    rig = Rig()
-    async with harness(more=lambda _, __: SceneResources(rig.hub).operations(), **more) as it:
-        task = asyncio.create_task(rig.hub.run())
+async def running(**more: Any) -> AsyncIterator[tuple[Live, Harness]]:
+    live = Live()
+    async with harness(more=lambda _, __: SceneResources(live.hub).operations(), **more) as it:
+        task = asyncio.create_task(live.hub.run())
         try:
-            yield rig, it
+            yield live, it
         finally:
             task.cancel()
-            rig.hub.close()
+            live.hub.close()
 
 
 async def looks(answer: aiohttp.ClientResponse) -> dict[str, Any]:
@@ -63,15 +63,15 @@ async def looks(answer: aiohttp.ClientResponse) -> dict[str, Any]:
 
 
 async def test_workers_are_asked_only_while_somebody_looks() -> None:
-    async with running() as (rig, it):
-        rig.hub.take([status_of("a")])
-        assert not rig.asked
+    async with running() as (live, it):
+        live.hub.take([status_of("a")])
+        assert not live.asked
         async with it.request("GET", "/v1/live") as answer:
             assert answer.content_type == "text/event-stream"
             async with asyncio.timeout(10):
-                await rig.told.wait()
-            assert rig.asked[0].seconds > live_status.WATCH_SECONDS / 2
-            rig.hub.take([status_of("a", "Good <b>day"), status_of("over")])
+                await live.told.wait()
+            assert live.asked[0].seconds > live_status.WATCH_SECONDS / 2
+            live.hub.take([status_of("a", "Good <b>day"), status_of("over")])
             told = await looks(answer)
         assert told == {
             "scenes": [
@@ -88,22 +88,22 @@ async def test_workers_are_asked_only_while_somebody_looks() -> None:
 
 
 async def test_who_looks_at_one_call_sees_no_other_and_the_stream_ends_with_the_process() -> None:
-    async with running() as (rig, it), it.request("GET", "/v1/live?call=b") as answer:
+    async with running() as (live, it), it.request("GET", "/v1/live?call=b") as answer:
         async with asyncio.timeout(10):
-            await rig.told.wait()
-        rig.hub.take([status_of("a"), status_of("b")])
-        rig.hub.take([status_of("b", "later")])
+            await live.told.wait()
+        live.hub.take([status_of("a"), status_of("b")])
+        live.hub.take([status_of("b", "later")])
         assert [each["saying"] for each in (await looks(answer))["scenes"]] == ["later"]
-        rig.hub.close()
+        live.hub.close()
         async with asyncio.timeout(10):
             assert (await answer.content.read()).strip() == b": still here"
 
 
 async def test_the_agents_words_are_for_those_who_may_have_recordings() -> None:
-    async with running() as (rig, it), it.request("GET", "/v1/live", "reader-0123456789") as answer:
+    async with running() as (live, it), it.request("GET", "/v1/live", "reader-0123456789") as answer:
         async with asyncio.timeout(10):
-            await rig.told.wait()
-        rig.hub.take([status_of("a", "my card is 1234")])
+            await live.told.wait()
+        live.hub.take([status_of("a", "my card is 1234")])
         assert (await looks(answer))["scenes"][0]["saying"] == ""
 
 
@@ -138,9 +138,9 @@ async def over(answer: aiohttp.ClientResponse) -> None:
 @pytest.mark.parametrize("fate", ["gone", "exchanged", "fewer scopes"])
 async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -> None:
     keeper = Authenticator(tokens(A, B))
-    async with running(authenticator=keeper) as (rig, it):
+    async with running(authenticator=keeper) as (live, it):
         async with it.request("GET", "/v1/live", A) as mine, it.request("GET", "/v1/live", B) as other:
-            await rig.told.wait()
+            await live.told.wait()
             keeper.replace(
                 {
                     "gone": tokens(B),
@@ -152,7 +152,7 @@ async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -
                 }[fate]
             )
             await over(mine)
-            rig.hub.take([status_of("c")])
+            live.hub.take([status_of("c")])
             assert (await looks(other))["scenes"][0]["call"] == "c"
         async with it.request("GET", "/v1/live", A) as answer:
             assert answer.status == (403 if fate == "fewer scopes" else 401)
@@ -162,11 +162,11 @@ async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -
 async def test_streams_of_a_session_end_with_it(fate: str) -> None:
     limits = ConsoleSession(idle_s=60, max_s=1 if fate == "too old" else 60)
     keeper = Authenticator(tokens(A), sessions=Sessions(limits))
-    async with running(authenticator=keeper) as (rig, it):
+    async with running(authenticator=keeper) as (live, it):
         id_ = keeper.sessions.open(next(iter(keeper.credentials)), datetime.now(UTC))
         headers = {"Cookie": f"{NAME}={id_}", "Sec-Fetch-Site": "same-origin"}
         async with it.request("GET", "/v1/live", None, headers=headers) as mine:
-            await rig.told.wait()
+            await live.told.wait()
             if fate == "logged out":
                 keeper.sessions.close(hash_of(id_))
             await over(mine)

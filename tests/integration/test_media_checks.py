@@ -17,7 +17,7 @@ from controller.workers.worker import Worker
 from controller.workers.worker_admission import WorkerAdmission
 from tests.integration.test_worker_identity import door
 from tests.integration.test_worker_link import OPTIONS, running
-from tests.integration.test_worker_pool import TOKEN, Rig, join
+from tests.integration.test_worker_pool import TOKEN, PoolHarness, join
 from tests.integration.webhook_harness import eventually
 from tests.peers.audiosocket import AsteriskPeer
 
@@ -49,13 +49,13 @@ class FakeAri:
 
 @dataclass
 class Harness:
-    rig: Rig
+    pool: PoolHarness
     ari: FakeAri
     checks: MediaChecks
 
     async def worker(self, name: str) -> Worker:
-        await eventually(lambda: (found := self.rig.workers.get(name)) is not None and not found.catching_up)
-        worker = self.rig.workers.get(name)
+        await eventually(lambda: (found := self.pool.workers.get(name)) is not None and not found.catching_up)
+        worker = self.pool.workers.get(name)
         assert worker is not None
         return worker
 
@@ -68,9 +68,9 @@ async def harness(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
     monkeypatch.setattr(media_checks, "ANSWER", 0.3)
     monkeypatch.setattr(media_checks, "LOOK", 0.02)
     monkeypatch.setattr("controller.workers.reachability.FIRST_DELAY", 0.05)
-    async with door(WorkerAdmission("secret", shared=TOKEN)) as rig:
+    async with door(WorkerAdmission("secret", shared=TOKEN)) as pool:
         ari = FakeAri()
-        harness = Harness(rig, ari, MediaChecks(rig.workers, cast(Ari, ari), lambda: True))
+        harness = Harness(pool, ari, MediaChecks(pool.workers, cast(Ari, ari), lambda: True))
         task = asyncio.create_task(harness.checks.run())
         yield harness
         task.cancel()
@@ -79,7 +79,7 @@ async def harness(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
 
 
 def at(harness: Harness, **options: Any) -> Any:
-    return running(replace(OPTIONS, controller=harness.rig.url.replace("http", "ws", 1), **options), TOKEN)
+    return running(replace(OPTIONS, controller=harness.pool.url.replace("http", "ws", 1), **options), TOKEN)
 
 
 async def test_a_worker_is_checked_when_it_comes(harness: Harness) -> None:
@@ -97,11 +97,11 @@ async def test_one_that_asterisk_does_not_reach_gets_no_call_until_it_does(harne
         await harness.eventually(good, True)
         await harness.eventually(bad, True)
         right, bad.port = bad.port, 1
-        harness.rig.workers.assign("a", None)
+        harness.pool.workers.assign("a", None)
         bad.media.check_due = 0.0
         await harness.eventually(bad, False)
         assert bad.media.reason == media_checks.NOBODY
-        assert [harness.rig.workers.assign(call).name for call in ("b", "c", "d")] == ["w1"] * 3
+        assert [harness.pool.workers.assign(call).name for call in ("b", "c", "d")] == ["w1"] * 3
         strangers: list[asyncio.StreamWriter] = []
         stranger = await asyncio.start_server(lambda _, writer: strangers.append(writer), "127.0.0.1", 0)
         bad.port = stranger.sockets[0].getsockname()[1]
@@ -111,7 +111,7 @@ async def test_one_that_asterisk_does_not_reach_gets_no_call_until_it_does(harne
             each.close()
         bad.port = right
         await harness.eventually(bad, True)
-        assert harness.rig.workers.assign("e").name == "w2"
+        assert harness.pool.workers.assign("e").name == "w2"
 
 
 async def test_a_worker_that_does_not_let_asterisk_in(harness: Harness) -> None:
@@ -125,8 +125,8 @@ async def test_a_call_that_did_not_reach_it_leads_to_a_check(harness: Harness) -
     async with at(harness):
         known = await harness.worker("w1")
         await harness.eventually(known, True)
-        harness.rig.workers.assign("a")
-        assert harness.rig.workers.media_failed("a", "the media leg did not come up in time") == known.boot
+        harness.pool.workers.assign("a")
+        assert harness.pool.workers.media_failed("a", "the media leg did not come up in time") == known.boot
         assert not known.media.reached
         await harness.eventually(known, True)
 
@@ -144,7 +144,7 @@ async def test_while_asterisk_is_away_nobody_is_blamed(harness: Harness) -> None
 
 async def test_a_worker_that_says_nonsense_of_checks_is_no_better_off(harness: Harness) -> None:
     async with aiohttp.ClientSession() as http:
-        socket = await join(harness.rig, http)
+        socket = await join(harness.pool, http)
         with contextlib.suppress(TimeoutError):
             await socket.send_str(contract.encode_numbered(1, contract.MediaChecked(call="no such check")))
         await harness.eventually(await harness.worker("w1"), False)

@@ -37,7 +37,7 @@ from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import CallTool, Fail, Say, tone
 from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session as Served
-from tests.integration.session_harness import CALL, FRAME, Rig, call
+from tests.integration.session_harness import CALL, FRAME, Harness, call
 from tests.openai_shapes import check_client
 
 AT_ONCE = Delivery(pace=0)
@@ -67,9 +67,9 @@ def asked(served: Served) -> int:
     return sum(seen.event["type"] == "response.create" for seen in served.received)
 
 
-async def finish(rig: Rig, server: RealtimeServer) -> Ended:
+async def finish(harness: Harness, server: RealtimeServer) -> Ended:
     """The end of each test: nothing left, nothing that a server refused, no frame out of shape."""
-    ended = await rig.end()
+    ended = await harness.end()
     assert left_over() == set()
     for served in server.sessions:
         assert [refusal.code for refusal in served.refused] == []
@@ -96,38 +96,38 @@ async def test_idle(way: tuple[Any, ...]) -> None:
     replies = [Say("Good morning.", 0.4)]
     async with (
         RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server,
-        call(server, greeting="x") as (rig, served),
+        call(server, greeting="x") as (harness, served),
     ):
-        await rig.until(lambda: rig.arrived_ms() >= 400)
-        rig.listen(1.0)
-        await rig.wait(Said)
+        await harness.until(lambda: harness.arrived_ms() >= 400)
+        harness.listen(1.0)
+        await harness.wait(Said)
         for action in way:
             await served.act(action)
-        back = await rig.wait(Reconnected)
+        back = await harness.wait(Reconnected)
         assert (back.attempts, back.planned, back.provider) == (1, False, "openai")
         assert back.reason
         again = await server.session(1)
         await again.wait_for(lambda session: len(session.history.items) == 2)
         assert remembered(again) == [("assistant", "Good morning."), ("system", LINE_DROPPED)]
         assert asked(again) == 0
-        assert rig.of(Failed) == []
-        assert (await finish(rig, server)).counters.reconnects == 1
+        assert harness.of(Failed) == []
+        assert (await finish(harness, server)).counters.reconnects == 1
 
 
 async def test_a_session_takes_a_call_over() -> None:
     """It is told what was said and asked to go on, before the caller says another word; the greeting is not said."""
     async with RealtimeServer(ToneModel([Say("As I said.", 0.4)]), faults=[AT_ONCE]) as server:
-        rig = Rig(server, greeting="Good morning.")
+        harness = Harness(server, greeting="Good morning.")
         spoken = HistoryItem(role="assistant", text="Good morning.")
-        rig.session.remember([spoken, HistoryItem(role="user", text="where is my order")])
-        await rig.start()
+        harness.session.remember([spoken, HistoryItem(role="user", text="where is my order")])
+        await harness.start()
         served = await server.session()
-        await rig.until(lambda: rig.arrived_ms() >= 400)
+        await harness.until(lambda: harness.arrived_ms() >= 400)
         told = remembered(served)
         assert told[:3] == [("assistant", "Good morning."), ("user", "where is my order"), ("system", TAKEN_OVER)]
         (create,) = [seen.event for seen in served.received if seen.event["type"] == "response.create"]
         assert "instructions" not in create.get("response", {})
-        await finish(rig, server)
+        await finish(harness, server)
 
 
 @ways
@@ -140,30 +140,30 @@ async def test_in_the_middle_of_a_reply(way: tuple[Any, ...]) -> None:
     }
     model = ToneModel([Say("hello", 0.2), Say(words, 5.0, 400)])
     server = RealtimeServer(model, faults=faults)
-    async with server, call(server, greeting="hello", transcription=Transcription()) as (rig, _):
-        await rig.until(lambda: rig.arrived_ms() >= 200)
-        rig.listen(0.5)
-        await rig.talk(0.3)
-        await rig.wait(Reconnected)
+    async with server, call(server, greeting="hello", transcription=Transcription()) as (harness, _):
+        await harness.until(lambda: harness.arrived_ms() >= 200)
+        harness.listen(0.5)
+        await harness.talk(0.3)
+        await harness.wait(Reconnected)
         again = await server.session(1)
         await again.wait_for(lambda session: len(session.history.items) > 0)
         assert asked(again) == 0  # not while the beginning is being played
         assert words.split()[0] not in str(remembered(again))
-        rig.frames.clear()
-        rig.listen(5.0)
+        harness.frames.clear()
+        harness.listen(5.0)
         await again.wait_received("response.create")
-        said = [each for each in rig.of(Said) if each.who == "agent"][-1]
+        said = [each for each in harness.of(Said) if each.who == "agent"][-1]
         assert said.interrupted
         assert said.heard_ms is not None
         assert 0 < said.heard_ms <= 2000
         assert words.startswith(said.text)
         assert len(said.text) < len(words) / 2
         assert ("assistant", said.text) in remembered(again)
-        await rig.until(lambda: not rig.session._playout.idle)
-        rig.frames.clear()
-        rig.listen(1.0)
-        assert b"".join(frame for frame in rig.frames if frame) == tone(0.4, 500)
-        await finish(rig, server)
+        await harness.until(lambda: not harness.session._playout.idle)
+        harness.frames.clear()
+        harness.listen(1.0)
+        assert b"".join(frame for frame in harness.frames if frame) == tone(0.4, 500)
+        await finish(harness, server)
 
 
 async def test_the_greeting_is_said_again_if_hardly_heard() -> None:
@@ -173,12 +173,12 @@ async def test_the_greeting_is_said_again_if_hardly_heard() -> None:
         1: [answer(Say(greeting, 3.0)), AT_ONCE],
     }
     server = RealtimeServer(faults=faults)
-    async with server, call(server, greeting=greeting) as (rig, _):
+    async with server, call(server, greeting=greeting) as (harness, _):
         again = await server.session(1)
         create = await again.wait_received("response.create")
         assert greeting in create["response"]["instructions"]
-        await rig.until(lambda: rig.session._playout.remaining_ms >= 2900)
-        await finish(rig, server)
+        await harness.until(lambda: harness.session._playout.remaining_ms >= 2900)
+        await finish(harness, server)
 
 
 async def test_the_greeting_is_not_said_again_if_mostly_heard() -> None:
@@ -188,15 +188,15 @@ async def test_the_greeting_is_not_said_again_if_mostly_heard() -> None:
         1: [AT_ONCE],
     }
     server = RealtimeServer(ToneModel([Say(greeting, 2.0)]), faults=faults)
-    async with server, call(server, greeting=greeting) as (rig, _):
+    async with server, call(server, greeting=greeting) as (harness, _):
         again = await server.session(1)
-        await rig.wait(Reconnected)
-        rig.listen(2.0)
-        said = await rig.wait(Said)
+        await harness.wait(Reconnected)
+        harness.listen(2.0)
+        said = await harness.wait(Said)
         await again.wait_for(lambda session: ("assistant", said.text) in remembered(session))
         assert greeting.startswith(said.text)
         assert asked(again) == 0
-        await finish(rig, server)
+        await finish(harness, server)
 
 
 @pytest.mark.parametrize("phase", ["session.created", "session.updated", "response.created"])
@@ -205,13 +205,13 @@ async def test_before_the_first_word(phase: str) -> None:
     hello = answer(Say("hello", 0.4, 500))
     faults: dict[int, list[Script]] = {0: [hello, before(phase, Drop())], 1: [hello, AT_ONCE]}
     server = RealtimeServer(faults=faults)
-    async with server, call(server, greeting="hello") as (rig, _):
-        await rig.until(lambda: rig.arrived_ms() >= 400)
-        rig.frames.clear()
-        rig.listen(1.0)
-        assert b"".join(frame for frame in rig.frames if frame) == tone(0.4, 500)
-        assert len(rig.of(Ready)) == 1
-        await finish(rig, server)
+    async with server, call(server, greeting="hello") as (harness, _):
+        await harness.until(lambda: harness.arrived_ms() >= 400)
+        harness.frames.clear()
+        harness.listen(1.0)
+        assert b"".join(frame for frame in harness.frames if frame) == tone(0.4, 500)
+        assert len(harness.of(Ready)) == 1
+        await finish(harness, server)
 
 
 async def test_while_the_caller_speaks() -> None:
@@ -222,17 +222,17 @@ async def test_while_the_caller_speaks() -> None:
     }
     async with (
         RealtimeServer(ToneModel(words=["what time is it"]), faults=faults) as server,
-        call(server, transcription=Transcription()) as (rig, _),
+        call(server, transcription=Transcription()) as (harness, _),
     ):
-        await rig.feed(tone(0.6, 300))
-        await rig.wait(Reconnected)
-        await rig.feed(tone(0.2, 300) + bytes(48 * 600))
-        await rig.until(lambda: rig.arrived_ms() >= 400)
+        await harness.feed(tone(0.6, 300))
+        await harness.wait(Reconnected)
+        await harness.feed(tone(0.2, 300) + bytes(48 * 600))
+        await harness.until(lambda: harness.arrived_ms() >= 400)
         again = await server.session(1)
         voice = bytes(again.caller_audio).rstrip(b"\0")
         assert len(voice) // 48 > 600  # also what was said before the loss
-        assert (await rig.wait(Said)).text == "what time is it"
-        await finish(rig, server)
+        assert (await harness.wait(Said)).text == "what time is it"
+        await finish(harness, server)
 
 
 @pytest.mark.parametrize("transcribed", [True, False])
@@ -245,14 +245,14 @@ async def test_while_the_caller_waits_for_an_answer(transcribed: bool) -> None:
     }
     async with (
         RealtimeServer(ToneModel(words=["what time is it"]), faults=faults) as server,
-        call(server, transcription=Transcription() if transcribed else None) as (rig, _),
+        call(server, transcription=Transcription() if transcribed else None) as (harness, _),
     ):
-        await rig.talk(0.5)
+        await harness.talk(0.5)
         again = await server.session(1)
         await again.wait_received("response.create")
         assert remembered(again)[0] == ("user", "what time is it" if transcribed else UNHEARD)
-        await rig.until(lambda: rig.arrived_ms() >= 400)
-        await finish(rig, server)
+        await harness.until(lambda: harness.arrived_ms() >= 400)
+        await finish(harness, server)
 
 
 async def test_while_a_tool_runs() -> None:
@@ -262,82 +262,82 @@ async def test_while_a_tool_runs() -> None:
         1: [answer(Say("found", 0.4, 500)), AT_ONCE],
     }
     server = RealtimeServer(ToneModel([CallTool("look_up", {"a": 1})]), faults=faults)
-    async with server, call(server, tools=(LOOK_UP,)) as (rig, _):
-        await rig.talk(0.3)
-        called = await rig.wait(ToolCalled)
-        await rig.wait(Reconnected)
+    async with server, call(server, tools=(LOOK_UP,)) as (harness, _):
+        await harness.talk(0.3)
+        called = await harness.wait(ToolCalled)
+        await harness.wait(Reconnected)
         again = await server.session(1)
         assert asked(again) == 0
-        rig.session.answer_tool(called.tool_call, "42")
+        harness.session.answer_tool(called.tool_call, "42")
         await again.wait_received("response.create")
         assert ("call", "look_up") in remembered(again)
         assert ("output", "42") in remembered(again)
-        assert len(rig.of(ToolCalled)) == 1
-        await finish(rig, server)
+        assert len(harness.of(ToolCalled)) == 1
+        await finish(harness, server)
 
 
 async def test_digits_pressed_during_the_gap_are_told() -> None:
     faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [answer(Say("one", 0.4, 500)), AT_ONCE]}
-    async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
+    async with RealtimeServer(faults=faults) as server, call(server) as (harness, served):
         await served.act(Drop())
-        await rig.until(lambda: rig.session._connection.client is None)
-        rig.session.caller_digit("1")
-        rig.session.caller_digit("#")
+        await harness.until(lambda: harness.session._connection.client is None)
+        harness.session.caller_digit("1")
+        harness.session.caller_digit("#")
         again = await server.session(1)
         await again.wait_received("response.create")
         assert ("user", "[DTMF] 1#") in remembered(again)
-        assert (await rig.wait(Reconnected)).attempts == 2
-        await finish(rig, server)
+        assert (await harness.wait(Reconnected)).attempts == 2
+        await finish(harness, server)
 
 
 async def test_the_caller_hears_a_soft_tone_and_frames_never_stop() -> None:
     faults: dict[int, list[Script]] = {number: [refuse(503)] for number in range(1, 4)}
-    async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
+    async with RealtimeServer(faults=faults) as server, call(server) as (harness, served):
         await served.act(Drop())
-        await rig.until(lambda: rig.session._connection.client is None)
-        assert rig.listen(0.5) == 0  # a short gap is not worth a tone
-        assert 0 < rig.listen(2.5) < 125
-        await rig.wait(Reconnected)
-        assert rig.listen(1.0) == 0
-        await finish(rig, server)
+        await harness.until(lambda: harness.session._connection.client is None)
+        assert harness.listen(0.5) == 0  # a short gap is not worth a tone
+        assert 0 < harness.listen(2.5) < 125
+        await harness.wait(Reconnected)
+        assert harness.listen(1.0) == 0
+        await finish(harness, server)
 
 
 async def test_what_the_caller_says_in_the_gap_is_heard_up_to_two_seconds() -> None:
     faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [refuse(503)]}
-    async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
+    async with RealtimeServer(faults=faults) as server, call(server) as (harness, served):
         await served.act(Drop())
-        await rig.until(lambda: rig.session._connection.client is None)
+        await harness.until(lambda: harness.session._connection.client is None)
         for number in range(200):
-            rig.tick(bytes([number]) * 960)
-        await rig.wait(Reconnected)
+            harness.tick(bytes([number]) * 960)
+        await harness.wait(Reconnected)
         again = await server.session(1)
         await again.wait_for(lambda session: len(session.caller_audio) >= 96_000)
         assert bytes(again.caller_audio) == b"".join(bytes([number]) * 960 for number in range(100, 200))
-        await finish(rig, server)
+        await finish(harness, server)
 
 
 async def test_a_server_that_accepts_and_never_speaks_is_not_tried_for_ever() -> None:
     """The account is used up, which shows only when something is asked for."""
     server = RealtimeServer(faults=[after("response.created", Drop()), AT_ONCE])
-    async with server, call(server, greeting="x") as (rig, _):
-        assert (await rig.wait(Failed)).kind == "transient"
+    async with server, call(server, greeting="x") as (harness, _):
+        assert (await harness.wait(Failed)).kind == "transient"
         assert server.attempts == 5
-        assert len(rig.of(Reconnected)) == 4
-        await finish(rig, server)
+        assert len(harness.of(Reconnected)) == 4
+        await finish(harness, server)
 
 
 async def test_sound_gives_the_budget_back() -> None:
     """A line that breaks again and again but does its work in between is good enough."""
     faults: list[Script] = [after("response.done", Drop()), AT_ONCE]
     server = RealtimeServer(ToneModel([Say("hello", 0.2)]), faults=faults)
-    async with server, call(server, greeting="hello") as (rig, _):
+    async with server, call(server, greeting="hello") as (harness, _):
         for number in range(1, 8):
-            await rig.wait(Reconnected, number)
-            rig.listen(0.4)
-            rig.session.caller_digit("1")
-            rig.session.caller_digit("#")
-        assert rig.of(Failed) == []
-        await rig.end()
+            await harness.wait(Reconnected, number)
+            harness.listen(0.4)
+            harness.session.caller_digit("1")
+            harness.session.caller_digit("#")
+        assert harness.of(Failed) == []
+        await harness.end()
 
 
 # ---------------------------------------------------------------- other providers
@@ -353,13 +353,13 @@ async def test_a_fallback_takes_over_at_the_start(status: int) -> None:
     async with (
         RealtimeServer(faults=[refuse(status)]) as dead,
         RealtimeServer(ToneModel([Say("hi", 0.4)]), faults=[AT_ONCE]) as server,
-        call(dead, fallbacks=(second(server),), served_by=server, greeting="hi") as (rig, served),
+        call(dead, fallbacks=(second(server),), served_by=server, greeting="hi") as (harness, served),
     ):
-        await rig.until(lambda: rig.arrived_ms() >= 400)
+        await harness.until(lambda: harness.arrived_ms() >= 400)
         assert dead.attempts == (5 if status == 503 else 1)
-        assert rig.of(Failed) == []
+        assert harness.of(Failed) == []
         assert asked(served) == 1
-        await finish(rig, server)
+        await finish(harness, server)
 
 
 @pytest.mark.parametrize("trouble", ["quota", "gone"])
@@ -374,28 +374,28 @@ async def test_a_fallback_takes_over_in_the_middle_of_the_call(trouble: str) -> 
     server = RealtimeServer(ToneModel([Say("hello", 0.2)], words=["what time is it"]), faults=faults)
     async with server, spare:
         more: dict[str, Any] = {"fallbacks": (second(spare),), "transcription": Transcription()}
-        async with call(server, greeting="hello", **more) as (rig, _):
-            await rig.until(lambda: rig.arrived_ms() >= 200)
-            rig.listen(0.6)
-            await rig.talk(0.4)
-            back = await rig.wait(Reconnected)
+        async with call(server, greeting="hello", **more) as (harness, _):
+            await harness.until(lambda: harness.arrived_ms() >= 200)
+            harness.listen(0.6)
+            await harness.talk(0.4)
+            back = await harness.wait(Reconnected)
             assert back.provider == "second"
             again = await spare.session()
             await again.wait_received("response.create")
             assert remembered(again)[0] == ("assistant", "hello")
             assert remembered(again)[1][0] == "user"
-            await rig.until(lambda: rig.arrived_ms() >= 400)
-            assert rig.of(Failed) == []
-            await finish(rig, spare)
+            await harness.until(lambda: harness.arrived_ms() >= 400)
+            assert harness.of(Failed) == []
+            await finish(harness, spare)
 
 
 async def test_when_nobody_is_left_the_controller_is_told() -> None:
     async with RealtimeServer(faults=[refuse(503)]) as one, RealtimeServer(faults=[refuse(401)]) as other:
-        rig = Rig(one, fallbacks=(second(other),))
-        rig.task = asyncio.create_task(rig.session.run())
-        assert (await rig.wait(Failed)).kind == "account"
+        harness = Harness(one, fallbacks=(second(other),))
+        harness.task = asyncio.create_task(harness.session.run())
+        assert (await harness.wait(Failed)).kind == "account"
         assert (one.attempts, other.attempts) == (5, 1)
-        await rig.end()
+        await harness.end()
 
 
 # ---------------------------------------------------------------- renewal
@@ -410,20 +410,20 @@ async def test_a_line_is_renewed_in_silence() -> None:
     replies = [Say("Good morning.", 0.4)]
     async with (
         RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server,
-        call(server, greeting="x", renew_s=0.2) as (rig, served),
+        call(server, greeting="x", renew_s=0.2) as (harness, served),
     ):
-        await rig.until(lambda: rig.arrived_ms() >= 400)
+        await harness.until(lambda: harness.arrived_ms() >= 400)
         await asyncio.sleep(0.4)
         assert server.attempts == 1  # the greeting is not played yet
-        rig.listen(1.0)
-        back = await rig.wait(Reconnected)
+        harness.listen(1.0)
+        back = await harness.wait(Reconnected)
         assert back.planned
         again = await server.session(1)
         await again.wait_for(lambda session: len(session.history.items) == 1)
         assert remembered(again) == [("assistant", "Good morning.")]
         assert asked(again) == 0
         await served.wait_for(lambda session: session.closed)
-        assert (await finish(rig, server)).counters.reconnects == 0
+        assert (await finish(harness, server)).counters.reconnects == 0
 
 
 def spoken(sound: bytes | bytearray) -> bytes:
@@ -434,14 +434,14 @@ def spoken(sound: bytes | bytearray) -> bytes:
 
 async def test_no_word_is_lost_by_a_renewal() -> None:
     """The old connection hears everything up to the change, the new one everything from shortly before it on."""
-    async with RealtimeServer(faults=[AT_ONCE]) as server, call(server, renew_s=0.05) as (rig, served):
+    async with RealtimeServer(faults=[AT_ONCE]) as server, call(server, renew_s=0.05) as (harness, served):
         number = 0
-        while not rig.of(Reconnected):
-            rig.tick(quiet(number))
+        while not harness.of(Reconnected):
+            harness.tick(quiet(number))
             number += 1
             await asyncio.sleep(0.002)
         for _ in range(10):
-            rig.tick(quiet(number))
+            harness.tick(quiet(number))
             number += 1
         again = await server.session(1)
         await again.wait_for(lambda session: session.caller_audio.endswith(quiet(number - 1)))
@@ -451,17 +451,17 @@ async def test_no_word_is_lost_by_a_renewal() -> None:
         assert whole.startswith(old)
         assert whole.endswith(new)
         assert len(old) + len(new) >= len(whole)
-        await finish(rig, server)
+        await finish(harness, server)
 
 
 async def test_a_renewal_that_fails_leaves_the_old_line_in_peace() -> None:
     faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [before("session.updated", error("x", "no"), Close(1011))]}
-    async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (rig, _):
-        back = await rig.wait(Reconnected)
+    async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (harness, _):
+        back = await harness.wait(Reconnected)
         assert back.planned
         assert server.attempts == 4
-        assert rig.of(Failed) == []
-        await finish(rig, server)
+        assert harness.of(Failed) == []
+        await finish(harness, server)
 
 
 @pytest.mark.parametrize("moment", ["waits", "is being opened"])
@@ -471,25 +471,25 @@ async def test_a_connection_that_breaks_is_replaced_by_the_one_that_was_to_renew
     words = ["what time is it"]
     async with (
         RealtimeServer(ToneModel(words=words), faults=faults) as server,
-        call(server, renew_s=0.05) as (rig, served),
+        call(server, renew_s=0.05) as (harness, served),
     ):
         spare = await server.session(1)
         await spare.wait_received("session.update")
-        await rig.feed(tone(0.4, 300))
+        await harness.feed(tone(0.4, 300))
         await served.wait_received("input_audio_buffer.append")
-        await rig.until(lambda: not rig.session.quiet)
+        await harness.until(lambda: not harness.session.quiet)
         if moment == "waits":
-            await rig.until(
-                lambda: rig.session._connection._spare is not None and rig.session._connection._spare[1].done()
+            await harness.until(
+                lambda: harness.session._connection._spare is not None and harness.session._connection._spare[1].done()
             )
             await asyncio.sleep(0.1)
         await served.act(Drop())
-        back = await rig.wait(Reconnected)
+        back = await harness.wait(Reconnected)
         assert (back.planned, back.attempts) == (False, 1)
         assert back.gap_ms < 1000  # the spare was not opened anew, and nobody waited before trying
         assert server.attempts == 2
         await spare.wait_for(lambda seen: remembered(seen)[-1:] == [("system", LINE_DROPPED)])
-        await finish(rig, server)
+        await finish(harness, server)
 
 
 async def test_a_spare_is_not_used_if_its_provider_refuses_the_account() -> None:
@@ -497,31 +497,31 @@ async def test_a_spare_is_not_used_if_its_provider_refuses_the_account() -> None
     async with (
         RealtimeServer(faults=faults) as server,
         RealtimeServer() as other,
-        call(server, renew_s=0.05, fallbacks=(second(other),)) as (rig, _),
+        call(server, renew_s=0.05, fallbacks=(second(other),)) as (harness, _),
     ):
         await (await server.session(1)).wait_received("session.update")
-        await rig.feed(tone(0.4, 300))
-        await rig.until(lambda: not rig.session.quiet)
-        rig.session._connection.fail("account", "quota")
-        assert (await rig.wait(Reconnected)).provider == "second"
+        await harness.feed(tone(0.4, 300))
+        await harness.until(lambda: not harness.session.quiet)
+        harness.session._connection.fail("account", "quota")
+        assert (await harness.wait(Reconnected)).provider == "second"
         assert server.attempts == 2
-        await finish(rig, server)
+        await finish(harness, server)
 
 
 async def test_a_change_made_while_the_spare_waits_is_in_force_on_it() -> None:
     faults: dict[int, list[Script]] = {1: [before("session.updated", Stall(0.1))]}
-    async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (rig, served):
+    async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (harness, served):
         spare = await server.session(1)
         await spare.wait_received("session.update")
-        await rig.feed(tone(0.4, 300))
-        await rig.until(lambda: not rig.session.quiet)
-        rig.session.command(
-            SwitchAgent(call=CALL, spec=rig.session._spec.model_copy(update={"instructions": "You are Ann."}))
+        await harness.feed(tone(0.4, 300))
+        await harness.until(lambda: not harness.session.quiet)
+        harness.session.command(
+            SwitchAgent(call=CALL, spec=harness.session._spec.model_copy(update={"instructions": "You are Ann."}))
         )
         await served.act(Drop())
-        await rig.wait(Reconnected)
+        await harness.wait(Reconnected)
         await spare.wait_for(lambda seen: seen.config["instructions"] == "You are Ann.")
-        await finish(rig, server)
+        await finish(harness, server)
 
 
 # ---------------------------------------------------------------- another agent's provider
@@ -531,27 +531,27 @@ async def test_a_change_made_while_the_spare_waits_is_in_force_on_it() -> None:
 async def test_another_agents_provider_is_asked_though_the_first_one_refuses(status: int) -> None:
     """Ordered while the first connection is being refused: what it refuses is not the other one's fault."""
     async with RealtimeServer(faults=[refuse(status)]) as dead, RealtimeServer(faults=[AT_ONCE]) as server:
-        rig = Rig(dead)
-        rig.task = asyncio.create_task(rig.session.run())
+        harness = Harness(dead)
+        harness.task = asyncio.create_task(harness.session.run())
         while not dead.attempts:  # noqa: ASYNC110 - the moment between the refusal and its arrival is one turn of the loop
             await asyncio.sleep(0)
-        spec = rig.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
-        rig.session.command(SwitchAgent(call=CALL, spec=spec))
-        await rig.wait(Ready)
-        assert (dead.attempts, server.attempts, rig.of(Failed)) == (1, 1, [])
-        await rig.end()
+        spec = harness.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
+        harness.session.command(SwitchAgent(call=CALL, spec=spec))
+        await harness.wait(Ready)
+        assert (dead.attempts, server.attempts, harness.of(Failed)) == (1, 1, [])
+        await harness.end()
 
 
 async def test_a_connection_refused_after_a_switch_costs_the_new_provider_nothing() -> None:
-    async with RealtimeServer() as old, RealtimeServer(faults=[AT_ONCE]) as server, call(old) as (rig, _):
-        await rig.feed(tone(0.4, 300))
-        await rig.until(lambda: not rig.session.quiet)
-        spec = rig.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
-        rig.session.command(SwitchAgent(call=CALL, spec=spec))  # has to wait for a pause
-        rig.session._connection.fail("account", "quota")
-        assert (await rig.wait(Reconnected)).provider == "second"
-        assert rig.of(Failed) == []
-        await rig.end()
+    async with RealtimeServer() as old, RealtimeServer(faults=[AT_ONCE]) as server, call(old) as (harness, _):
+        await harness.feed(tone(0.4, 300))
+        await harness.until(lambda: not harness.session.quiet)
+        spec = harness.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
+        harness.session.command(SwitchAgent(call=CALL, spec=spec))  # has to wait for a pause
+        harness.session._connection.fail("account", "quota")
+        assert (await harness.wait(Reconnected)).provider == "second"
+        assert harness.of(Failed) == []
+        await harness.end()
 
 
 async def test_another_agents_fallback_is_asked_if_its_first_provider_refuses() -> None:
@@ -559,11 +559,11 @@ async def test_another_agents_fallback_is_asked_if_its_first_provider_refuses() 
         RealtimeServer() as old,
         RealtimeServer(faults=[refuse(401)]) as dead,
         RealtimeServer(faults=[AT_ONCE]) as server,
-        call(old) as (rig, _),
+        call(old) as (harness, _),
     ):
         change = {"provider": second(dead), "fallbacks": (second(server, "third"),)}
-        rig.session.command(SwitchAgent(call=CALL, spec=rig.session._spec.model_copy(update=change)))
-        back = await rig.wait(Reconnected)
+        harness.session.command(SwitchAgent(call=CALL, spec=harness.session._spec.model_copy(update=change)))
+        back = await harness.wait(Reconnected)
         assert (back.planned, back.provider) == (True, "third")
         assert (dead.attempts, server.attempts) == (1, 1)
-        await rig.end()
+        await harness.end()

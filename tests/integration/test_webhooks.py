@@ -265,7 +265,7 @@ async def dead(made: Events, count: int) -> list[DeadLetter]:
     return found
 
 
-async def test_the_rig_sees_what_is_forged() -> None:
+async def test_the_harness_sees_what_is_forged() -> None:
     async with receiver() as there, httpx.AsyncClient() as http:
         await http.post(there.url(), json={"id": "x", "data": {"call": "a", "number": 1}})
     assert there.forged == ["the headers are missing or malformed", "another id"]

@@ -8,10 +8,9 @@ import aiohttp
 import pytest
 
 from bridge import contract
-from controller.workers import pool
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission, digest
-from tests.integration.test_worker_pool import Rig, http as http, join, listening
+from tests.integration.test_worker_pool import PoolHarness, http as http, join, listening
 
 SHARED = "the-token-that-all-share"
 OWN = "the-token-of-edge-1"
@@ -19,22 +18,22 @@ CLOSE = aiohttp.WSMsgType.CLOSE
 
 
 @asynccontextmanager
-async def door(admission: WorkerAdmission) -> AsyncIterator[Rig]:
-    rig = Rig()
-    rig.workers = WorkerPool(admission, rig._event, rig._lost)
-    async with listening(rig):
-        yield rig
+async def door(admission: WorkerAdmission) -> AsyncIterator[PoolHarness]:
+    pool = PoolHarness()
+    pool.workers = WorkerPool(admission, pool._event, pool._lost)
+    async with listening(pool):
+        yield pool
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    async with door(WorkerAdmission("secret", shared="a-long-enough-token")) as rig:
-        yield rig
+async def pool() -> AsyncIterator[PoolHarness]:
+    async with door(WorkerAdmission("secret", shared="a-long-enough-token")) as pool:
+        yield pool
 
 
-async def said(rig: Rig, http: aiohttp.ClientSession, token: str, name: str, host: str = "127.0.0.1") -> str:
+async def said(pool: PoolHarness, http: aiohttp.ClientSession, token: str, name: str, host: str = "127.0.0.1") -> str:
     """How a worker that says this is received: "welcome", or why not."""
-    socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {token}"})
+    socket = await http.ws_connect(pool.url, headers={"Authorization": f"Bearer {token}"})
     hello = contract.Hello(worker=name, boot=f"the-boot-id-of-{name}", pid=1, host=host, port=9092, capacity=1)
     await socket.send_str(contract.encode(hello))
     message = await socket.receive(timeout=10)
@@ -49,50 +48,50 @@ async def tell(socket: aiohttp.ClientWebSocketResponse, number: int, digit: str,
 # ---------------------------------------------------------------- a new process
 
 
-async def test_a_container_that_is_back_at_once_is_a_new_worker(rig: Rig, http: aiohttp.ClientSession) -> None:
+async def test_a_container_that_is_back_at_once_is_a_new_worker(pool: PoolHarness, http: aiohttp.ClientSession) -> None:
     """The same name and process id, within the grace of a link that broke; its numbers begin anew."""
-    first = await join(rig, http, capacity=1)
-    rig.workers.assign("a")
+    first = await join(pool, http, capacity=1)
+    pool.workers.assign("a")
     await tell(first, 5000, "1")
-    await rig.hear()
+    await pool.hear()
     await first.send_str(contract.encode(contract.Heartbeat(load=contract.Load(lateness_p99_ms=90, busy=1.0))))
     await first.close()
-    await rig.changed()
-    socket = await http.ws_connect(rig.url, headers={"Authorization": "Bearer a-long-enough-token"})
+    await pool.changed()
+    socket = await http.ws_connect(pool.url, headers={"Authorization": "Bearer a-long-enough-token"})
     hello = contract.Hello(
         worker="w1", boot="another-boot-id-of-it", pid=1, host="127.0.0.1", port=9093, capacity=7, calls=()
     )
     await socket.send_str(contract.encode(hello))
     assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT
-    await rig.changed()
-    assert rig.lost == ["a"], "its calls are another worker's from now on"
-    worker = rig.workers.assign("b")
+    await pool.changed()
+    assert pool.lost == ["a"], "its calls are another worker's from now on"
+    worker = pool.workers.assign("b")
     assert (worker.port, worker.capacity, worker.load_score) == (9093, 7, 0)
-    rig.told.clear()
+    pool.told.clear()
     await tell(socket, 1, "2", "b")
-    await rig.hear()
-    assert [event.digit for event in rig.events if isinstance(event, contract.DigitPressed)] == ["1", "2"]
+    await pool.hear()
+    assert [event.digit for event in pool.events if isinstance(event, contract.DigitPressed)] == ["1", "2"]
 
 
-async def test_the_same_process_may_have_moved(rig: Rig, http: aiohttp.ClientSession) -> None:
-    first = await join(rig, http, capacity=1)
-    known = rig.workers.assign("a")
+async def test_the_same_process_may_have_moved(pool: PoolHarness, http: aiohttp.ClientSession) -> None:
+    first = await join(pool, http, capacity=1)
+    known = pool.workers.assign("a")
     known.media.call_failed("refused", 0)
     await first.close()
-    await rig.changed()
-    await join(rig, http, capacity=9, calls=("a",))
-    assert (rig.workers.of("a"), known.capacity, known.media.reached) == (known, 9, False)
-    socket = await http.ws_connect(rig.url, headers={"Authorization": "Bearer a-long-enough-token"})
+    await pool.changed()
+    await join(pool, http, capacity=9, calls=("a",))
+    assert (pool.workers.of("a"), known.capacity, known.media.reached) == (known, 9, False)
+    socket = await http.ws_connect(pool.url, headers={"Authorization": "Bearer a-long-enough-token"})
     hello = contract.Hello(worker="w1", boot=known.boot, pid=1, host="127.0.0.1", port=9099, capacity=9, calls=("a",))
     await socket.send_str(contract.encode(hello))
     while known.port != 9099:
-        await rig.changed()
-    assert (rig.workers.of("a"), known.port, known.media.reached, rig.lost) == (known, 9099, True, [])
+        await pool.changed()
+    assert (pool.workers.of("a"), known.port, known.media.reached, pool.lost) == (known, 9099, True, [])
 
 
-async def test_a_second_worker_of_a_name_that_lives_is_refused(rig: Rig, http: aiohttp.ClientSession) -> None:
-    first = await join(rig, http)
-    rig.workers.assign("a")
+async def test_a_second_worker_of_a_name_that_lives_is_refused(pool: PoolHarness, http: aiohttp.ClientSession) -> None:
+    first = await join(pool, http)
+    pool.workers.assign("a")
 
     async def beat() -> None:
         while True:
@@ -101,25 +100,25 @@ async def test_a_second_worker_of_a_name_that_lives_is_refused(rig: Rig, http: a
 
     beating = asyncio.create_task(beat())
     try:
-        assert "another worker named w1 is up" in await said(rig, http, "a-long-enough-token", "w1")
+        assert "another worker named w1 is up" in await said(pool, http, "a-long-enough-token", "w1")
     finally:
         beating.cancel()
-    assert (rig.lost, len(rig.workers.all())) == ([], 1)
+    assert (pool.lost, len(pool.workers.all())) == ([], 1)
     await first.close()
-    await rig.changed()
-    assert await said(rig, http, "a-long-enough-token", "w1") == "welcome"
-    assert rig.lost == ["a"]
+    await pool.changed()
+    assert await said(pool, http, "a-long-enough-token", "w1") == "welcome"
+    assert pool.lost == ["a"]
 
 
 async def test_one_that_is_silent_makes_room_for_its_successor(
-    rig: Rig, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+    pool: PoolHarness, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that has lost its power closes no connection."""
-    monkeypatch.setattr(pool, "SILENT", 0.1)
-    await join(rig, http)
-    rig.workers.assign("a")
-    assert await said(rig, http, "a-long-enough-token", "w1") == "welcome"
-    assert rig.lost == ["a"]
+    monkeypatch.setattr("controller.workers.pool.SILENT", 0.1)
+    await join(pool, http)
+    pool.workers.assign("a")
+    assert await said(pool, http, "a-long-enough-token", "w1") == "welcome"
+    assert pool.lost == ["a"]
 
 
 # ---------------------------------------------------------------- tokens
@@ -128,22 +127,22 @@ async def test_one_that_is_silent_makes_room_for_its_successor(
 async def test_a_token_lets_in_its_own_worker_only(http: aiohttp.ClientSession) -> None:
     admission = WorkerAdmission("secret", tokens=[("edge-1", digest(OWN))], shared=SHARED)
     admission.local_names = frozenset({"w1"})
-    async with door(admission) as rig:
-        assert await said(rig, http, OWN, "edge-1") == "welcome"
-        assert "--name edge-1" in await said(rig, http, OWN, "edge-2")
-        assert await said(rig, http, SHARED, "edge-2") == "welcome"
-        assert "belongs to another worker" in await said(rig, http, SHARED, "edge-1")
-        assert "belongs to another worker" in await said(rig, http, SHARED, "w1")
-        assert await said(rig, http, admission.local_token("w1"), "w1", "192.0.2.1") == "welcome"
-        assert "--name w1" in await said(rig, http, admission.local_token("w1"), "w2")
+    async with door(admission) as pool:
+        assert await said(pool, http, OWN, "edge-1") == "welcome"
+        assert "--name edge-1" in await said(pool, http, OWN, "edge-2")
+        assert await said(pool, http, SHARED, "edge-2") == "welcome"
+        assert "belongs to another worker" in await said(pool, http, SHARED, "edge-1")
+        assert "belongs to another worker" in await said(pool, http, SHARED, "w1")
+        assert await said(pool, http, admission.local_token("w1"), "w1", "192.0.2.1") == "welcome"
+        assert "--name w1" in await said(pool, http, admission.local_token("w1"), "w2")
 
 
 @pytest.mark.parametrize(
     "token", ["wrong", "", "w1:", "w1:00ff", ":", OWN + "x", OWN.upper(), "caf\u00e9", "\udcff\udcfe", "x" * 5000]
 )
 async def test_a_token_that_is_none_gets_no_socket(http: aiohttp.ClientSession, token: str) -> None:
-    async with door(WorkerAdmission("secret", tokens=[("edge-1", digest(OWN))])) as rig:
-        host, _, port = rig.url.removeprefix("http://").partition("/")[0].partition(":")
+    async with door(WorkerAdmission("secret", tokens=[("edge-1", digest(OWN))])) as pool:
+        host, _, port = pool.url.removeprefix("http://").partition("/")[0].partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         head = f"GET {contract.LINK_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
         head += "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -154,15 +153,15 @@ async def test_a_token_that_is_none_gets_no_socket(http: aiohttp.ClientSession, 
 
 
 async def test_guesses_are_slowed_down_and_a_known_worker_is_not(http: aiohttp.ClientSession) -> None:
-    async with door(WorkerAdmission("secret", tokens=[("edge-1", digest(OWN))])) as rig:
-        assert await said(rig, http, OWN, "edge-1") == "welcome"
+    async with door(WorkerAdmission("secret", tokens=[("edge-1", digest(OWN))])) as pool:
+        assert await said(pool, http, OWN, "edge-1") == "welcome"
         answers = []
         for guess in range(30):
-            async with http.get(rig.url, headers={"Authorization": f"Bearer guess-{guess}"}) as answer:
+            async with http.get(pool.url, headers={"Authorization": f"Bearer guess-{guess}"}) as answer:
                 answers.append(answer.status)
         assert set(answers[:20]) == {401}
         assert answers[-1] == 429
-        assert await said(rig, http, OWN, "edge-1") == "welcome"
+        assert await said(pool, http, OWN, "edge-1") == "welcome"
 
 
 # ---------------------------------------------------------------- where Asterisk is sent to
@@ -186,8 +185,8 @@ async def test_guesses_are_slowed_down_and_a_known_worker_is_not(http: aiohttp.C
 async def test_a_worker_sends_asterisk_to_itself_or_where_the_config_says(
     http: aiohttp.ClientSession, host: str, allowed: tuple[str, ...], welcome: bool
 ) -> None:
-    async with door(WorkerAdmission("secret", shared=SHARED, allowed_hosts=allowed)) as rig:
-        answer = await said(rig, http, SHARED, "edge-1", host)
+    async with door(WorkerAdmission("secret", shared=SHARED, allowed_hosts=allowed)) as pool:
+        answer = await said(pool, http, SHARED, "edge-1", host)
         assert (answer == "welcome") is welcome
         assert welcome or "bridge.allowed_hosts" in answer
 
@@ -196,50 +195,52 @@ async def test_a_worker_sends_asterisk_to_itself_or_where_the_config_says(
     "wrong", [{"worker": "a b"}, {"worker": ""}, {"boot": ""}, {"port": 0}, {"capacity": 0}, {"host": ""}]
 )
 async def test_nonsense_in_a_hello_is_no_worker(
-    rig: Rig, http: aiohttp.ClientSession, wrong: dict[str, object]
+    pool: PoolHarness, http: aiohttp.ClientSession, wrong: dict[str, object]
 ) -> None:
     hello = contract.Hello(worker="w1", boot="b" * 32, pid=1, host="127.0.0.1", port=9092, capacity=1)
-    socket = await http.ws_connect(rig.url, headers={"Authorization": "Bearer a-long-enough-token"})
+    socket = await http.ws_connect(pool.url, headers={"Authorization": "Bearer a-long-enough-token"})
     await socket.send_str(contract.encode(hello.model_copy(update=wrong)))
     assert (await socket.receive(timeout=10)).type is CLOSE
-    assert rig.workers.all() == []
+    assert pool.workers.all() == []
 
 
 # ---------------------------------------------------------------- whose calls
 
 
 async def test_a_call_of_an_earlier_controller_is_believed_to_the_process_that_had_it(
-    rig: Rig, http: aiohttp.ClientSession
+    pool: PoolHarness, http: aiohttp.ClientSession
 ) -> None:
     """Another one, whose token is good, says that it has it, and speaks of it: it could end it, or send it anywhere."""
-    rig.workers.expect("a", "the-boot-of-process-1")
-    rig.workers.expect("b")
-    other = await join(rig, http, "other", 2, calls=("a", "b"))
+    pool.workers.expect("a", "the-boot-of-process-1")
+    pool.workers.expect("b")
+    other = await join(pool, http, "other", 2, calls=("a", "b"))
     told = contract.decode_command(await other.receive_str(timeout=10))
     assert isinstance(told, contract.Close)
     assert told.call == "a"
     await tell(other, 1, "1", "a")
     await other.send_str('[2,{"type":"ended","call":"a","reason":"r","why":1}]')
     await tell(other, 3, "2", "b")
-    await rig.hear()
-    assert [event.call for event in rig.events] == ["b"]
-    await join(rig, http, "mine", 1, calls=("a",))
-    assert [worker.name for call in "ab" if (worker := rig.workers.of(call))] == ["mine", "other"]
-    assert rig.lost == []
+    await pool.hear()
+    assert [event.call for event in pool.events] == ["b"]
+    await join(pool, http, "mine", 1, calls=("a",))
+    assert [worker.name for call in "ab" if (worker := pool.workers.of(call))] == ["mine", "other"]
+    assert pool.lost == []
 
 
 @pytest.mark.parametrize("fault", [',"why":1', ""])
-async def test_the_end_of_another_workers_call_is_no_end(rig: Rig, http: aiohttp.ClientSession, fault: str) -> None:
+async def test_the_end_of_another_workers_call_is_no_end(
+    pool: PoolHarness, http: aiohttp.ClientSession, fault: str
+) -> None:
     """Whether it can be read or not."""
-    await join(rig, http, "w1")
-    rig.workers.assign("a")
-    other = await join(rig, http, "w2", 2)
-    rig.workers.assign("b")
+    await join(pool, http, "w1")
+    pool.workers.assign("a")
+    other = await join(pool, http, "w2", 2)
+    pool.workers.assign("b")
     await other.send_str(f'[1,{{"type":"ended","call":"a","reason":"r"{fault}}}]')
     await tell(other, 2, "1", "b")
-    await rig.hear()
-    assert [event.call for event in rig.events] == ["b"]
-    assert rig.lost == []
-    worker = rig.workers.of("a")
+    await pool.hear()
+    assert [event.call for event in pool.events] == ["b"]
+    assert pool.lost == []
+    worker = pool.workers.of("a")
     assert worker is not None
     assert worker.name == "w1"

@@ -184,7 +184,7 @@ class Agent(Section):
     protect_greeting: bool = False
     """True: the caller can't interrupt the greeting."""
     playout_delay_ms: int = Field(0, ge=0, le=500)
-    """What the far end still holds of sound handed to Asterisk (jitter buffers); not counted as heard."""
+    """How long sound takes from Asterisk to the caller (jitter buffers); not counted as heard."""
     tools: tuple[ToolName, ...] = ("transfer", "hang_up")
     """transfer, hang_up, send_dtmf, hold, wait_for_user, and names from `http_tools`."""
     transfer_kind: TransferKind = "blind"
