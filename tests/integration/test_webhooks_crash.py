@@ -61,10 +61,10 @@ async def test_killed_between_the_queue_and_the_event_of_its_change(tmp_path: Pa
     """Nothing but the row knows of it: the next controller tells."""
     async with receiver() as there:
         for last in ("CallQueued", "CallSettled"):
-            process = await start(tmp_path, there.url(), last, "clerk")
+            process = await start(tmp_path, there.url(), last, "queue_process")
             async with asyncio.timeout(60):
                 assert await process.wait() == -signal.SIGKILL
-        process = await start(tmp_path, there.url(), "-", "clerk")
+        process = await start(tmp_path, there.url(), "-", "queue_process")
         async with asyncio.timeout(60):
             assert await process.wait() == 0
     events = {each.body["id"]: each.body["type"] for each in there.got}  # what was under way at a kill comes twice
