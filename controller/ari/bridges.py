@@ -1,6 +1,7 @@
 """The operations of ARI on bridges. Parameters are those of rest-api/api-docs/bridges.json.
 
-All raise AriError; NotFound means that the bridge, or a channel named, is gone, which `destroy_bridge` takes for done.
+All raise AriError; NotFound means that the bridge, or a channel named, does not exist (any more).
+`destroy_bridge` treats that as success.
 """
 
 from contextlib import suppress
@@ -16,7 +17,7 @@ def _path(bridge: str, *more: str) -> str:
 
 class Bridges(Transport):
     async def bridges(self) -> list[Bridge]:
-        """All that Asterisk has, also those of others."""
+        """All bridges of Asterisk, also those of other applications."""
         return await self._ask("bridges", "GET", "/bridges", lambda found: list(map(Bridge.read, listing(found))))
 
     async def bridge(self, bridge: str) -> Bridge:
@@ -27,13 +28,13 @@ class Bridges(Transport):
         return await self._ask("create_bridge", "POST", "/bridges", Bridge.read, body)
 
     async def destroy_bridge(self, bridge: str) -> None:
-        """Already gone is success. The channels in it stay."""
+        """A bridge that does not exist is success. The channels in it stay up."""
         with suppress(NotFound):
             await self._do("destroy_bridge", "DELETE", _path(bridge))
 
     async def add_channel(self, bridge: str, *channels: str) -> None:
-        """Raises Refused for a channel that is not in our app yet: wait for its StasisStart. A channel that is in
-        another bridge is moved."""
+        """Raises Refused for a channel that is not in our app yet: wait for its StasisStart. A channel in another
+        bridge is moved."""
         await self._do("add_channel", "POST", _path(bridge, "addChannel"), given(channel=_ids(channels)))
 
     async def remove_channel(self, bridge: str, *channels: str) -> None:
@@ -41,11 +42,13 @@ class Bridges(Transport):
 
 
 async def join(ari: Bridges, bridge: str, channels: tuple[str, ...], instead: str | None = None) -> None:
-    """`channels` in the place of one that stays in our app. Never all of them at once: a bridge that is a softmix for a
-    moment leaves one direction of a Local channel silent for good where its far end transcodes (Asterisk 22.10; first
-    it gets frames of a mix, then of RTP). Raises what `add_channel` raises, and who was to leave is back then."""
+    """Add `channels` to the bridge, after the channel `instead` has left it; that one stays in our app.
+
+    They are never in it together: a bridge that is a softmix for a moment makes one direction of a Local channel silent
+    for good if its far end transcodes (Asterisk 22.10). Raises AriError; then `instead` is back in the bridge.
+    """
     if instead:
-        with suppress(NotFound, Refused):  # it is gone, or in another bridge
+        with suppress(NotFound, Refused):  # it has hung up, or is in another bridge
             await ari.remove_channel(bridge, instead)
     try:
         await ari.add_channel(bridge, *channels)

@@ -1,7 +1,7 @@
 """The operations of ARI on channels. Parameters are those of rest-api/api-docs/channels.json.
 
-All raise AriError; NotFound means that the channel is gone, which `hangup` takes for done. Times are seconds, except
-where a name ends in `_ms`.
+All raise AriError; NotFound means that the channel does not exist (any more). `hangup` treats that as success. Times
+are in seconds.
 """
 
 import math
@@ -26,7 +26,7 @@ from controller.ari.transport import (
 SpyDirection = Literal["none", "in", "out", "both"]
 
 MEDIA_FORMAT = "slin24"
-"""Of media legs: 24 kHz, as the AI speaks."""
+"""The format of media legs: 24 kHz, as in the Realtime API."""
 _HOST_PORT = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
 _DTMF = re.compile(r"[0-9A-Da-d*#wW]{1,255}")  # w: half a second of pause, W: a second
 
@@ -36,10 +36,10 @@ def _path(channel: str, *more: str) -> str:
 
 
 class Channels(Transport):
-    # ------------------------------------------------------------ what there is
+    # ------------------------------------------------------------ questions
 
     async def channels(self) -> list[Channel]:
-        """All that Asterisk has, also those of others."""
+        """All channels of Asterisk, also those of other applications."""
         return await self._ask("channels", "GET", "/channels", lambda found: list(map(Channel.read, listing(found))))
 
     async def channel(self, channel: str) -> Channel:
@@ -62,7 +62,7 @@ class Channels(Transport):
         await self._do("set_variable", "POST", _path(channel, "variable"), body)
 
     async def rtp_statistics(self, channel: str) -> RtpStatistics:
-        """Of a channel that has RTP; for any other Refused."""
+        """Raises Refused for a channel without RTP."""
         return await self._ask("rtp_statistics", "GET", _path(channel, "rtp_statistics"), RtpStatistics.read)
 
     # ------------------------------------------------------------ answer and end
@@ -74,9 +74,9 @@ class Channels(Transport):
         await self._do("answer", "POST", _path(channel, "answer"))
 
     async def hangup(self, channel: str, *, reason: str | None = None) -> bool:
-        """False: it was gone already, which is success too. Before answer the reason becomes the SIP status: `busy`
-        486, `congestion` 503, `no_answer` 480, none or `normal` 603."""
-        with suppress(NotFound):  # hung up by the other side meanwhile
+        """False: the channel had hung up already; that is success too. Before answer the reason becomes the SIP
+        status: `busy` 486, `congestion` 503, `no_answer` 480, none or `normal` 603."""
+        with suppress(NotFound):  # the other side has hung up
             await self._do("hangup", "DELETE", _path(channel), None, given(reason=reason))
             return True
         return False
@@ -84,7 +84,7 @@ class Channels(Transport):
     async def continue_in_dialplan(
         self, channel: str, *, context: str | None = None, extension: str | None = None, priority: int | None = None
     ) -> None:
-        """Leave our app. A context that does not exist is accepted and ends the call: check it first."""
+        """The channel leaves our app. An unknown context is accepted and ends the call: check it first."""
         body = given(context=context, extension=extension, priority=priority)
         await self._do("continue_in_dialplan", "POST", _path(channel, "continue"), body)
 
@@ -101,10 +101,11 @@ class Channels(Transport):
         originator: str | None = None,
         formats: str | None = None,
     ) -> Channel:
-        """Dial `endpoint`; once answered it enters our app. The far half of a Local channel is `<channel_id>;2`.
+        """Dial `endpoint`; the channel enters our app when it is answered. The far half of a Local channel is
+        `<channel_id>;2`.
 
-        Returns at once; everything else comes as events. `timeout` is how long it may ring, rounded up to whole
-        seconds. Raises Refused if the id is taken.
+        Returns at once; the results come as events. `timeout`: seconds of ringing, rounded up. Raises Refused if the
+        id is taken.
         """
         if originator is not None and formats is not None:
             raise BadArgument("give originator or formats, not both")
@@ -128,10 +129,10 @@ class Channels(Transport):
         uuid: str,
         variables: Mapping[str, str] | None = None,
     ) -> Channel:
-        """An AudioSocket channel: Asterisk connects to `host_port` over TCP and says `uuid` first.
+        """An AudioSocket channel: Asterisk connects to `host_port` over TCP and sends `uuid` first.
 
-        It connects within this request (up to 2 s per address; give an IP address, names are looked up here too).
-        Raises Unavailable with status 500 if nobody accepts; then there is no channel and no event.
+        Asterisk connects within this request, up to 2 s per address. Give an IP address: a name is looked up within
+        this request too. Raises Unavailable (status 500) if nobody accepts; then there is no channel and no event.
         """
         if not _HOST_PORT.fullmatch(host_port):
             raise BadArgument("not host:port")
@@ -157,16 +158,17 @@ class Channels(Transport):
         spy: SpyDirection = "none",
         whisper: SpyDirection = "none",
     ) -> Channel:
-        """A channel that hears (`spy`) and speaks into (`whisper`) another. It enters our app and ends with it."""
+        """A channel that hears (`spy`) and speaks into (`whisper`) `channel`. It enters our app, and ends with
+        `channel`."""
         if spy == whisper == "none":
-            raise BadArgument("spy or whisper must say a direction")
+            raise BadArgument("spy or whisper must have a direction")
         body = given(spy=spy, whisper=whisper, app=self.app, snoopId=checked_id("channel", snoop_id))
         return await self._ask("snoop", "POST", _path(channel, "snoop"), Channel.read, body)
 
-    # ------------------------------------------------------------ while it talks
+    # ------------------------------------------------------------ during a call
 
     async def send_dtmf(self, channel: str, dtmf: str) -> None:
-        """Digits to the person on this channel, each 100 ms long, 100 ms apart. Returns before they are sent."""
+        """Send digits to the party of this channel, each 100 ms long, 100 ms apart. Returns at once."""
         if not _DTMF.fullmatch(dtmf):
             raise BadArgument("not DTMF digits")
         body = given(dtmf=dtmf, duration=100, between=100)
@@ -179,12 +181,12 @@ class Channels(Transport):
         await self._do("stop_moh", "DELETE", _path(channel, "moh"))
 
     async def play(self, channel: str, *media: str, playback_id: str) -> None:
-        """URIs such as `sound:hello`, `recording:NAME`, `tone:busy`, one after the other."""
+        """`media`: URIs such as `sound:hello`, `recording:NAME`, `tone:busy`, played one after the other."""
         body = given(media=list(media), playbackId=checked_id("playback", playback_id))
         await self._do("play", "POST", _path(channel, "play"), body)
 
     async def stop_playback(self, playback: str) -> None:
-        """One that is over already is no error."""
+        """A playback that has ended already is no error."""
         with suppress(NotFound):
             await self._do("stop_playback", "DELETE", f"/playbacks/{checked_id('playback', playback)}")
 

@@ -1,7 +1,7 @@
-"""How an ARI operation can fail: each way is an `AriError`; our own mistakes are `BadArgument` among them. [pure]
+"""The errors of ARI operations; all are `AriError`. [pure]
 
-Owns the reading of Asterisk's refusals. Messages name the operation and Asterisk's words, never what was sent: a
-request can hold telephone numbers.
+Owns the translation of Asterisk's refusals. Messages name the operation and quote Asterisk, never the request: it can
+hold telephone numbers.
 """
 
 import re
@@ -18,8 +18,8 @@ class AriError(Exception):
 
 
 class BadArgument(AriError, ValueError):
-    """We asked for something that must not be sent, such as an id that Asterisk can't have made. Found before anything
-    went out. An AriError, because whoever asks for a thing must live with a refusal, whoever refuses it."""
+    """The request must not be sent, for example because of a control character. Nothing was sent. It is an AriError, so
+    that callers handle it like a refusal by Asterisk."""
 
     def __init__(self, message: str) -> None:
         super().__init__("not sent", None, message)
@@ -29,11 +29,11 @@ class BadArgument(AriError, ValueError):
 
 
 class NotFound(AriError):
-    """What it acted on is gone, or never was: an answer rather than an error, since callers hang up at any time."""
+    """The object does not exist (any more). Expect it at any time: callers hang up when they want."""
 
 
 class Refused(AriError):
-    """Asterisk understood and will not: wrong state, not in our app, the id is taken, a parameter is wrong."""
+    """Asterisk understood and refuses: wrong state, not in our app, the id is taken, a parameter is wrong."""
 
 
 class Unauthorized(AriError):
@@ -41,37 +41,37 @@ class Unauthorized(AriError):
 
 
 class Unavailable(AriError):
-    """Asterisk is not there, not ready, or failed inside. For external media also: nobody accepts the connection."""
+    """Asterisk can't be reached, is not ready, or had an internal error. For external media also: no connection."""
 
 
 class TimedOut(AriError):
-    """No answer in time. What was asked for may still come to pass."""
+    """No answer in time. Asterisk may still carry the request out."""
 
 
 class BadAnswer(AriError):
-    """Asterisk said yes in a form that we do not understand."""
+    """An answer of status 2xx that is not of the documented form."""
 
 
 _ABSENT = ("Channel not found", "Provided channel was not found")
-"""Answers of status 400 (addChannel, removeChannel) that say 404."""
+"""Messages of status 400 (addChannel, removeChannel) that mean 404."""
 
 _DENIED = ("Write access denied", "Access denied by ACL")
-"""Answers of status 403 about who asks; others are about what is asked, such as RTP statistics of a Local channel."""
+"""Messages of status 403 about our user. Others are about the request, such as RTP statistics of a Local channel."""
 
 _NOT_READY = "Resource not found"
-"""Status 404 about the path itself (res_ari.c): while Asterisk boots, that part of ARI is not loaded yet."""
+"""Message of status 404 about the path (res_ari.c): while Asterisk starts, that part of ARI is not loaded yet."""
 
 
 def refusal(operation: str, status: int, message: str | None) -> AriError:
-    """The error that an HTTP status and ARI's `message` mean. No message: the answer is not from ARI at all."""
-    # Asterisk quotes what was sent ("Endpoint parameter '%s' ..."), which may be somebody's number.
-    words = re.sub(r"'.*'", "'...'", message) if message else f"HTTP {status}, not by ARI"
+    """The error for an HTTP status and ARI's `message`. None: the answer does not come from ARI."""
+    # Asterisk quotes the request ("Endpoint parameter '%s' ..."), which may be a telephone number.
+    shown = re.sub(r"'.*'", "'...'", message) if message else f"HTTP {status}, not by ARI"
     if status == 401 or (status == 403 and message in _DENIED):
-        return Unauthorized(operation, status, words)
+        return Unauthorized(operation, status, shown)
     if status == 404 and (message is None or message == _NOT_READY):
-        return Unavailable(operation, status, words)
+        return Unavailable(operation, status, shown)
     if status == 404 or (status == 400 and message in _ABSENT):
-        return NotFound(operation, status, words)
+        return NotFound(operation, status, shown)
     if status >= 500:
-        return Unavailable(operation, status, words)
-    return Refused(operation, status, words)
+        return Unavailable(operation, status, shown)
+    return Refused(operation, status, shown)

@@ -1,10 +1,8 @@
-"""The events of Asterisk that somebody acts on, as frozen types, and `parse()` that makes them. [pure]
+"""The events of Asterisk that we act on, as frozen types, and `parse()` that makes them. [pure]
 
-Owns the reading of one frame of the ARI event websocket. Every type that Asterisk has and that is not listed here
-becomes `Other`: a newer Asterisk may say new things. Refuses a frame that is no event, or one of the listed types
-without what we act on, by one error: `BadEvent`. Field meanings are those of Asterisk's rest-api/api-docs/events.json.
-
-What can hold a telephone number stays out of `repr`: what is printed may be logged.
+Owns the reading of one frame of the ARI event websocket. An event of a type that is not listed here becomes `Other`. A
+frame that is no event, or that lacks a field we need, raises `BadEvent`. Fields mean what Asterisk's
+rest-api/api-docs/events.json says. Fields that can hold a telephone number are not in `repr`, which may be logged.
 """
 
 import json
@@ -17,7 +15,7 @@ from controller.ari.resources import BadShape, Channel, Json
 
 
 class BadEvent(ValueError):
-    """Not an event in the documented form. The message names the place and never holds the content."""
+    """Not an event of the documented form. The message names the field, never its content."""
 
 
 # ---------------------------------------------------------------- in and out of our app
@@ -25,7 +23,7 @@ class BadEvent(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StasisStart:
-    """The channel is ours to control. `args`: what the dialplan or the originate gave to the app."""
+    """The channel has entered our app. `args`: arguments from the dialplan or the originate request."""
 
     channel: Channel
     args: tuple[str, ...] = ()
@@ -33,14 +31,14 @@ class StasisStart:
 
 @dataclass(frozen=True, slots=True)
 class StasisEnd:
-    """The channel is no longer ours: hung up, continued in the dialplan, or moved."""
+    """The channel has left our app: hung up, continued in the dialplan, or moved."""
 
     channel: Channel
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
-    """Another websocket has registered our app: it gets all events from now on, and we get none."""
+    """Another websocket has registered our app: it gets all further events, and we get none."""
 
     application: str
 
@@ -55,7 +53,7 @@ class ChannelStateChange:
 
 @dataclass(frozen=True, slots=True)
 class ChannelDestroyed:
-    """`cause` is Q.850, 0 when nobody said. `tech_cause` is the SIP status, where there was one."""
+    """`cause`: Q.850, 0 if unknown. `tech_cause`: the SIP status, if there was one."""
 
     channel: Channel
     cause: int
@@ -64,7 +62,7 @@ class ChannelDestroyed:
 
 @dataclass(frozen=True, slots=True)
 class ChannelHangupRequest:
-    """A hang-up was requested. `soft`: within Asterisk (also by ARI's DELETE), not by the telephone or the network."""
+    """A hang-up was requested. `soft`: by Asterisk itself (also by ARI's DELETE), not by telephone or network."""
 
     channel: Channel
     cause: int | None = None
@@ -83,7 +81,7 @@ class ChannelUnhold:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Of a channel that we dial. What came of it is told better by ChannelDestroyed: a decline reads NOANSWER here."""
+    """Progress of a channel that we dial. For the result use ChannelDestroyed: here a declined call is NOANSWER."""
 
     peer: Channel
     dialstatus: str
@@ -91,14 +89,14 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackFinished:
-    """Also of one that was stopped, or failed."""
+    """The playback has ended, was stopped, or failed."""
 
     playback_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """An event of any other type, on which nobody here acts."""
+    """An event of any other type."""
 
     type: str
 
@@ -124,7 +122,7 @@ Event = (
 def parse(frame: str | bytes) -> Event:
     """One websocket frame. Raises BadEvent, and nothing else."""
     try:
-        # A caller's name may be bytes of any kind: what is not UTF-8 in it must not cost the event.
+        # A caller's name may hold any bytes: invalid UTF-8 must not lose the event.
         source = json.loads(frame if isinstance(frame, str) else frame.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         raise BadEvent("not JSON") from error
@@ -174,4 +172,4 @@ _READERS: dict[str, Callable[[Json], Event]] = {
     "Dial": lambda source: Dial(_channel(source, "peer"), resources.text(source, "dialstatus")),
     "PlaybackFinished": lambda source: PlaybackFinished(resources.text(resources.part(source, "playback"), "id")),
 }
-"""Every name here is a class above; a test holds them together."""
+"""By type. A test compares it with the classes above."""

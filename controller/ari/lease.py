@@ -1,11 +1,11 @@
 """A lease on a Stasis app: which controller serves it, for all controllers that use the same Asterisk.
 
-Asterisk gives an app to the websocket that registered it last, and does not say whether anybody serves it: `GET
-/applications/{app}` also shows an app whose websocket is gone, if it had channels then (measured on 22.10). So a
+Asterisk gives an app to the websocket that registered it last, and does not show whether a controller serves it: `GET
+/applications/{app}` also shows an app whose websocket is closed, if it had channels then (measured on 22.10). So a
 controller writes its name into a global variable of Asterisk every `RENEW_SECONDS`. No clocks are compared: a lease
-that changes is alive; one that has not changed for `DEAD_SECONDS` is over.
+that changes is held; one that has not changed for `DEAD_SECONDS` is free.
 
-Owns that variable. Writing it also shows that our ARI user may change something.
+Owns that variable. Writing it also shows that our ARI user may make changes.
 """
 
 import asyncio
@@ -23,7 +23,8 @@ LOOK_SECONDS = 0.5
 
 
 class Lease:
-    """`us`: what other controllers read about us. `store`: a holder with our store is an earlier run of ours."""
+    """`us`: what other controllers read about this one. `store`: a holder with the same store is an earlier run of this
+    controller."""
 
     def __init__(self, ari: Ari, store: str, us: Mapping[str, Any]) -> None:
         self._ari = ari
@@ -34,7 +35,7 @@ class Lease:
         self._name = "VOICEAI_APP_" + hashlib.sha256(ari.app.encode()).hexdigest()[:16]
 
     async def holder(self) -> Mapping[str, Any] | None:
-        """The other controller that serves the app. Takes up to `DEAD_SECONDS` if a lease is found. Raises AriError."""
+        """The other controller that serves the app. Waits up to `DEAD_SECONDS` if there is a lease. Raises AriError."""
         first = await self._others()
         if first is None:
             return None
@@ -52,11 +53,11 @@ class Lease:
     async def renew(self) -> None:
         """Raises AriError."""
         self._count += 1
-        told = {**self._us, "store": self._store, "run": self._run, "count": self._count}
-        await self._ari.set_global(self._name, json.dumps(told))
+        lease = {**self._us, "store": self._store, "run": self._run, "count": self._count}
+        await self._ari.set_global(self._name, json.dumps(lease))
 
     async def is_ours(self) -> bool:
-        """Nobody else has written it since. Raises AriError."""
+        """Whether no other controller has written the lease since. Raises AriError."""
         found = _read(await self._ari.get_global(self._name))
         return found is None or found.get("run") == self._run
 

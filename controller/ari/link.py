@@ -1,11 +1,11 @@
 """The event websocket: connects, is kept alive, reconnects, and gives all events in order.
 
-Owns one connection at a time to `/events` for one Stasis app, its pings and its back-off. No event is dropped: frames
-wait without limit, and a frame that cannot be read is logged as an error. There is no reconnect after
-`ApplicationReplaced`: two controllers that take an app from each other in turn would lose calls without end.
+Owns one connection at a time to `/events` for one Stasis app, its pings and its back-off. No event is dropped: the
+queue of frames has no limit, and a frame that cannot be read is logged as an error. There is no reconnect after
+`ApplicationReplaced`: two controllers that took an app from each other in turn would lose calls again and again.
 
-Asterisk does not repeat events that happened without a link: after `LinkUp` the reader compares what exists with what
-it knows. The password goes in a header, never into the URL, and the handshake is never logged.
+Asterisk does not repeat events from a time without a link: after `LinkUp` the reader compares what exists with what it
+knows. The password is sent in a header, never in the URL, and the handshake is never logged.
 
 A link that is up shows that Asterisk's HTTP server works, not that its channels do: see `health`.
 """
@@ -32,16 +32,16 @@ from controller.ari.websocket_transport import WebSocketTransport
 log = structlog.get_logger()
 
 PING_INTERVAL = 5.0
-"""Seconds. A peer that is gone without a word is noticed within PING_INTERVAL + PING_TIMEOUT."""
+"""Seconds. A peer that vanished without closing is noticed within PING_INTERVAL + PING_TIMEOUT."""
 PING_TIMEOUT = 5.0
 OPEN_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 1.0
 STEADY = 10.0
-"""Seconds a link must have held before the next back-off starts from the shortest delay again."""
+"""Seconds for which a link must have been up before the back-off starts at the shortest delay again."""
 DELAYS, JITTER = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0), 0.2
-"""Seconds between two tries, and the share by which each may differ: controllers do not come back in step."""
+"""Seconds between two tries, and the share by which each varies at random."""
 DENIED_PAUSE = 2.0
-"""Seconds between two tries while the password is wrong: short, for whoever is repairing it."""
+"""Seconds between two tries while the password is wrong: short, since an operator may be correcting it."""
 MAX_FRAME = 16 * 1024 * 1024
 
 # At DEBUG the library logs the handshake, credentials included.
@@ -58,21 +58,21 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class LinkDown:
-    """The link that was up is gone; it is being made again."""
+    """The link was lost; the controller is reconnecting."""
 
     reason: str
 
 
 @dataclass(slots=True)
 class _Outage:
-    """A time without link: what has been said about it already."""
+    """A time without a link: what was logged about it."""
 
     warned: bool = False
     denied: bool = False
 
 
 class Link:
-    """The events of one app. Raises BadArgument for a URL that is none."""
+    """The events of one app. Raises BadArgument for an invalid URL."""
 
     def __init__(
         self,
@@ -88,9 +88,8 @@ class Link:
         admit: Callable[[], Awaitable[None]] | None = None,
         requests: WebSocketTransport | None = None,
     ) -> None:
-        """`admit`: awaited before each connection; raises AriError where our app must not be registered now. A caller
-        whom we could do nothing for is better off with what the dialplan has for them. `requests`: go over this
-        websocket, too."""
+        """`admit` is awaited before each connection. It raises AriError while our app must not be registered: then the
+        dialplan handles callers. `requests`: ARI requests that are sent over this websocket too."""
         self.app = checked_id("app", app)
         query = urlencode({"app": app, "subscribeAll": "false"})
         self._uri = f"ws{checked_url(url).removeprefix('http')}/events?{query}"
@@ -105,10 +104,8 @@ class Link:
         self._dropped: str | None = None
 
     async def stream(self) -> AsyncGenerator[LinkUp | LinkDown | Event, None]:
-        """Endless, except that ApplicationReplaced is the last event; then the connection is closed.
-
-        Use `contextlib.aclosing` if you stop reading before the end.
-        """
+        """Endless, unless ApplicationReplaced comes: it is the last event. To stop before the end, use
+        `contextlib.aclosing`."""
         outage, first = _Outage(), True
         self._backoff.reset()
         while True:
@@ -130,7 +127,7 @@ class Link:
                 yield event
                 return
             event = LinkDown(self._dropped or event.reason)
-            log.warning("asterisk link down; it is being made again", app=self.app, reason=event.reason)
+            log.warning("asterisk link down; reconnecting", app=self.app, reason=event.reason)
             if _now() - up_since >= STEADY:
                 outage = _Outage()
                 self._backoff.reset()
@@ -139,7 +136,7 @@ class Link:
             await asyncio.sleep(self._backoff.next_delay())
 
     async def _next(self, socket: ClientConnection) -> Event | LinkDown:
-        """The next event that can be read; LinkDown if the connection was closed, in whatever way."""
+        """The next event that can be read; LinkDown if the connection was closed."""
         while True:
             try:
                 frame = await socket.recv(decode=False)
@@ -151,13 +148,13 @@ class Link:
                 return LinkDown(str(closed))
 
     async def drop(self, reason: str) -> None:
-        """Give our app up until `admit` allows it again: the stream goes on with LinkDown."""
+        """Close the connection; the stream goes on with LinkDown, and reconnects when `admit` allows."""
         if self._socket is not None:
             self._dropped = self._dropped or reason
             await self._socket.close()
 
     async def _connected(self, outage: _Outage) -> ClientConnection:
-        """A connection on which our app is registered, however long that takes."""
+        """Tries until there is a connection on which our app is registered."""
         while True:
             try:
                 if self._admit is not None:
@@ -173,7 +170,7 @@ class Link:
                     ping_interval=self._ping_interval,
                     ping_timeout=self._ping_timeout,
                     max_size=MAX_FRAME,
-                    max_queue=None,  # a bound would stop the reading, and Asterisk drops who does not read
+                    max_queue=None,  # with a bound we would stop reading, and Asterisk closes such connections
                     logger=_library_log,
                 )
             except InvalidStatus as error:
@@ -186,7 +183,7 @@ class Link:
                 await self._not_yet(outage, type(error).__name__)
 
     async def _refused(self, outage: _Outage, status: int) -> None:
-        """While it boots Asterisk says 404 and 503; only what is about who we are is worth a long wait."""
+        """401 and 403 are about our user. Other statuses, such as 404 and 503, come while Asterisk starts."""
         if status not in (401, 403):
             await self._not_yet(outage, f"HTTP {status}")
             return
@@ -201,7 +198,7 @@ class Link:
     async def _not_yet(self, outage: _Outage, reason: str) -> None:
         delay = self._backoff.next_delay()
         (log.debug if outage.warned else log.warning)(
-            "asterisk is not there yet; trying again", app=self.app, reason=reason, seconds=round(delay, 2)
+            "asterisk can't be reached yet; trying again", app=self.app, reason=reason, seconds=round(delay, 2)
         )
         outage.warned = True
         await asyncio.sleep(delay)

@@ -1,10 +1,8 @@
-"""What Asterisk describes to us: channels, bridges and the smaller things, as it words them over ARI. [pure]
+"""Channels, bridges and other objects of Asterisk, as ARI describes them. [pure]
 
-Owns the frozen types that REST answers and events share, and their reading from JSON. Field meanings are those of
-Asterisk's rest-api/api-docs (`models`). Refuses JSON that lacks what we act on, by one error: `BadShape`.
-Each text is made well-formed here, once.
-
-Everything that can hold a telephone number or a person's name stays out of `repr`: what is printed may be logged.
+Owns the frozen types that REST answers and events share, and their reading from JSON. Fields mean what Asterisk's
+rest-api/api-docs (`models`) say. JSON that lacks a field we need raises `BadShape`. Texts become well-formed Unicode
+here. Fields that can hold a telephone number or a person's name are not in `repr`, which may be logged.
 """
 
 from collections.abc import Sequence
@@ -17,7 +15,7 @@ Json = dict[str, Any]
 
 
 class BadShape(ValueError):
-    """Asterisk said something that is not of the documented form. Names the place, never the content."""
+    """JSON that is not of the documented form. The message names the field, never its content."""
 
 
 # ---------------------------------------------------------------- reading JSON
@@ -79,10 +77,10 @@ def part_or_none(source: Json, key: str) -> Json | None:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One leg as it was when Asterisk spoke of it. `state`: Down, Ring (calls us), Ringing (we call it), Up, Busy...
+    """One leg at the time of the answer or event. `state`: Down, Ring (calls us), Ringing (we call it), Up, Busy...
 
-    `exten` and `context` are where it stands in the dialplan: for a caller the number called. `name` begins with the
-    technology; that of a Local channel holds the number dialled.
+    `exten` is its extension in the dialplan: for a caller the number called. `name` begins with the technology; that of
+    a Local channel holds the number dialled.
     """
 
     id: str
@@ -140,7 +138,7 @@ class AsteriskInfo:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a Stasis app is subscribed to: what Asterisk tells it about."""
+    """The subscriptions of a Stasis app."""
 
     name: str
     channel_ids: tuple[str, ...] = ()
@@ -165,14 +163,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class RtpStatistics:
-    """Counts of what Asterisk has received on a channel so far."""
+    """What Asterisk has received on a channel so far."""
 
     received_lost: int
     """Packets."""
     received_bytes: int = 0
-    """Of sound, headers not counted."""
+    """Payload only."""
     remote_source: int = 0
-    """The SSRC: counts begin anew with another one."""
+    """The SSRC: counts start at 0 again with another one."""
 
     @classmethod
     def read(cls, source: Json) -> "RtpStatistics":

@@ -1,7 +1,7 @@
-"""`Ari`: everything that we can ask of Asterisk over REST, one typed method per operation.
+"""`Ari`: the REST client, one typed method per operation of ARI.
 
-Owns the operations on Asterisk itself and on Stasis apps, and adds those on channels and bridges to them. Methods
-raise AriError and never return a status; deleting what is gone already is success.
+Owns the operations on Asterisk itself and on Stasis apps, and adds those on channels and bridges. Methods raise
+AriError; to delete an object that does not exist is success.
 """
 
 from contextlib import suppress
@@ -42,21 +42,21 @@ class Ari(Channels, Bridges):
     # ------------------------------------------------------------ Asterisk
 
     async def ping(self) -> None:
-        """That HTTP answers and the password is right. A frozen Asterisk answers this too."""
+        """Checks that HTTP works and the password is right. A frozen Asterisk answers this too."""
         await self._do("ping", "GET", "/asterisk/ping")
 
     async def time(self) -> datetime | None:
-        """Asterisk's clock, to the second, as its web server tells it."""
+        """Asterisk's clock, to the second, from the Date header; None if it has none."""
         answer = await self._call("time", "GET", "/asterisk/ping")
         try:
             return parsedate_to_datetime(answer.headers.get("date", ""))
         except (ValueError, OverflowError, IndexError):
             return None
 
-    async def look_up(self, nobody: str) -> None:
-        """That channels can be looked up, shown by one that does not exist; a frozen Asterisk does not answer this."""
+    async def look_up(self, channel: str) -> None:
+        """Checks that channels can be looked up, by one that does not exist. A frozen Asterisk does not answer this."""
         with suppress(NotFound):
-            await self._do("look_up", "DELETE", f"/channels/{segment('channel', nobody)}")
+            await self._do("look_up", "DELETE", f"/channels/{segment('channel', channel)}")
 
     async def info(self) -> AsteriskInfo:
         return await self._ask("info", "GET", "/asterisk/info", AsteriskInfo.read)
@@ -66,7 +66,7 @@ class Ari(Channels, Bridges):
         return await self._ask("endpoint", "GET", path, Endpoint.read)
 
     async def module(self, name: str) -> str:
-        """Its status, such as Running. NotFound: it is not loaded. `name` as in modules.conf, with `.so`."""
+        """The status, such as Running. Raises NotFound if it is not loaded. `name`: as in modules.conf, with `.so`."""
 
         def status(source: Json) -> str:
             return text(source, "status")
@@ -74,7 +74,7 @@ class Ari(Channels, Bridges):
         return await self._ask("module", "GET", f"/asterisk/modules/{segment('module', name)}", status)
 
     async def settings(self, kind: str, name: str) -> dict[str, str]:
-        """Of a PJSIP object (`endpoint`, `aor`, `transport`, …), by name, as Asterisk understood its files."""
+        """The settings of a PJSIP object (`endpoint`, `aor`, `transport`, …) that are in force, by name."""
         path = f"/asterisk/config/dynamic/res_pjsip/{segment('object', kind)}/{segment('object', name)}"
 
         def pairs(source: object) -> dict[str, str]:
@@ -98,13 +98,11 @@ class Ari(Channels, Bridges):
     # ------------------------------------------------------------ apps
 
     async def application(self, app: str | None = None) -> Application:
-        """Ours if none is named. NotFound: no websocket has registered it since Asterisk started."""
+        """Our own by default. Raises NotFound if no websocket has registered it since Asterisk started."""
         path = f"/applications/{segment('app', app or self.app)}"
         return await self._ask("application", "GET", path, Application.read)
 
     async def subscribe(self, *sources: str) -> Application:
-        """To the events of `channel:ID`, `bridge:ID` or `endpoint:TECH/RESOURCE` that are not ours anyway."""
+        """Get the events of `channel:ID`, `bridge:ID` or `endpoint:TECH/RESOURCE`, also of those not in our app."""
         path = f"/applications/{segment('app', self.app)}/subscription"
         return await self._ask("subscribe", "POST", path, Application.read, given(eventSource=list(sources)))
-
-    # ------------------------------------------------------------ playbacks and recordings

@@ -1,8 +1,8 @@
-"""One ARI request over HTTP: sent, bounded in time, and its failure told by one of our errors.
+"""One ARI request over HTTP, with a time limit; failures become `AriError`.
 
-Owns the connection pool, the time limit and the boundary at which httpx's exceptions end. Refuses to retry: most of
-ARI's operations take effect twice if sent twice. What is sent goes into a JSON body and not into the URL (Asterisk
-reads either), because URLs are logged by httpx and by proxies, and what is sent can hold telephone numbers.
+Owns the connection pool, the time limit and the translation of httpx's exceptions. Never retries: most of ARI's
+operations take effect twice if sent twice. Parameters go into a JSON body and not into the URL (Asterisk reads either):
+they can hold telephone numbers, and httpx and proxies log URLs.
 """
 
 import asyncio
@@ -27,22 +27,22 @@ from controller.ari.websocket_transport import WebSocketTransport
 Read = TypeVar("Read")
 
 Observer = Callable[[str, float, str], None]
-"""Is told each request: its operation, its seconds, and `ok` or the kind of AriError, such as `notfound`."""
+"""Called after each request with the operation, the seconds, and `ok` or the kind of AriError, such as `notfound`."""
 
-LONGEST_WORDS = 1000
-"""Characters of what Asterisk says about a refusal."""
+MAX_MESSAGE = 1000
+"""Characters of Asterisk's message about a refusal that are kept."""
 TIMEOUT = 5.0
-"""Seconds for one request, connecting included: a stopped Asterisk accepts requests and never answers."""
+"""Seconds for one request with its connection: a stopped Asterisk accepts requests and never answers."""
 CONNECT_TIMEOUT = 3.0
 
 _LIMITS = httpx.Limits(
     max_connections=32,
     max_keepalive_connections=32,
-    keepalive_expiry=10.0,  # Asterisk closes an idle one after 15 s (http.conf session_keep_alive): be first
+    keepalive_expiry=10.0,  # less than the 15 s of Asterisk (http.conf session_keep_alive)
 )
 
 LARGEST_ANSWER = 16 * 1024 * 1024
-"""Bytes. A list of 1,000 channels has about one of these 16 MiB."""
+"""Bytes. A list of 1,000 channels has about 1 MiB."""
 
 _ID = re.compile(r"[A-Za-z0-9_.:@;+=-]{1,149}")  # 149: AST_MAX_PUBLIC_UNIQUEID
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -64,7 +64,7 @@ def checked_url(url: str) -> str:
 
 
 def checked_id(what: str, value: str) -> str:
-    """An id as Asterisk makes them and as we may. Raises BadArgument for anything that could lead astray in a path."""
+    """An id that we or Asterisk made. Raises BadArgument for one that could change the path of a request."""
     if not _ID.fullmatch(value) or value in (".", ".."):
         raise BadArgument(f"not a usable {what} id")
     return value
@@ -75,8 +75,8 @@ def segment(what: str, value: str) -> str:
 
 
 def reported_id(what: str, value: str) -> str:
-    """An id that Asterisk told us. Others choose those (ARI's `channelId`, `systemname`), so any text may come; what
-    exists must be possible to hang up. Raises BadArgument for what can't be sent at all."""
+    """An id that Asterisk reported. Other applications choose such ids (ARI's `channelId`, `systemname`), so it may be
+    any text; it must be possible to hang up every channel. Raises BadArgument for an id that can't be sent."""
     if not value or value in (".", "..") or len(value) > 1000:
         raise BadArgument(f"not a usable {what} id")
     try:
@@ -102,7 +102,7 @@ def checked_variables(variables: Mapping[str, str] | None) -> dict[str, str] | N
 
 
 def given(**fields: object) -> dict[str, Any]:
-    """The fields that have a value. Raises BadArgument for control characters: they have no place in SIP."""
+    """The fields that have a value. Raises BadArgument for control characters, which SIP does not allow."""
     for name, value in fields.items():
         if isinstance(value, str) and _CONTROL.search(value):
             raise BadArgument(f"{name} holds a control character")
@@ -110,13 +110,13 @@ def given(**fields: object) -> dict[str, Any]:
 
 
 @contextmanager
-def _ours(operation: str) -> Iterator[None]:
-    """The boundary: what httpx and asyncio raise, as AriError."""
+def _translated_errors(operation: str) -> Iterator[None]:
+    """Exceptions of httpx and asyncio become AriError."""
     try:
         yield
     except (TimeoutError, httpx.TimeoutException) as error:
         raise TimedOut(operation, None, "no answer in time") from error
-    except (httpx.RequestError, httpx.InvalidURL, OSError) as error:  # OSError: no file descriptor is left, for one
+    except (httpx.RequestError, httpx.InvalidURL, OSError) as error:  # OSError: for example no free file descriptor
         raise Unavailable(operation, None, f"{type(error).__name__}: {error}") from error
 
 
@@ -128,9 +128,9 @@ class _Answer:
 
 
 class Transport:
-    """The lower half of `Ari`; `async with` closes its connections. Raises BadArgument for a URL that is none.
+    """The lower half of `Ari`; `async with` closes its connections. Raises BadArgument for an invalid URL.
 
-    `trust`: for https; without it whom httpx believes.
+    `trust`: certificates for https; by default those that httpx trusts.
     """
 
     def __init__(
@@ -153,10 +153,10 @@ class Transport:
             # Over plain HTTP there is nothing to verify, and reading the CA list takes 30 ms.
             verify=trust if trust is not None else url.startswith("https:"),
             limits=_LIMITS,
-            trust_env=False,  # proxies are for hosts outside; Asterisk is in our own network
+            trust_env=False,  # no proxy: Asterisk is in our own network
         )
         self.websocket = WebSocketTransport(http, f"{httpx.URL(self._base).path.rstrip('/')}/")
-        """To be told of the event link, where there is one."""
+        """The event link, if there is one, calls its `opened`, `take` and `closed`."""
         self._http = httpx.AsyncClient(
             transport=self.websocket,
             auth=httpx.BasicAuth(username, password),
@@ -197,9 +197,9 @@ class Transport:
     async def _send(
         self, operation: str, method: str, path: str, body: Json | None, query: Mapping[str, str] | None
     ) -> _Answer:
-        with _ours(operation):
+        with _translated_errors(operation):
             async with asyncio.timeout(self._timeout):
-                # An empty object is not sent: Asterisk reads no body as no parameters.
+                # An empty object is not sent: without a body there are no parameters.
                 async with self._http.stream(method, self._base + path, json=body or None, params=query) as response:
                     answer = await _read(operation, response)
         if not response.is_success:
@@ -220,7 +220,7 @@ class Transport:
         body: Json | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Read:
-        """As `_do`, and read the answer. Raises BadAnswer if that cannot be."""
+        """Send one request and read its answer. Raises BadAnswer if that fails."""
         answer = await self._call(operation, method, path, body, query)
         try:
             source = json.loads(answer.body)
@@ -232,7 +232,7 @@ class Transport:
 
 
 async def _read(operation: str, response: httpx.Response) -> _Answer:
-    """The body as it is sent; Asterisk packs none. Raises BadAnswer for one that is too large."""
+    """The body; Asterisk does not compress. Raises BadAnswer if it is too large."""
     body = bytearray()
     async for piece in response.aiter_raw():
         body += piece
@@ -242,12 +242,12 @@ async def _read(operation: str, response: httpx.Response) -> _Answer:
 
 
 def _message(answer: _Answer) -> str | None:
-    """Asterisk's words, which it puts in `message` or, where an allocation failed, in `error`."""
+    """Asterisk's message: in `message` or, where an allocation failed, in `error`."""
     try:
         source = json.loads(answer.body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(source, dict):
         return None
-    words = source.get("message", source.get("error"))
-    return well_formed(words[:LONGEST_WORDS]) if isinstance(words, str) else None
+    message = source.get("message", source.get("error"))
+    return well_formed(message[:MAX_MESSAGE]) if isinstance(message, str) else None

@@ -1,11 +1,11 @@
 """ARI requests over the event websocket (`RESTRequest` and `RESTResponse`, Asterisk's res_ari), else over HTTP.
 
-Owns the choice of the way, and the requests that are on the websocket. Over HTTP a request costs us three times the
-CPU. Asterisk answers the requests of one websocket one after another: one that waits for a locked channel would hold up
-all that came behind it. So those on the websocket at a time are all for one channel (or bridge); requests for others go
-over HTTP meanwhile, where Asterisk has a thread for each. Requests that make Asterisk connect to somewhere, and lists
-that can be long, always go over HTTP. An Asterisk that does not answer a first request on a websocket does not know
-them: all goes over HTTP.
+Owns the choice between both, and the pending requests on the websocket. Over HTTP a request costs us three times the
+CPU. Asterisk answers the requests of one websocket one after another: one that waits for a locked channel would delay
+all later ones. So the pending requests on the websocket are all for one channel (or bridge); requests for others go
+over HTTP meanwhile, where Asterisk has a thread for each. Requests that make Asterisk open a connection, and lists that
+can be long, always go over HTTP. If Asterisk does not answer the first request on a websocket, it does not support
+them, and all go over HTTP.
 """
 
 import asyncio
@@ -22,23 +22,23 @@ from bridge.common.strict_json import well_formed
 
 RESPONSE = b'"RESTResponse"'
 HEAD = 200
-"""Bytes of a frame in which its type is looked for."""
+"""Bytes of a frame that are searched for its type."""
 PING = "asterisk/ping"
 RESOURCES = ("channels", "bridges", "playbacks")
-"""Single ones of these are asked over the websocket. Questions about apps and Asterisk itself go over HTTP: they show
-whether it still lets us in, which the websocket was asked only once."""
+"""Requests for one of these go over the websocket. Requests about apps and Asterisk itself go over HTTP: they show
+whether our password is still valid, which a websocket checks only at its start."""
 NEVER = ("", "externalMedia", "create")
-"""A list; what makes Asterisk connect to somewhere."""
+"""A list; requests that make Asterisk open a connection."""
 
 
 class Websocket(Protocol):
-    """websockets' ClientConnection, as far as it is used."""
+    """The used part of websockets' ClientConnection."""
 
     async def send(self, message: str) -> None: ...
 
 
 class WebSocketTransport(httpx.AsyncBaseTransport):
-    """For httpx.AsyncClient. `http` is the other way, and is closed with this one."""
+    """For httpx.AsyncClient. `http`: the transport over HTTP; it is closed with this one."""
 
     def __init__(self, http: httpx.AsyncBaseTransport, base: str) -> None:
         """`base`: the path of ARI's URL with a slash at its end, such as /ari/."""
@@ -49,30 +49,30 @@ class WebSocketTransport(httpx.AsyncBaseTransport):
         self._usable = False
         self._pending: dict[str, asyncio.Future[httpx.Response]] = {}
         self._resource = ""
-        """What all of the pending ones are about, such as channels/ID."""
+        """The object of all pending requests, such as channels/ID."""
 
     async def opened(self, socket: Websocket) -> None:
-        """The event link is up. Whether this Asterisk answers requests there will show."""
+        """The event link is up. A first request shows whether Asterisk supports requests on it."""
         self._socket, self._usable = socket, False
-        with suppress(ConnectionClosed):  # whoever reads the link notices
+        with suppress(ConnectionClosed):  # the reader of the link notices
             await socket.send(_frame("0", "GET", PING, b""))
 
     def closed(self) -> None:
-        """The event link is down: what was asked may or may not have been done."""
+        """The event link is down: Asterisk may or may not have carried the pending requests out."""
         self._socket, self._usable = None, False
         for answer in self._pending.values():
             if not answer.done():
                 answer.set_exception(httpx.ReadError("the event websocket was lost before the answer"))
 
     def take(self, frame: bytes) -> bool:
-        """Whether this frame is an answer, and so no event. An answer that nobody waits for any more is dropped."""
+        """Whether this frame is an answer and no event. An answer to a request that was given up is dropped."""
         if RESPONSE not in frame[:HEAD]:
             return False
         try:
             answer = json.loads(frame)
             number, response = str(answer["request_id"]), _response(answer)
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-            return False  # the link says that it can't be read
+            return False  # the link logs that it can't be read
         self._usable = self._socket is not None
         waiting = self._pending.get(number)
         if waiting is not None and not waiting.done():

@@ -7,16 +7,14 @@ from controller.dialing import number_spellings
 CALLER_ID = re.compile(
     r"\+?[0-9A-Za-z*#_.-]{1,64}|\"?[^\x00-\x1f\x7f<>\"$@;&|\\]{1,64}\"? ?<\+?[0-9A-Za-z*#_.-]{1,64}>"
 )
-
-
-_NAMED = re.compile(r"\"?([^<>\"]+?)\"? ?<([^<>\"]*)>")
+_NAME_AND_NUMBER = re.compile(r"\"?([^<>\"]+?)\"? ?<([^<>\"]*)>")
 
 
 def caller_id(text: str) -> tuple[str | None, str]:
-    """The name and the number of a caller id, the number without separators. Raises ValueError with a reason fit for
-    people."""
-    named = _NAMED.fullmatch(text)
-    name, number = (named[1], named[2]) if named else (None, text)
+    """The name and the number of a caller id, the number without separators. Raises ValueError with a message for
+    users."""
+    match = _NAME_AND_NUMBER.fullmatch(text)
+    name, number = (match[1], match[2]) if match else (None, text)
     if number_spellings.has_zero_in_brackets(number) or number_spellings.needless_zero(
         re.sub("[^0-9+]", "", number), None
     ):

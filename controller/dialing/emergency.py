@@ -1,9 +1,8 @@
 """Emergency numbers: never dialled unless the trunk lists them, however they are written. [pure]
 
-Owns the question of whether a text, dialled somewhere, may reach the police, the fire brigade or an ambulance. The
-answer is careful. It knows the emergency numbers of the trunk's country, and those that telephones know in all
-countries (3GPP TS 22.101, section 10.1.1). Prefixes in front of them change nothing: a trunk, or a dialplan on the way
-to it, may remove them.
+Owns the decision whether a dialled text may reach the police, the fire brigade or an ambulance. In doubt it may. The
+numbers are those of the trunk's country, and those that telephones know in all countries (3GPP TS 22.101, section
+10.1.1). They count with any prefix: a trunk, or a dialplan before it, may remove prefixes.
 """
 
 import re
@@ -14,26 +13,27 @@ import phonenumbers
 from phonenumbers import PhoneMetadata
 
 EVERYWHERE = frozenset(("000", "110", "112", "118", "119", "911", "999"))
-_CONNECTED_IN_MOST = frozenset(("112", "911"))
+_MOST_COMMON = frozenset(("112", "911"))
 _DIALLED = re.compile(r"[0-9+*#_.~wWpP-]+", re.ASCII)
 """`w` and `p` are pauses."""
 _SERVICE_CODE = re.compile(r"[*#]+[0-9]{1,3}[*#]*(?=[0-9+])", re.ASCII)
 _OUTSIDE_LINE = "9"
-"""What many exchanges want in front of a number outside. Zeros are removed in any case."""
+"""The prefix for an outside line at many exchanges. Zeros are removed in any case."""
 _INTERNATIONAL = ("00", "000", "011", "0011", "810", "119", "119011")
 _LONGEST = 4
 """Digits of an emergency number; no country has longer ones of its own."""
 
 
 def reaches_emergency(text: str, region: str | None, allowed: Collection[str] = ()) -> bool:
-    """`text`: as it would be dialled, or an extension. `region`: the trunk's, such as "DE". `allowed`: by digits."""
+    """`text`: as it would be dialled, or an extension. `region`: the trunk's, such as "DE". `allowed`: numbers that are
+    not reported."""
     if not _DIALLED.fullmatch(text):
         return False  # a name
     return any(number not in allowed for each in _parts(text) for number in _read(each, region))
 
 
 def _parts(text: str) -> Iterator[str]:
-    """`text` itself, and what stands behind a service code (*31#, *67) or beside a separator, which may be dialled."""
+    """All parts of `text` that may be dialled: all of it, groups of digits, what follows *31# or *67."""
     yield text
     yield from re.findall("[0-9]+", text)
     if text.startswith(("*", "#")):
@@ -42,29 +42,29 @@ def _parts(text: str) -> Iterator[str]:
 
 def _read(text: str, region: str | None) -> Iterator[str]:
     digits = re.sub("[^0-9]", "", text)
-    here = EVERYWHERE | _national(region)
-    yield from _behind_zeros(digits, here)
+    home_numbers = EVERYWHERE | _national(region)
+    yield from _after_zeros(digits, home_numbers)
     if digits.startswith(_OUTSIDE_LINE):
-        yield from _behind_zeros(digits[1:], _CONNECTED_IN_MOST | _national(region))
+        yield from _after_zeros(digits[1:], _MOST_COMMON | _national(region))
         if digits[1:2] in ("0", "1"):  # and the prefix of a long-distance call
-            yield from _behind_zeros(digits[2:], _CONNECTED_IN_MOST | _national(region))
-    for each in _behind_international_prefix(text, digits):
-        yield from _behind_zeros(each, here)
-    for code, rest in _behind_country_code(text, digits, region):
-        there = here.union(*map(_national, phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]))
-        yield from _behind_zeros(rest, there)
+            yield from _after_zeros(digits[2:], _MOST_COMMON | _national(region))
+    for each in _after_international_prefix(text, digits):
+        yield from _after_zeros(each, home_numbers)
+    for code, rest in _after_country_code(text, digits, region):
+        foreign_numbers = home_numbers.union(*map(_national, phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]))
+        yield from _after_zeros(rest, foreign_numbers)
 
 
-def _behind_zeros(digits: str, numbers: Collection[str]) -> Iterator[str]:
-    """000 is a number of its own, and 0112 is 112 behind the prefix of an exchange."""
+def _after_zeros(digits: str, numbers: Collection[str]) -> Iterator[str]:
+    """Emergency numbers after leading zeros: 0112 may be 112 after the prefix of an exchange; 000 is one itself."""
     zeros = len(digits) - len(digits.lstrip("0"))
     yield from (digits[start:] for start in range(zeros + 1) if digits[start:] in numbers)
 
 
-def _behind_country_code(text: str, digits: str, region: str | None) -> Iterator[tuple[int, str]]:
-    """Of +49112, 0049112, 01149112, and of 49112 in Germany: 49 and 112."""
+def _after_country_code(text: str, digits: str, region: str | None) -> Iterator[tuple[int, str]]:
+    """For +49112, 0049112, 01149112, and for 49112 in Germany: 49 and 112."""
     home = str(phonenumbers.country_code_for_region(region)) if region else None
-    for each in _behind_international_prefix(text, digits):
+    for each in _after_international_prefix(text, digits):
         number = each.lstrip("0")
         for length in (1, 2, 3):
             if (code := int(number[:length] or 0)) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
@@ -73,7 +73,7 @@ def _behind_country_code(text: str, digits: str, region: str | None) -> Iterator
         yield int(home), digits.lstrip("0")[len(home) :]
 
 
-def _behind_international_prefix(text: str, digits: str) -> list[str]:
+def _after_international_prefix(text: str, digits: str) -> list[str]:
     found = [digits[len(prefix) :] for prefix in _INTERNATIONAL if digits.startswith(prefix)]
     return [*found, re.sub("[^0-9]", "", text.rpartition("+")[2])] if "+" in text else found
 

@@ -1,8 +1,8 @@
-"""Telephone numbers as they are written: many spellings of one number, and texts that are no number. [pure]
+"""The spellings of telephone numbers. [pure]
 
-Owns the reading of a number that came from outside: parameters of SIP and tel addresses, separators, `(0)`, prefixes.
-`normalised` gives one spelling for all (E.164 with a plus) where the text is surely a number, and leaves any other text
-as it is: an extension, a name, a service code. Which numbers may be dialled is `numbers`' and `toll_fraud`'s to say.
+Owns the reading of a number from outside: parameters of SIP and tel addresses, separators, `(0)`, prefixes.
+`normalised` gives one spelling (E.164 with a plus) if the text is certainly a number, and returns any other text as it
+is: an extension, a name, a service code. `numbers` and `toll_fraud` decide which numbers may be dialled.
 
 Sources: RFC 3966 and RFC 3261 (parameters), ITU-T E.164 and E.123, and the numbering plans of `phonenumbers`.
 """
@@ -40,14 +40,14 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def normalised(text: str, country: str | None) -> str:
-    """E.164 with a plus for a number, as it is read in `country` (a country code or a region; None: nowhere); `plain`
-    for any other text."""
+    """E.164 with a plus for a number, read as in `country` (a country code or a region; None: unknown); `plain` for any
+    other text."""
     written = plain(text)
     return e164(written, region_of(country)) or written if _NUMBER.fullmatch(written) else written
 
 
 def e164(number: str, region: str | None) -> str | None:
-    """Of digits, perhaps with a plus. None: an extension, or what can't be read without a country."""
+    """`number`: digits, with or without a plus. None: an extension, or it can't be read without a country."""
     if number.startswith("+"):
         return _formatted(number, None)
     if len(number) <= SHORT and not number.startswith("0"):
@@ -59,7 +59,8 @@ def e164(number: str, region: str | None) -> str | None:
 
 
 def country_of(config: Destinations, trunk: str | None) -> str | None:
-    """In which country numbers of this trunk are read. Of a call by no known trunk: that of all, if it is one."""
+    """The country in which numbers of this trunk are read. Without a known trunk: that of all trunks, if they have one
+    in common."""
     if trunk is not None and trunk in config.trunks:
         return config.trunks[trunk].country_code
     countries = {each.country_code for each in config.trunks.values() if each.country_code is not None}
@@ -67,7 +68,7 @@ def country_of(config: Destinations, trunk: str | None) -> str | None:
 
 
 def needless_zero(number: str, country: str | None) -> bool:
-    """`+44 020 …`: behind the country code stands the prefix of calls within the country. Nobody dials both."""
+    """Whether the prefix of calls within the country follows the country code, as in `+44 020 …`; not diallable."""
     prefixes = ["+"] if number.startswith("+") else _international_prefixes(number, region_of(country))
     return any(_has_both(number[len(prefix) :]) for prefix in prefixes)
 
@@ -82,32 +83,32 @@ def _has_both(digits: str) -> bool:
 
 
 def has_zero_in_brackets(text: str) -> bool:
-    """`(0)`, with whatever spaces in it, in full-width signs or other brackets."""
+    """Finds `(0)`, also with spaces, in full-width characters or other brackets."""
     return _TRUNK_ZERO.search(_INVISIBLE.sub(" ", unicodedata.normalize("NFKC", text))) is not None
 
 
 def same(one: str, other: str, countries: Iterable[str | None]) -> bool:
-    """Two texts, as they stand in a config, mean one number in each of these countries."""
+    """Whether two texts of a config mean the same number in each of these countries."""
     return all(normalised(one, each) == normalised(other, each) for each in countries)
 
 
 def spellings(number: str, country: str | None) -> list[str]:
-    """The usual ones in which `number` may come and is known as the same in `country`, itself first."""
-    told = normalised(number, country)
-    if not _GLOBAL.fullmatch(told):
+    """The usual spellings of `number` that mean the same in `country`; `number` itself is the first."""
+    normal = normalised(number, country)
+    if not _GLOBAL.fullmatch(normal):
         return [number]
-    abroad, region = phonenumbers.parse(told, None), region_of(country)
+    abroad, region = phonenumbers.parse(normal, None), region_of(country)
     rest = phonenumbers.national_significant_number(abroad)
     home = (phonenumbers.ndd_prefix_for_region(region, True) or "") if region else ""
-    written = [number, told, f"00{told[1:]}", told[1:], f"{home}{rest}", rest]
-    return [each for each in dict.fromkeys(written) if normalised(each, country) == told]
+    written = [number, normal, f"00{normal[1:]}", normal[1:], f"{home}{rest}", rest]
+    return [each for each in dict.fromkeys(written) if normalised(each, country) == normal]
 
 
 # ---------------------------------------------------------------- addresses
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """The user part, and the number range that `phone-context` names, if it does."""
+    """The user part, and the value of `phone-context`; empty if there is none."""
     ascii_text = unicodedata.normalize("NFKC", text).strip()
     scheme = _SCHEME.match(ascii_text)
     body = ascii_text[scheme.end() :] if scheme else text.strip()
@@ -120,15 +121,15 @@ def _parts(text: str) -> tuple[str, str]:
 
 
 def _compact(text: str) -> str:
-    """`(0)` behind a country code is not dialled; anywhere else it is."""
-    told = unicodedata.normalize("NFKC", text)
-    if re.match(r"\s*(?:\+|00)", told):
-        told = _TRUNK_ZERO.sub("", told)
-    return _SEPARATORS.sub("", told)
+    """Without separators. `(0)` after a country code is not dialled; anywhere else it is."""
+    text = unicodedata.normalize("NFKC", text)
+    if re.match(r"\s*(?:\+|00)", text):
+        text = _TRUNK_ZERO.sub("", text)
+    return _SEPARATORS.sub("", text)
 
 
 def _in_context(number: str, context: str) -> str:
-    """RFC 3966: what a local number is without its context, it is with it."""
+    """A local number with its context (RFC 3966) as a global one."""
     above = _compact(context)
     if number.startswith("+") or not _GLOBAL.fullmatch(above):
         return number
@@ -140,24 +141,24 @@ def _in_context(number: str, context: str) -> str:
 
 
 def _international_prefixes(number: str, region: str | None) -> list[str]:
-    """What is dialled before a country code: that of the region, and 00, which carriers use everywhere."""
+    """The prefix before the country code: that of the region, else 00, which carriers use everywhere."""
     metadata = PhoneMetadata.metadata_for_region(region, None) if region else None
     match = re.match(metadata.international_prefix, number) if metadata and metadata.international_prefix else None
     return [match[0]] if match else ["00"] if number.startswith("00") else []
 
 
 def _national(number: str, region: str) -> str | None:
-    """Without a plus: a number of the country, or one with a country code, as some carriers send it. None: it may be
-    either, or is no number."""
-    here, anywhere = _parsed(number, region), _parsed("+" + number, None)
+    """`number` without a plus is one of the country or, from some carriers, one with a country code. None: it may be
+    both, or is none."""
+    domestic, anywhere = _parsed(number, region), _parsed("+" + number, None)
     if number.startswith("0"):
-        kept = here is not None and here.italian_leading_zero
-        return None if kept and phonenumbers.ndd_prefix_for_region(region, True) == "0" else _written(here)
-    valid = {_written(each) for each in (here, anywhere) if each and phonenumbers.is_valid_number(each)}
+        zero_belongs = domestic is not None and domestic.italian_leading_zero
+        return None if zero_belongs and phonenumbers.ndd_prefix_for_region(region, True) == "0" else _written(domestic)
+    valid = {_written(each) for each in (domestic, anywhere) if each and phonenumbers.is_valid_number(each)}
     if len(valid) == 1:
         return valid.pop()
-    ours = number.startswith(str(phonenumbers.country_code_for_region(region)))
-    return _written(anywhere) if ours and phonenumbers.ndd_prefix_for_region(region, True) else None
+    has_home_code = number.startswith(str(phonenumbers.country_code_for_region(region)))
+    return _written(anywhere) if has_home_code and phonenumbers.ndd_prefix_for_region(region, True) else None
 
 
 def _formatted(number: str, region: str | None) -> str | None:

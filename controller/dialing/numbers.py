@@ -1,9 +1,9 @@
 """What may be dialled, and how it is written for Asterisk. [pure]
 
-Makes dial strings of what a person, a program or a model wrote: drops separators, checks every character, and matches
-the whole against the trunk's allow-list and deny-list and the toll-fraud rules. There is no other way to a dial string.
+Owns the making of dial strings from the text of a person, a program or a model: drops separators, checks every
+character, and applies the trunk's allow-list, its deny-list and the toll-fraud rules. No other code makes dial strings.
 
-Everything that is not known to be harmless is refused. Reasons are for people and for models, without the number.
+Everything that is not known to be harmless is refused. Reasons are texts for people and models, without the number.
 """
 
 import re
@@ -42,7 +42,7 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A destination outside: `dial` is Asterisk's dial string, `number` what the allow-list let pass."""
+    """A destination outside: `dial` is Asterisk's dial string, `number` the checked number."""
 
     trunk: str
     dial: str
@@ -51,7 +51,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A destination in the dialplan. `trunk`: whose limits it counts for; None: an extension of the exchange."""
+    """A destination in the dialplan. `trunk`: the one whose limits count; None: an extension of the exchange."""
 
     context: str
     extension: str
@@ -65,7 +65,7 @@ class Context:
 def check_number(trunk: DialRules, number: str) -> str:
     """`number` as it may be dialled over `trunk`: without spaces, dashes, dots and parentheses. Raises NotAllowed.
 
-    A leading 00 stays 00 and an extension's name stays as it is: what a trunk understands is the allow-list's to say.
+    A leading 00 and the name of an extension stay as they are: the allow-list says what a trunk understands.
     """
     if number.startswith(("sip:", "sips:")):
         return _check_sip(trunk, number)
@@ -109,7 +109,7 @@ def _check_sip(trunk: DialRules, uri: str) -> str:
 
 
 def _allowed(trunk: DialRules, text: str, *, sip: bool) -> bool:
-    """A pattern is for SIP addresses if it begins with `sip`: one for numbers, however wide, never opens those."""
+    """Only a pattern that begins with `sip` allows SIP addresses."""
     allowed = (each for each in trunk.allow if each.startswith("sip") is sip)
     return any(patterns.fullmatch(each, text) for each in allowed)
 
@@ -119,7 +119,7 @@ def _denied(trunk: DialRules, text: str) -> bool:
 
 
 def dial_string(trunk: DialRules, number: str) -> str:
-    """How Asterisk dials `number` over `trunk`. Checks it once more: nothing unchecked gets into a dial string."""
+    """How Asterisk dials `number` over `trunk`. Checks it again. Raises NotAllowed."""
     number = check_number(trunk, number)
     if not number.startswith(("sip:", "sips:")):
         return trunk.endpoint.replace("{number}", number)
@@ -136,16 +136,18 @@ def endpoint_of(trunk: DialRules) -> str | None:
 
 
 def check_caller_id(trunk: DialRules, text: str) -> str:
-    """`text`, if `trunk` may show it to who is called: its own caller id, or one of `caller_ids`. Raises NotAllowed.
+    """`text`, if `trunk` may show it to the callee: its own caller id, or one of `caller_ids`. Raises NotAllowed.
 
-    A number alone may be shown without its name; a name only with its own number.
+    A number may be shown without its name; a name only with its own number.
     """
     try:
         name, number = caller_ids.caller_id(text)
     except ValueError as error:
         raise NotAllowed(str(error)) from None
     allowed = map(caller_ids.caller_id, (*filter(None, (trunk.caller_id,)), *trunk.caller_ids))
-    if not any(name in (None, its_name) and _shown(number, its_number) for its_name, its_number in allowed):
+    if not any(
+        name in (None, allowed_name) and _shown(number, allowed_number) for allowed_name, allowed_number in allowed
+    ):
         raise NotAllowed("This caller id may not be shown: it is none of the trunk's (`caller_id`, `caller_ids`).")
     return f"{name} <{number}>" if name else number
 
@@ -180,7 +182,7 @@ def _trunk(config: Destinations, wanted: str | None) -> str | None:
 
 
 def refer_to(config: Destinations, where: Number | Context, trunk: str | None) -> str:
-    """The SIP address to which the trunk of a call is told to send its caller. Raises NotAllowed."""
+    """The SIP address for a REFER to the trunk of a call. Raises NotAllowed."""
     line = config.trunks.get(trunk or "")
     if not isinstance(where, Number) or where.trunk != trunk or line is None or line.refer is None:
         raise NotAllowed("This can't be done by REFER: only a number, over a trunk of which `trunks.*.refer` says how.")
@@ -190,7 +192,7 @@ def refer_to(config: Destinations, where: Number | Context, trunk: str | None) -
 
 
 def tool_destination(config: Destinations, to: str, trunk: str | None) -> Number | Context:
-    """As `destination`, for a model that asks: configured targets, and nothing else unless the config says so. Raises
+    """As `destination`, for a model: configured targets only, unless the config allows any number. Raises
     NotAllowed."""
     targets = config.transfer.targets
     if to not in targets and not config.transfer.any_number:
@@ -200,7 +202,7 @@ def tool_destination(config: Destinations, to: str, trunk: str | None) -> Number
 
 
 def _context(config: Destinations, to: str, trunk: str | None) -> Context:
-    """A dialplan may dial out: what is not listed as an extension has to pass as a number of the trunk's."""
+    """A dialplan may dial out: what is not listed as an extension is checked as a number of the trunk."""
     match = _CONTEXT.fullmatch(to)
     if match is None:
         raise NotAllowed("This is not a dialplan destination: extension@context.")
@@ -226,7 +228,7 @@ def _context(config: Destinations, to: str, trunk: str | None) -> Context:
 
 
 def check_handed_back(config: Destinations, place: str, trunk: str | None) -> None:
-    """`extension@context`, where the dialplan goes on with a caller for whom there is no room. Raises NotAllowed."""
+    """`extension@context`, where the dialplan continues with a caller whom we don't serve. Raises NotAllowed."""
     as_written, _, context = place.partition("@")
     rule = config.transfer.contexts.get(context)
     if _is_feature_code(as_written) and not (rule and _listed(rule.extensions, as_written)):
@@ -239,8 +241,8 @@ def check_handed_back(config: Destinations, place: str, trunk: str | None) -> No
 
 
 def check_call_to_ourselves(config: Destinations, place: str) -> None:
-    """`extension@context` at which our own dialplan is called, as by a caller: no trunk's rules hold but one. Raises
-    NotAllowed."""
+    """`extension@context` at which the canary calls our own dialplan: only emergency numbers and feature codes are
+    refused. Raises NotAllowed."""
     if _is_feature_code(place.partition("@")[0]):
         raise NotAllowed("This is a feature code: it may change the exchange each time, and no caller dials it.")
     name = _trunk(config, None)
@@ -266,4 +268,4 @@ def _check_without_trunk(extension: str) -> None:
 
 
 DIGITS = r"[0-9A-Da-d*#wW]{1,32}"
-"""What can be pressed on a telephone; `w` is a pause of half a second."""
+"""The keys of a telephone; `w` is a pause of half a second, `W` one of a second."""

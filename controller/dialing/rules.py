@@ -1,11 +1,11 @@
-"""What dialing reads of the configuration, as protocols: trunks, transfer targets, dialplan contexts. [pure]"""
+"""The parts of the configuration that dialing reads, as protocols. [pure]"""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
 class DialRules(Protocol):
-    """Of one trunk (`trunks.<name>` in config.yaml)."""
+    """One trunk (`trunks.<name>` in config.yaml)."""
 
     @property
     def endpoint(self) -> str: ...
@@ -32,7 +32,7 @@ class DialRules(Protocol):
 
 
 class ContextRules(Protocol):
-    """Of one dialplan context (`transfer.contexts.<name>`)."""
+    """One dialplan context (`transfer.contexts.<name>`)."""
 
     @property
     def extensions(self) -> Sequence[str]: ...

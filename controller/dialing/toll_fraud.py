@@ -1,10 +1,9 @@
-"""Numbers that cost somebody dearly, or alarm somebody: premium rate, shared cost, satellite, abroad, emergency. Denied
-unless allowed. [pure]
+"""Denies costly numbers and emergency numbers unless the trunk allows them. [pure]
 
-Owns the question of what a number may mean where it is dialled. Trunks differ: one reads `49900…` as a number of its
-own town, the next as a German premium number. So every way to read a number counts, and the dearest one decides; what
-can't be read at all is denied. What a number costs is known by `phonenumbers` (Google's libphonenumber), whose tables
-follow the numbering plans; they can't be complete, so the allow-list of a trunk stays the first guard.
+Owns the question of what a number may mean where it is dialled: premium rate, shared cost, satellite, abroad. Trunks
+differ: one reads `49900…` as a local number, another as a German premium number. So all readings of a number count, and
+the costliest one decides; what can't be read is denied. `phonenumbers` (Google's libphonenumber) knows the kinds of
+numbers. Its tables can't be complete, so the allow-list of a trunk stays the first guard.
 
 Sources: ITU-T E.164 (country codes; 881, 882, 979 and others are of no country), E.123 (writing), ETSI ES 200 659 and
 NANPA (codes that withhold one's own number).
@@ -20,7 +19,7 @@ from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberType, ShortNumbe
 from controller.dialing.emergency import reaches_emergency
 
 SHORT = 6
-"""Digits up to which a number without a prefix is an extension or a service of the exchange that it is dialled at."""
+"""Digits up to which a number without a prefix is an extension or a service of the exchange."""
 
 _COSTLY = frozenset(
     (
@@ -31,13 +30,13 @@ _COSTLY = frozenset(
     )
 )
 _OF_NO_COUNTRY = "001"
-"""The library's region of satellites, international networks and premium rate numbers that belong to no country."""
+"""The library's region for satellites, international networks and premium rate numbers of no country."""
 _FREEPHONE = 800
 _NORTH_AMERICA = 1
 _ORDINARY = frozenset(("US", "CA", "PR", "VI", "GU", "AS", "MP"))
-"""Of the lands behind +1. The islands are dialled like any American number and cost like none: callback fraud."""
+"""Regions of +1 with ordinary prices. Other islands are dialled like American numbers and cost more: callback fraud."""
 _WITHHELD = re.compile(r"^(?:\*31#|#31#|\*67(?=\d{7})|\*82(?=\d{7})|\*31\*(?=\d{7}))")
-"""Codes in front of a number that withhold or show one's own. Others, such as *21*, forward a line to a number."""
+"""Codes before a number that withhold or show one's own. Others, such as *21*, forward a line to a number."""
 _INTERNATIONAL = re.compile("00+")
 
 COSTLY = "This is a premium rate, shared cost or satellite number; the trunk's `premium` is not set."
@@ -53,13 +52,11 @@ UNREAD = "This can't be read as a number, so that nobody can tell what it costs.
 NO_COUNTRY_CODE = (
     "The trunk's `country_code` is not set, so that nobody can tell whether this number is premium rate, or abroad."
 )
-
-
 EMERGENCY = "This is an emergency number, or can be read as one. The trunk's `emergency` does not list it."
 
 
 def region_of(country: str | None) -> str | None:
-    """The region of a country ("JE") or of a country code: of "44" it is "GB", the largest that has it."""
+    """The region ("JE") itself, or the main region of a country code: "GB" for "44". None: unknown."""
     if country is None or not country.isdecimal():
         return country if country in phonenumbers.SUPPORTED_REGIONS else None
     region = phonenumbers.region_code_for_country_code(int(country))
@@ -68,15 +65,15 @@ def region_of(country: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Home:
-    """Where a trunk is. `regions`: whose numbers are not abroad."""
+    """The home of a trunk. `regions`: those that are not abroad."""
 
     code: int
     region: str
     regions: frozenset[str]
 
     def has(self, number: PhoneNumber, *, unknown: bool) -> bool:
-        """By region, since countries share codes: +7 is Russia and Kazakhstan. `unknown`: what is said of a number that
-        does not exist, if its code is ours and another country's."""
+        """By region, since countries share codes: +7 is Russia and Kazakhstan. `unknown`: the answer for a number that
+        does not exist, if other countries share its code."""
         regions = phonenumbers.region_codes_for_country_code(number.country_code or 0)
         if not self.regions & set(regions):
             return False
@@ -101,10 +98,10 @@ def denial_reason(
     domestic: Collection[str] = (),
     emergency: Collection[str] = (),
 ) -> str | None:
-    """A reason without the number, or None. `number` is as it is dialled; `country` is the trunk's home: a country code
-    or a region. `domestic`: other regions that are not abroad. `emergency`: such numbers that may be dialled.
+    """Why the number is denied, without the number; None: it is not. `number`: as it is dialled. `country`: the trunk's
+    country code or region. `domestic`: other regions that are not abroad. `emergency`: those that may be dialled.
 
-    Also judges names of extensions: one with more digits than an extension has is read as the number that it holds.
+    A name of an extension with more digits than an extension has is denied too.
     """
     home = _home(country, domestic)
     if reaches_emergency(number, home.region if home else None, emergency):
@@ -134,14 +131,14 @@ def _dearest(readings: list[PhoneNumber], home: _Home | None, *, premium: bool, 
 
 
 def _like_number(text: str, digits: int) -> bool:
-    """*98 is a service of the exchange; more digits behind a star may forward the line. Letters can be dialled, too."""
+    """*98 is a service of the exchange; more digits after a star may forward the line. Letters can be dialled too."""
     if "*" in text or "#" in text:
         return digits > 4
     return digits > SHORT or (text[:1].isdigit() and len(text) > SHORT)
 
 
 def _costly_service(number: str, home: _Home) -> bool:
-    """Directory enquiries and the like. What is not known as a service is an extension."""
+    """Such as directory enquiries. A number that is not a known service is an extension."""
     if len(number) < 3:
         return False
     parsed = PhoneNumber(country_code=home.code, national_number=int(number))
@@ -151,7 +148,7 @@ def _costly_service(number: str, home: _Home) -> bool:
 
 
 def _readings(number: str, home: _Home | None) -> Iterator[PhoneNumber]:
-    """All that `number` may mean. None at all: nothing that could be dialled, or the country code was needed."""
+    """All meanings of `number`. None: it can't be dialled, or the trunk's country is unknown."""
     if number.startswith("+"):
         yield from _parsed(number[1:])
         return
@@ -160,7 +157,7 @@ def _readings(number: str, home: _Home | None) -> Iterator[PhoneNumber]:
         yield from _parsed(number[prefix.end() :])
     if home is None:
         return
-    if abroad := _behind_prefix(number, home.region):
+    if abroad := _after_prefix(number, home.region):
         yield from _parsed(abroad)
     if not prefix:
         yield from _parsed(f"{home.code}{number}")
@@ -168,15 +165,15 @@ def _readings(number: str, home: _Home | None) -> Iterator[PhoneNumber]:
             yield from _without_plus(number, home)
 
 
-def _behind_prefix(number: str, region: str) -> str | None:
-    """What is dialled abroad, where the prefix for it is not 00: 011 in America, 0011 in Australia, 8~10 in Russia."""
+def _after_prefix(number: str, region: str) -> str | None:
+    """The number after the region's international prefix: 011 in America, 0011 in Australia, 8~10 in Russia."""
     metadata = PhoneMetadata.metadata_for_region(region, None)
     match = re.match(metadata.international_prefix, number) if metadata and metadata.international_prefix else None
     return number[match.end() :] if match else None
 
 
 def _without_plus(number: str, home: _Home) -> Iterator[PhoneNumber]:
-    """Trunks take E.164 numbers without the plus, too. Further digits behind a number are often not looked at."""
+    """Trunks take E.164 numbers without the plus too, and often ignore further digits after a number."""
     yield from filter(_known, _parsed(number))
     for end in range(SHORT + 1, len(number)):
         yield from (each for each in _parsed(number[:end]) if _known(each) and _costly(each, home))

@@ -1,6 +1,6 @@
-"""Whether a caller withholds the number: by what is sent in its place, and by what the carrier says of it. [pure]
+"""Whether a caller withholds the number: by the text in its place, and by the carrier's headers. [pure]
 
-Owns that decision. A withheld number is used nowhere: `calls/runtime/arrival_facts` drops it.
+Owns that decision. `calls/runtime/arrival_facts` drops a withheld number, so that it is used nowhere.
 
 Sources: RFC 3323 and RFC 3325 (Privacy, anonymous.invalid), draft-ietf-sip-privacy (Remote-Party-ID), E.161
 (letters on keys: +266696687 is ANONYMOUS).
@@ -12,7 +12,7 @@ import unicodedata
 CALLER_ID = "CALLERID(all)"
 PRESENTATION = "CALLERID(num-pres)"
 PRIVACY_HEADER = "EVAL(${CALLERID(num-pres)};${PJSIP_HEADER(read,Privacy)};${PJSIP_HEADER(read,Privacy,2)})"
-"""Both in one request. By EVAL, since to read a header that is not there is an error."""
+"""Presentation and Privacy in one request. EVAL, because reading a missing header is an error."""
 REMOTE_PARTY = "EVAL(${PJSIP_HEADER(read,Remote-Party-ID)})"
 FROM = "EVAL(${CHANNEL(pjsip,remote_uri)})"
 
@@ -35,8 +35,8 @@ _WORDS = frozenset(
     """,
     )
 )
-"""Without accents. `o` and `p` are what Caller ID has for "out of area" and "private"."""
-_BESIDE = frozenset(
+"""Without accents. `o` and `p` are Caller ID's codes for "out of area" and "private"."""
+_FILLERS = frozenset(
     re.findall(
         r"[a-z]+",
         """
@@ -45,26 +45,26 @@ _BESIDE = frozenset(
     """,
     )
 )
-"""Words that may stand beside one of those."""
+"""Words that may stand next to one of those."""
 _AVAILABLE = re.compile(r"(?:id|number|callerid|no|un)*(?:not|un)available")
 _NAMES = frozenset(("anonymous", "anonym", "anonyme", "anonimo"))
 _ON_KEYS = frozenset(("266696687", "1266696687", "86282452253"))
-"""ANONYMOUS and UNAVAILABLE: no numbers that there are."""
-_ON_KEYS_BEHIND_PLUS = frozenset(("7378742833", "8656696", "2562533", "7748283"))
-"""RESTRICTED, UNKNOWN, BLOCKED, PRIVATE: without a plus, numbers in some towns."""
+"""ANONYMOUS and UNAVAILABLE: these numbers do not exist."""
+_ON_KEYS_AFTER_PLUS = frozenset(("7378742833", "8656696", "2562533", "7748283"))
+"""RESTRICTED, UNKNOWN, BLOCKED, PRIVATE: without a plus they are numbers of some towns."""
 
 
 def means_withheld(text: str) -> bool:
-    """Whether `text`, sent as a caller's number, stands for no number: a word, or nothing that could be dialled."""
-    told = text.partition("@")[0]
-    words = [each for each in _GAPS.split(_bare(told)) if each]
+    """Whether `text`, sent as a caller's number, is none: a word, or nothing that could be dialled."""
+    user = text.partition("@")[0]
+    words = [each for each in _GAPS.split(_bare(user)) if each]
     compact = "".join(words)
     if not compact.strip("0") or not any(sign.isalnum() or sign in "*#" for sign in compact):
         return True
-    if _is_word(compact) or (any(map(_is_word, words)) and all(each in _BESIDE or _is_word(each) for each in words)):
+    if _is_word(compact) or (any(map(_is_word, words)) and all(each in _FILLERS or _is_word(each) for each in words)):
         return True
     digits = re.sub("^00", "", compact)
-    return digits in _ON_KEYS or (told.startswith(("+", "00")) and digits in _ON_KEYS_BEHIND_PLUS)
+    return digits in _ON_KEYS or (user.startswith(("+", "00")) and digits in _ON_KEYS_AFTER_PLUS)
 
 
 def is_anonymous_name(name: str) -> bool:
@@ -73,7 +73,7 @@ def is_anonymous_name(name: str) -> bool:
 
 
 def _is_word(compact: str) -> bool:
-    """Also with what a carrier counts behind it, and run together with a word beside it."""
+    """Whether it is one of `_WORDS`, also with digits or `number`, `caller`, `callerid` after it."""
     bare = compact.rstrip("0123456789") or compact
     if bare in _WORDS or _AVAILABLE.fullmatch(bare):
         return bare == compact or len(bare) > 3
@@ -81,17 +81,17 @@ def _is_word(compact: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """In small letters without accents."""
+    """In lower case without accents."""
     letters = unicodedata.normalize("NFKD", text.lower())
     return "".join(sign for sign in letters if not unicodedata.combining(sign)).replace("\u0131", "i")
 
 
 def privacy_requested(presentation: str, privacy: str = "", remote_party: str = "", sender: str = "") -> bool:
     """Whether the number must not be shown: by CALLERID(num-pres), Privacy, Remote-Party-ID and From."""
-    wanted = {each.strip().lower() for each in re.split("[;,]", privacy)}
+    privacy_values = {each.strip().lower() for each in re.split("[;,]", privacy)}
     return (
         presentation.strip().lower().startswith(("prohib", "unavailable"))
-        or bool(wanted & _HIDING)
+        or bool(privacy_values & _HIDING)
         or _REMOTE_PRIVACY.search(remote_party) is not None
         or _NOWHERE.search(sender) is not None
     )

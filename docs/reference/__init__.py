@@ -1,1 +1,1 @@
-"""Reference pages of the documentation, made from what the program itself goes by: never written by hand."""
+"""Generates the reference pages of the documentation from the program."""

@@ -1,4 +1,4 @@
-"""`python -m docs.reference [FOLDER]` writes the reference pages, into docs/ if nothing else is said."""
+"""`python -m docs.reference [FOLDER]` writes the reference pages; the default folder is docs."""
 
 import json
 import sys
@@ -21,26 +21,26 @@ from controller.config.models.records import Records
 from docs.reference import api, configuration, licences
 
 LOCK = Path(__file__).parents[2] / "requirements.lock"
-NOBODY = cast(Any, None)
-"""Operations are told, never called."""
+UNUSED = cast(Any, None)
+"""Operations are only described, never called."""
 
 
 def operations() -> tuple[Operation, ...]:
-    """All that a controller serves."""
+    """All operations of a controller."""
     return (
-        *operations_of(NOBODY, NOBODY),
-        *EventResources(NOBODY, NOBODY, NOBODY).operations(),
-        *AuditResources(NOBODY).operations(),
-        *WorkerResources(NOBODY, 0).operations(),
-        *SceneResources(NOBODY).operations(),
+        *operations_of(UNUSED, UNUSED),
+        *EventResources(UNUSED, UNUSED, UNUSED).operations(),
+        *AuditResources(UNUSED).operations(),
+        *WorkerResources(UNUSED, 0).operations(),
+        *SceneResources(UNUSED).operations(),
         *ConfigResources(cast(Any, SimpleNamespace(redacted=dict))).operations(),
-        *TraceResources(NOBODY, NOBODY).operations(),
-        *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
+        *TraceResources(UNUSED, UNUSED).operations(),
+        *HistoryResources(UNUSED, UNUSED, (), Records()).operations(),
     )
 
 
 def pages() -> dict[str, str]:
-    """By the name of the file."""
+    """The pages by file name."""
     return {
         "configuration-reference.md": configuration.page(json.loads(config.json_schema())),
         "api-reference.md": api.page(document(operations(), "")),

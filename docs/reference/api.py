@@ -11,7 +11,7 @@ serves at `/openapi.json`, with a page to try it at `/docs`. [HTTP API](api.md) 
 limits, problems, pagination, sending a request twice.
 """
 GUARD = frozenset({"400", "401", "403", "408", "413", "415", "429", "500"})
-"""Problems that nearly every operation has: told once, in docs/api.md."""
+"""Problems of nearly every operation: described once, in docs/api.md."""
 
 
 def page(document: dict[str, Any]) -> str:
@@ -21,8 +21,8 @@ def page(document: dict[str, Any]) -> str:
             tag = operation["tags"][0]
             found.setdefault(tag, []).extend(_operation(method.upper(), path, operation))
     lines = [HEAD]
-    for tag, told in found.items():
-        lines += [f"## {tag.capitalize()}", "", *told]
+    for tag, text in found.items():
+        lines += [f"## {tag.capitalize()}", "", *text]
     return "\n".join([*lines, *_shapes(document)])
 
 
@@ -33,14 +33,14 @@ def _link(name: str) -> str:
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> list[str]:
     summary = operation["summary"]
-    told = summary if summary.endswith("?") else f"{summary}."
-    lines = [f"### {method} {path}", "", f"{told} {operation.get('description', '')}".strip(), ""]
-    asked = [
+    text = summary if summary.endswith("?") else f"{summary}."
+    lines = [f"### {method} {path}", "", f"{text} {operation.get('description', '')}".strip(), ""]
+    parameters = [
         (f"`{each['name']}`", each["in"], kind_of(each["schema"], _link), each.get("description", ""))
         for each in operation["parameters"]
     ]
-    if asked:
-        lines += [*table(("parameter", "in", "kind", ""), asked), ""]
+    if parameters:
+        lines += [*table(("parameter", "in", "kind", ""), parameters), ""]
     if "requestBody" in operation:
         body = operation["requestBody"]
         lines += [f"Body{'' if body['required'] else ', optional'}: {_content(body['content'])}.", ""]
@@ -58,12 +58,12 @@ def _answers(responses: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _content(content: dict[str, Any]) -> str:
-    told = [
+    text = [
         kind_of(each["schema"], _link) if kind.endswith("json") else f"`{kind}`"
         for kind, each in content.items()
         if "problem" not in kind
     ]
-    return " or ".join(dict.fromkeys(told))
+    return " or ".join(dict.fromkeys(text))
 
 
 def _shapes(document: dict[str, Any]) -> list[str]:
@@ -71,8 +71,8 @@ def _shapes(document: dict[str, Any]) -> list[str]:
     lines = ["## Shapes", ""]
     for name, shape in sorted(schemas.items()):
         lines += [f"### {name}", ""]
-        if told := shape.get("description"):
-            lines += [told, ""]
+        if text := shape.get("description"):
+            lines += [text, ""]
         if "properties" not in shape:
             lines += [
                 f"One of: {kind_of(shape, _link)}." if "oneOf" in shape else kind_of(shape, _link).capitalize(),

@@ -39,15 +39,15 @@ def page(schema: dict[str, Any]) -> str:
 
 
 def _about(name: str, found: Schema, schema: Schema, definitions: dict[str, Schema]) -> list[str]:
-    told = found.get("description", "")
+    description = found.get("description", "")
     places = [f"`{key}`" for key, rule in schema["properties"].items() if _names(rule, name)]
     places += [
         f"`{key}` of [{owner}](#{owner.lower()})"
-        for owner, its in sorted(definitions.items())
-        for key, rule in its.get("properties", {}).items()
+        for owner, definition in sorted(definitions.items())
+        for key, rule in definition.get("properties", {}).items()
         if _names(rule, name)
     ]
-    return [*([told, ""] if told else []), *([f"Stands at {', '.join(places)}.", ""] if places else [])]
+    return [*([description, ""] if description else []), *([f"Stands at {', '.join(places)}.", ""] if places else [])]
 
 
 def _names(rule: Any, name: str) -> bool:

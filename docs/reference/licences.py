@@ -1,6 +1,6 @@
-"""The page of licences: what is installed with voiceai, and on what terms. From the packages' own metadata.
+"""The page of licences of the installed packages, from their metadata.
 
-Owns which terms fit ours (Apache-2.0). LGPL is used as a library of its own, which anybody may replace.
+Owns the list of licences that fit ours (Apache-2.0). LGPL fits: the library is separate and can be replaced.
 """
 
 import re
@@ -42,24 +42,24 @@ _SPDX = {
 
 
 def locked(lock: str) -> list[str]:
-    """Names in a lock file."""
+    """The package names in a lock file."""
     return sorted(set(re.findall(r"^([A-Za-z0-9_.-]+)==", lock, re.MULTILINE)))
 
 
 def licence_of(package: str) -> str:
-    """SPDX where it is told so. Raises PackageNotFoundError."""
+    """As SPDX, where the package says so. Raises PackageNotFoundError."""
     found = metadata.metadata(package)
     if "License-Expression" in found:
         return str(found["License-Expression"])
-    told = [str(each) for each in found.get_all("Classifier") or ()]
-    kinds = [each.rpartition(" :: ")[2] for each in told if each.startswith("License ::")]
+    classifiers = [str(each) for each in found.get_all("Classifier") or ()]
+    kinds = [each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License ::")]
     if not kinds and "License" in found:
         kinds = str(found["License"]).splitlines()[:1]
     return " OR ".join(_SPDX.get(kind, kind) for kind in kinds) or "unknown"
 
 
 def unfitting(licence: str) -> set[str]:
-    """Terms in it that are not ours to take. One of several that may be chosen is enough."""
+    """The parts of a licence that do not fit; empty if one of its alternatives (OR) fits."""
     for choice in licence.split(" OR "):
         terms = set(re.split(r" AND |[()]", choice)) - {""}
         if terms <= FITTING:

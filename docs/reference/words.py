@@ -1,6 +1,6 @@
-"""JSON Schema in words, for tables that people read. [pure]
+"""Describes JSON Schema in words, for tables. [pure]
 
-Owns the words. Knows what pydantic writes and what `config_schema` adds; anything else is told as `any`.
+Knows what pydantic writes and what `controller.config.json_schema` adds; anything else is `any`.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 Link = Callable[[str], str]
-"""A definition's name to what stands for it in the page."""
+"""Makes a link from the name of a definition."""
 
 _VARIABLE = r"\$\{"
 _KINDS = {
@@ -57,7 +57,7 @@ def kind_of(schema: Schema, link: Link) -> str:
 
 
 def _implied(schema: Schema) -> bool:
-    """`null`, which the default tells, and `${NAME}`, which may stand anywhere."""
+    """`null`, which the default shows, and `${NAME}`, which is allowed everywhere."""
     return schema.get("type") == "null" or str(schema.get("pattern", "")).startswith(_VARIABLE)
 
 
@@ -66,9 +66,9 @@ def _items(schema: Schema) -> Schema:
     return items
 
 
-def _bounded(told: str, schema: Schema) -> str:
-    bounds = [text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema]
-    return f"{told} ({', '.join(bounds)})" if bounds else told
+def _bounded(kind: str, schema: Schema) -> str:
+    bounds = [bound.format(schema[key]) for key, bound in _BOUNDS.items() if key in schema]
+    return f"{kind} ({', '.join(bounds)})" if bounds else kind
 
 
 def _code(value: Any) -> str:
@@ -76,18 +76,18 @@ def _code(value: Any) -> str:
 
 
 def default_of(schema: Schema, *, required: bool) -> str:
-    """In YAML's flow form, which JSON is."""
+    """The default as JSON, which is YAML too."""
     if required or "default" not in schema:
         return "**required**" if required else ""
     value = schema["default"]
     if value is None or value in ({}, []):
         return "none"
-    told = json.dumps(value, ensure_ascii=False)
-    return f"`{told}`" if len(told) <= 60 else "see the text"
+    text = json.dumps(value, ensure_ascii=False)
+    return f"`{text}`" if len(text) <= 60 else "see the text"
 
 
 def cell(text: str) -> str:
-    """For a table: one line, no bars."""
+    """Text for a table: one line, with escaped bars."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
