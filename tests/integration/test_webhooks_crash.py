@@ -24,7 +24,7 @@ def accepted(store: Path) -> set[tuple[str, str]]:
         return set(connection.execute("select call, event from webhook_outbox"))
 
 
-async def start(folder: Path, url: str, round_: str, peer: str = "teller") -> asyncio.subprocess.Process:
+async def start(folder: Path, url: str, round_: str, peer: str = "webhook_process") -> asyncio.subprocess.Process:
     command = (sys.executable, "-m", f"tests.peers.{peer}", str(folder), url, round_)
     return await asyncio.create_subprocess_exec(*command, cwd=ROOT)
 
