@@ -246,8 +246,7 @@ class Call:
     def end_supervision(self, outcome: Outcome) -> list[commands.Command]:
         """`outcome`: for a supervisor who was not there yet."""
         supervision = self.supervision
-        if supervision is None:
-            return []
+        assert supervision is not None, "nobody else can be sent away"
         if supervision.state == "on":
             supervision.state = "left"
         else:

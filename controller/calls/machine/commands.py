@@ -345,5 +345,4 @@ def made(command: Making) -> str:
             return bridge
         case Snoop(snoop=snoop):
             return snoop
-        case Dial(channel) | OpenMedia(channel):
-            return channel
+    return command.channel

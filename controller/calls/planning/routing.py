@@ -6,10 +6,12 @@ names are reserved, and which of them the dialplan may set.
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import SequenceMatcher
+from itertools import accumulate
 
 from controller.calls.planning import caller_text
 from controller.config import Config
@@ -116,11 +118,8 @@ def _choice(route: Route, arrival: Arrival) -> str:
     sticks = route.sticky is not None and arrival.caller
     drawn = f"{route.sticky}\n{arrival.caller}" if sticks else arrival.call
     draw = int.from_bytes(hashlib.sha256(drawn.encode()).digest()[:8]) % sum(route.agent.values())
-    for name, weight in route.agent.items():
-        if draw < weight:
-            return name
-        draw -= weight
-    raise AssertionError("the weights are what they add up to")
+    ends = list(accumulate(route.agent.values()))
+    return list(route.agent)[bisect_right(ends, draw)]
 
 
 def variables_of(arrival: Arrival, route: Route | None, found: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -248,8 +248,8 @@ def _start_comfort_tone(call: Call) -> Steps:
 
 def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> Steps:
     call.open_tools.discard(what.tool_call)
-    if call.failover is not None:
-        call.failover.news.append(TOOL_ANSWERED.format(what.output))
+    assert call.failover is not None, "the state goes with it"
+    call.failover.news.append(TOOL_ANSWERED.format(what.output))
     return []
 
 

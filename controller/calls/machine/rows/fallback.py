@@ -9,7 +9,7 @@ from datetime import datetime
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
-from controller.calls.machine.plan import PlaySound, State, TransferTo
+from controller.calls.machine.plan import State, TransferTo
 from controller.calls.machine.row import END, Always, Row, Rows, Steps, in_states, nothing
 from controller.calls.machine.rows import failover, participants, teardown
 
@@ -119,17 +119,12 @@ def next_step(call: Call, _: inputs.NextFallback, now: datetime) -> Steps:
     if not call.fallback_steps:
         return call.end(now, Outcome.FAILED, detail=call.detail)
     call.state = State.FALLBACK
-    match call.fallback_steps.pop(0):
-        case PlaySound(media):
-            call.sounds += 1
-            sound = call.ids.sound(call.sounds)
-            return [
-                *call.stop_music(),
-                commands.Play(call.plan.leg, sound, (media,)),
-                commands.StartTimer("sound", SOUND_LIMIT),
-            ]
-        case TransferTo(target):
-            return [*call.start_music(), inputs.StartTransfer(target, by="rescue")]
+    step = call.fallback_steps.pop(0)
+    if isinstance(step, TransferTo):
+        return [*call.start_music(), inputs.StartTransfer(step.target, by="rescue")]
+    call.sounds += 1
+    sound = commands.Play(call.plan.leg, call.ids.sound(call.sounds), (step.media,))
+    return [*call.stop_music(), sound, commands.StartTimer("sound", SOUND_LIMIT)]
 
 
 def sound_over(call: Call, what: inputs.SoundOver, now: datetime) -> Steps:

@@ -73,9 +73,9 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
             audio.counted.pop(channel, None)
             audio.looks = 0
             return [] if on or not audio.ceased else _look(call)
-        case inputs.RtpCounted():
+        case _:
+            assert isinstance(what, inputs.RtpCounted), "concerned"
             return _counted(call, what, now)
-    return []
 
 
 def after_input(call: Call) -> Steps:

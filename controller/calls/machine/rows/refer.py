@@ -48,8 +48,7 @@ def returned(call: Call, what: inputs.LegReturned, now: datetime) -> Steps:
 def not_sent(call: Call, what: inputs.CommandFailed, now: datetime) -> Steps:
     """The REFER was not sent: the leg is in its bridge as before."""
     transfer = call.transfer
-    if transfer is None or call.state is not State.REFERRING:
-        return []
+    assert transfer is not None, "nobody is referred without a transfer"
     if what.gone:
         return call.end(now, by="caller")
     transfer.detail = what.reason if what.full else None

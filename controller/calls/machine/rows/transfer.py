@@ -144,10 +144,8 @@ def caller_back(call: Call, what: inputs.CallerBack, _: datetime) -> Steps:
         told = [*call.resume(), *call.refuse(transfer.tool_call, reason)]
     elif call.paused:
         told = call.resume(reason)
-    elif call.session_open:
-        told = [*call.stop_music(), commands.OrderAi(contract.AddMessage(call=call.plan.call, text=reason))]
     else:
-        told = call.stop_music()
+        told = [*call.stop_music(), commands.OrderAi(contract.AddMessage(call=call.plan.call, text=reason))]
     return [*told, *wrap_up.if_due(call), *call.answer(what.answer_tool, "Done.", respond=False)]
 
 

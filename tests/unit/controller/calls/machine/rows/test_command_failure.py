@@ -8,6 +8,7 @@ import pytest
 
 from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
+from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from tests.unit.controller.calls.machine.rows.test_agent_control import PARTY
 from tests.unit.controller.calls.machine.rows.test_attended_transfer import ASK, ASKED_FIRST, GONE, REFER
@@ -35,6 +36,7 @@ TRANSFER = inputs.TransferAsked(TARGET, "ops")
 INVITE, PARTY_IN = inputs.ParticipantAsked(PARTY, TARGET, "ops"), inputs.LegEntered(PARTY)
 TRANSFERRED = (*TALKING, TRANSFER, HUMAN_IN)
 ANSWER, WRAP_UP = inputs.ToolRefused("t1", "no"), inputs.WrapUpDue("spend_per_day")
+ASKED_BY_AGENT = inputs.TransferAsked(ASKED_FIRST, "agent", "t1")
 ENDS = {State.ENDING, State.ENDED}
 
 
@@ -97,8 +99,10 @@ REFUSALS: list[tuple[Callable[[], Call], tuple[inputs.Input, ...], type[Any], St
     (inbound, (*TRANSFERRED, inputs.DigitsAsked("1", "ops")), commands.SendDigits, State.TRANSFERRED, None),
     (inbound, (*TALKING, ASK, HUMAN_IN), commands.CreateBridge, State.TALKING, commands.ResumeAi),
     (inbound, (*TALKING, ASK, HUMAN_IN), commands.Join, State.TALKING, commands.ResumeAi),
+    (inbound, (*TALKING, ASKED_BY_AGENT, HUMAN_IN), commands.Join, State.TALKING, commands.AnswerAiTool),
+    (inbound, (*TALKING, ASK, HUMAN_IN, LOST), commands.Join, State.FALLBACK, commands.DestroyBridge),
     (
-        *(inbound, (*TALKING, inputs.TransferAsked(ASKED_FIRST, "agent", "t1"), HUMAN_IN)),
+        *(inbound, (*TALKING, ASKED_BY_AGENT, HUMAN_IN)),
         *(commands.AnswerAiTool, State.TRANSFERRED, commands.Join),
     ),
     (inbound, (*TALKING, ASK, HUMAN_IN, inputs.TransferCancelled("ops")), commands.Join, State.FAILOVER, None),
@@ -139,6 +143,14 @@ def test_what_a_refusal_does(
     assert follows is None or any(isinstance(each, follows) for each in done)
     hung_up = any(isinstance(each, commands.HangUp) and each.channel == call.plan.leg for each in done)
     assert hung_up is (after is None)
+
+
+def test_a_trunk_that_asterisk_can_not_reach_is_no_failure_of_ours() -> None:
+    call = outbound()
+    table.start(call)
+    dial = next(each for each in feed(call, READY) if isinstance(each, commands.Dial))
+    feed(call, inputs.CommandFailed(dial, "Allocation failed", unreachable=True))
+    assert (call.state in ENDS, call.outcome) == (True, Outcome.CONGESTION)
 
 
 def test_a_caller_in_line_waits_on_if_their_place_can_not_be_said() -> None:
