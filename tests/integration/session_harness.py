@@ -18,6 +18,7 @@ from bridge.realtime.transport.retry import RetryTiming
 from simulator.realtime.reply import tone
 from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session as Served
+from tests.openai_shapes import check_client
 
 FRAME = 960
 DELAYS = (0.01, 0.02, 0.03, 0.04)
@@ -142,9 +143,19 @@ class Harness:
 async def call(
     server: RealtimeServer, *, greet: bool = True, served_by: RealtimeServer | None = None, **spec: Any
 ) -> AsyncIterator[tuple[Harness, Served]]:
-    """A call under way; closed and checked at the end."""
+    """A call under way, which is closed and checked at the end."""
     harness = Harness(server, **spec)
     await harness.start(greet)
     yield harness, await (served_by or server).session()
     if not harness.of(Ended):
         await harness.end()
+    check(server)
+
+
+def check(server: RealtimeServer) -> None:
+    """No task is left, the server refused no event, and every event fits OpenAI's types."""
+    assert not [name for task in asyncio.all_tasks() if "realtime-" in (name := task.get_name())]
+    for served in server.sessions:
+        assert [refusal.code for refusal in served.refused] == []
+        for seen in served.received:
+            check_client(seen.event)

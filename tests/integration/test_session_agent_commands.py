@@ -13,8 +13,8 @@ from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say, tone
 from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session as Served
-from tests.integration.session_harness import CALL, Harness, call
-from tests.integration.test_session_reconnect import finish, remembered
+from tests.integration.session_harness import CALL, Harness, call, check
+from tests.integration.test_session_reconnect import remembered
 
 AT_ONCE = Delivery(pace=0)
 GREETING = Say("Good morning.", 0.4)
@@ -44,7 +44,8 @@ async def test_other_instructions_come_on_the_same_connection() -> None:
         await greeted(harness)
         switch(harness, instructions="You are Ann.")
         await served.wait_for(lambda seen: told_instructions(seen)[-1] == "You are Ann.")
-        await finish(harness, server)
+        await harness.end()
+        check(server)
         assert len(server.sessions) == 1
 
 
@@ -65,7 +66,8 @@ async def test_an_agent_that_is_made_sure_of_changes_nothing_where_it_speaks() -
         await served.wait_for(lambda seen: told_instructions(seen)[-1] == "You are Ann.")
         assert len(told_instructions(served)) == told + 1
         assert harness.arrived_ms() == 400, "greeted once"
-        await finish(harness, server)
+        await harness.end()
+        check(server)
         assert len(server.sessions) == 1
 
 
@@ -83,7 +85,7 @@ async def test_another_voice_comes_with_a_new_connection_that_knows_the_conversa
         assert told_instructions(again) == ["You are Ann."]
         await again.wait_for(lambda seen: len(seen.history.items) == 1)
         assert remembered(again) == [("assistant", "Good morning.")]
-        assert (await finish(harness, server)).counters.reconnects == 0
+        assert (await harness.end()).counters.reconnects == 0
 
 
 async def test_another_provider_takes_over() -> None:
@@ -96,7 +98,8 @@ async def test_another_provider_takes_over() -> None:
         switch(harness, provider=Provider(name="other", url=other.url, api_key=SecretStr("sk-test")))
         assert (await harness.wait(Reconnected)).provider == "other"
         await served.wait_for(lambda seen: seen.closed)
-        await finish(harness, other)
+        await harness.end()
+        check(other)
 
 
 async def test_a_voice_waits_until_nobody_speaks_and_the_last_one_asked_for_counts() -> None:
@@ -116,7 +119,6 @@ async def test_a_voice_waits_until_nobody_speaks_and_the_last_one_asked_for_coun
         await harness.wait(Reconnected)
         assert server.sessions[-1].config["audio"]["output"]["voice"] == "ash"
         assert harness.of(Said)[-1].text == "one two three four five six"
-        await finish(harness, server)
 
 
 async def test_an_agent_that_comes_while_the_line_is_down_has_the_next_one() -> None:
@@ -135,7 +137,6 @@ async def test_an_agent_that_comes_while_the_line_is_down_has_the_next_one() -> 
         harness.listen(1.0)
         await asyncio.sleep(0.1)
         assert len(server.sessions) == 2, "no second connection for what the first one has already"
-        await finish(harness, server)
 
 
 async def test_a_muted_caller_is_silence_to_the_agent_and_keys_stay_their_own() -> None:
@@ -153,7 +154,6 @@ async def test_a_muted_caller_is_silence_to_the_agent_and_keys_stay_their_own() 
         harness.session.command(Mute(call=CALL, caller=False, agent=False))
         await harness.talk(0.3)
         await served.wait_for(lambda seen: bool(np.frombuffer(bytes(seen.caller_audio[before:]), "<i2").any()))
-        await finish(harness, server)
 
 
 async def test_a_muted_agent_speaks_to_nobody() -> None:
@@ -166,7 +166,6 @@ async def test_a_muted_agent_speaks_to_nobody() -> None:
             while len(harness.of(Said)) < 2:
                 assert harness.listen(0.1) == 0
                 await asyncio.sleep(0.01)
-        await finish(harness, server)
 
 
 # ---------------------------------------------------------------- speak, wrap up, hold
@@ -190,7 +189,6 @@ async def test_a_text_on_order_is_said_after_what_is_being_said() -> None:
         assert harness.listen(1.5) == 40
         assert (await harness.wait(Said, 2)).text == "Please hold the line."
         assert "Please hold the line." in asked(served)[1]
-        await finish(harness, server)
 
 
 async def test_last_words_are_heard_in_full_and_nobody_answers_the_caller_any_more() -> None:
@@ -210,7 +208,6 @@ async def test_last_words_are_heard_in_full_and_nobody_answers_the_caller_any_mo
         assert len(asked(served)) == 2
         assert harness.of(Said)[-1].text == "Time is up. Goodbye."
         assert harness.of(contract.BargedIn) == []
-        await finish(harness, server)
 
 
 async def test_on_hold_nobody_hears_anybody_and_afterwards_the_agent_knows_why() -> None:
@@ -234,7 +231,6 @@ async def test_on_hold_nobody_hears_anybody_and_afterwards_the_agent_knows_why()
         await harness.until(lambda: harness.session._playout.remaining_ms >= 400)
         assert harness.listen(1.0) == 20
         assert ("system", "The colleague did not answer.") in remembered(served)
-        await finish(harness, server)
 
 
 async def test_last_words_end_a_hold_and_outlive_a_line() -> None:
@@ -251,4 +247,3 @@ async def test_last_words_end_a_hold_and_outlive_a_line() -> None:
         harness.listen(2.0)
         await harness.wait(WrapUpDone)
         assert "Time is up. Goodbye." in asked(again)[0]
-        await finish(harness, server)

@@ -21,7 +21,6 @@ from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import CallTool, Part, Say, tone
 from simulator.realtime.server import RealtimeServer
 from tests.integration.session_harness import Harness, Leg, call
-from tests.openai_shapes import check_client
 
 AT_ONCE = Delivery(pace=0)
 SILENT_200 = ServerVad(type="server_vad", silence_duration_ms=200)
@@ -62,7 +61,9 @@ async def test_a_call_from_greeting_to_goodbye() -> None:
             assert turn.first_frame_ms is not None
             assert turn.first_frame_ms >= turn.first_delta_ms >= 0
             assert turn.endpointing_ms is not None
-            assert turn.endpointing_ms >= 290  # the silence that the server waits for, less a window of its ears
+            assert (
+                turn.endpointing_ms >= 290
+            )  # the silence that the server waits for, less one window of its voice detection
 
             ended = await harness.end()
             assert ended.counters.turns == 1
@@ -71,9 +72,6 @@ async def test_a_call_from_greeting_to_goodbye() -> None:
             assert ended.counters.late_frames == ended.counters.dropped_frames == 0
             assert [type(event) for event in harness.told[-2:]] == [MediaGone, type(ended)]
         await served.wait_for(lambda session: session.closed)
-        assert served.refused == []
-        for seen in served.received:
-            check_client(seen.event)
 
 
 async def test_the_server_hears_the_caller_exactly_and_only_after_greet() -> None:
@@ -88,23 +86,22 @@ async def test_the_server_hears_the_caller_exactly_and_only_after_greet() -> Non
 
 async def test_a_barge_in_is_truncated_at_what_asterisk_got() -> None:
     replies = [Say("one two three four five six seven eight nine ten", 10.0)]
-    async with RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server:
-        async with call(server, greeting="x") as (harness, served):
-            await received(harness, 5000)
-            assert harness.listen(3.0) == 150
-            # The voice goes out frame by frame, and the server's word comes back over a real network.
-            await harness.feed(tone(0.1, 300))
-            await harness.until(lambda: harness.session._playout.idle)
-            assert harness.listen(1.0) == 0
-            heard = len(played(harness)) // 48
-            barge = await harness.wait(BargedIn)
-            assert barge.heard_ms == heard
-            await served.wait_for(lambda session: bool(session.truncated))
-            assert [cut[1] for cut in served.truncated] == [heard]
-            said = await harness.wait(Said)
-            assert (said.interrupted, said.heard_ms) == (True, heard)
-            assert said.text == "one two three"
-        assert served.refused == []
+    server = RealtimeServer(ToneModel(replies), faults=[AT_ONCE])
+    async with server, call(server, greeting="x") as (harness, served):
+        await received(harness, 5000)
+        assert harness.listen(3.0) == 150
+        # The voice goes out frame by frame, and the server's word comes back over a real network.
+        await harness.feed(tone(0.1, 300))
+        await harness.until(lambda: harness.session._playout.idle)
+        assert harness.listen(1.0) == 0
+        heard = len(played(harness)) // 48
+        barge = await harness.wait(BargedIn)
+        assert barge.heard_ms == heard
+        await served.wait_for(lambda session: bool(session.truncated))
+        assert [cut[1] for cut in served.truncated] == [heard]
+        said = await harness.wait(Said)
+        assert (said.interrupted, said.heard_ms) == (True, heard)
+        assert said.text == "one two three"
 
 
 async def test_late_deltas_are_not_heard_and_the_next_reply_is() -> None:
@@ -121,7 +118,6 @@ async def test_late_deltas_are_not_heard_and_the_next_reply_is() -> None:
         harness.listen(1.0)
         assert played(harness) == tone(0.2, 500)
         assert len(served.truncated) == 1
-        assert served.refused == []
 
 
 async def test_odd_deltas_and_two_items() -> None:
@@ -146,7 +142,6 @@ async def test_ten_minutes_at_once_and_still_interruptible() -> None:
         await harness.feed(tone(0.1, 300))
         await served.wait_for(lambda session: bool(session.truncated))
         assert harness.listen(0.5) == 0
-        assert served.refused == []
 
 
 async def test_a_protected_greeting_is_said_in_full() -> None:
@@ -161,7 +156,6 @@ async def test_a_protected_greeting_is_said_in_full() -> None:
         await served.wait_received("session.update", 2)
         await served.wait_sent("session.updated", 2)
         assert served.truncated == []
-        assert served.refused == []
 
 
 async def test_the_goodbye_is_played_before_the_tool_is_called() -> None:
@@ -189,7 +183,6 @@ async def test_a_tool_answer_is_spoken_about() -> None:
         harness.session.answer_tool("call_1", "not allowed", ok=False)
         await served.wait_received("response.create")
         await received(harness, 200)
-        assert served.refused == []
 
 
 async def test_digits_reach_the_model_as_text() -> None:
