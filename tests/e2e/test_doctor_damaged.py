@@ -19,6 +19,7 @@ from simulator.services import SCRIPT
 from tests.e2e.doctor_harness import doctor, settings_of
 from tests.peers.asterisk import Asterisk, free_udp_port
 from tests.peers.certificates import certificate
+from tests.peers.http_server import http_server
 
 # ---------------------------------------------------------------- spoiled from inside
 
@@ -167,15 +168,8 @@ async def in_between(asterisk: Asterisk) -> AsyncIterator[str]:
             headers = {"Date": "Mon, 23 Nov 2020 12:00:00 GMT"}
             return web.Response(body=told, status=answer.status, headers=headers, content_type="application/json")
 
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", passed)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}/ari"
-        finally:
-            await runner.cleanup()
+        async with http_server(passed) as at:
+            yield f"http://{at}/ari"
 
 
 async def _events(request: web.Request, http: aiohttp.ClientSession) -> web.StreamResponse:

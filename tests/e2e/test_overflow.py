@@ -16,6 +16,7 @@ from simulator.phone.phone import Phone, PhoneError
 from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import Installation, installation, shared
 from tests.peers.asterisk import Asterisk
+from tests.peers.http_server import http_server
 from tests.peers.sipp import short_calls
 
 GREETING = Say("Hello.", 1.0, 440)
@@ -137,21 +138,11 @@ async def test_a_look_up_fills_the_prompt_and_never_keeps_a_caller_waiting(
         await asyncio.sleep(20 if how == "slow" else 0)
         return web.json_response({"customer": "Zoe", "nested": {"a": 1}})
 
-    app = web.Application()
-    app.router.add_get("/customers", customer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    url = f"{site.name}/customers?number={{caller}}"
-    parameters = {
-        "type": "object",
-        "properties": {"caller": {"type": "string"}},
-        "required": ["caller"],
-    }
-    tool = {"description": "Who calls.", "url": url, "parameters": parameters, "allowed_hosts": ["127.0.0.1"]}
+    parameters = {"type": "object", "properties": {"caller": {"type": "string"}}, "required": ["caller"]}
     told = {"instructions": "You talk to {{ customer|default('nobody') }}.", "greeting": "Hello."}
-    try:
+    async with http_server(customer) as at:
+        url = f"http://{at}/customers?number={{caller}}"
+        tool = {"description": "Who calls.", "url": url, "parameters": parameters, "allowed_hosts": ["127.0.0.1"]}
         async with (
             installation(
                 *(asterisk, tmp_path, ToneModel(forever=GREETING)),
@@ -168,8 +159,6 @@ async def test_a_look_up_fills_the_prompt_and_never_keeps_a_caller_waiting(
             assert looked_up["ms"] < 5000, "the tool would have taken 20 seconds, and may take half a one"
             assert session.config["instructions"] == f"You talk to {name}."
             await phone.hang_up()
-    finally:
-        await runner.cleanup()
 
 
 async def test_a_burst_over_the_calls_per_second(asterisk: Asterisk, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from controller.ari.rest import (
     Unauthorized,
     Unavailable,
 )
+from tests.peers.http_server import http_server
 
 UUID = "2b1f3a52-58a4-4d61-9d1d-3f9a5d6a7b80"
 CHANNEL = {"id": "c1", "name": "PJSIP/trunk-01", "state": "Up", "caller": {"name": "", "number": "+4930123"}}
@@ -69,16 +70,9 @@ class Recorder:
 @pytest.fixture
 async def recorder() -> AsyncIterator[Recorder]:
     recorder = Recorder()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", recorder.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    recorder.url = f"http://{host}:{port}/ari"
-    yield recorder
-    await runner.cleanup()
+    async with http_server(recorder.take) as at:
+        recorder.url = f"http://{at}/ari"
+        yield recorder
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,6 +17,7 @@ from controller.ari.lease import Lease
 from controller.ari.rest import Ari
 from controller.calls.runtime import asterisk_link
 from controller.calls.runtime.asterisk_link import AsteriskLink
+from tests.peers.http_server import http_server
 
 WITHIN = 5.0
 
@@ -94,21 +96,15 @@ class Harness:
 @asynccontextmanager
 async def harness(**more: Any) -> AsyncIterator[Harness]:
     pbx = Pbx(**more)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", pbx.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    at = f"http://127.0.0.1:{runner.addresses[0][1]}/ari", "voiceai", "s3cret", "voiceai"
-    given = {"url": at[0], "username": at[1], "password": SecretStr(at[2]), "app": at[3], "ca_file": None}
     calls, replaced = Calls(), list[str]()
-    async with Ari(*at) as ari:
-        one = Lease(ari, "store", {"pid": 1})
+    async with http_server(pbx.answer) as host, Ari(f"http://{host}/ari", "voiceai", "s3cret", "voiceai") as ari:
+        settings = SimpleNamespace(
+            url=f"http://{host}/ari", username="voiceai", password=SecretStr("s3cret"), app="voiceai", ca_file=None
+        )
         link = AsteriskLink(
-            cast(Any, type("Settings", (), given)),
+            cast(Any, settings),
             ari,
-            one,
+            Lease(ari, "store", {"pid": 1}),
             calls,
             compare=lambda: None,
             replaced=replaced.append,
@@ -124,7 +120,6 @@ async def harness(**more: Any) -> AsyncIterator[Harness]:
             await asyncio.wait(tasks)
             for socket in pbx.sockets:
                 await socket.close()
-            await runner.cleanup()
 
 
 @pytest.fixture(autouse=True)

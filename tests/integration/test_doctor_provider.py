@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from controller.cli.doctor import provider
+from tests.peers.http_server import http_server
 from tests.unit.controller.configs import SMALL, config
 
 KEY = "sk-doctor-secret"
@@ -30,16 +31,9 @@ async def test_what_a_provider_answers(status: int, answer: dict[str, Any], verd
         asked.append((request.path, request.headers.get("Authorization")))
         return web.json_response(answer, status=status)
 
-    server = web.Application()
-    server.router.add_get("/v1/models/{model}", model)
-    runner = web.AppRunner(server)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        url = f"ws://127.0.0.1:{runner.addresses[0][1]}/v1/realtime"
-        found = await provider.live(config(SMALL, openai__url=url, openai__api_key=KEY), date(2026, 11, 23))
-    finally:
-        await runner.cleanup()
+    async with http_server(model) as at:
+        settings = config(SMALL, openai__url=f"ws://{at}/v1/realtime", openai__api_key=KEY)
+        found = await provider.live(settings, date(2026, 11, 23))
     assert [each.verdict for each in found] == verdicts
     assert told in found[-1].told
     assert KEY not in str(found)

@@ -16,6 +16,7 @@ from controller.calls.reporting import lifecycle
 from controller.config import Token
 from controller.telemetry.metrics import Metrics, Present
 from tests.integration.api_harness import ADMIN, TOKENS, call_view, harness
+from tests.peers.http_server import http_server
 
 
 def routed(metrics: Metrics, *, public: bool = False) -> web.RouteDef:
@@ -91,13 +92,8 @@ async def test_the_ari_client_tells_each_request() -> None:
             return web.json_response({"message": "Channel not found"}, status=404)
         return web.Response(status=204)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/ari"
-    try:
+    async with http_server(take) as at:
+        url = f"http://{at}/ari"
         async with Ari(url, "user", "password", "app", timeout=0.5, observe=lambda *each: told.append(each)) as ari:
             await ari.answer("here")
             with pytest.raises(NotFound):
@@ -109,8 +105,6 @@ async def test_the_ari_client_tells_each_request() -> None:
             await asyncio.sleep(0.05)
             cancelled.cancel()
             await asyncio.wait({cancelled})
-    finally:
-        await runner.cleanup()
     async with Ari(url, "user", "password", "app", observe=lambda *each: told.append(each)) as ari:
         with pytest.raises(Unavailable):
             await ari.answer("here")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from structlog.testing import capture_logs
 
 from bridge import contract
@@ -23,6 +22,7 @@ from controller.workers.pool import WorkerPool
 from controller.workers.reattach import DetachedWorker, PidFile
 from controller.workers.supervisor import Supervisor, WorkerCommand
 from controller.workers.worker_admission import WorkerAdmission
+from tests.peers.http_server import http_server
 
 BEATING = """
 import asyncio, os, sys
@@ -59,21 +59,16 @@ async def supervised(tmp_path: Path, program: str, count: int) -> AsyncIterator[
     path = tmp_path / "worker.py"
     path.write_text(program)
     workers = WorkerPool(ADMISSION, lambda event: None, lambda call: None)
-    app = web.Application()
-    app.router.add_get(contract.LINK_PATH, workers.endpoint)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"ws://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
-    command = Program(url, ADMISSION.local_token, listen=str(path), ports="", advertise="", capacity=1)
-    task = asyncio.create_task(Supervisor(workers, command, count, PidFile(tmp_path / "roll")).run())
-    try:
-        yield workers
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        workers.close()
-        await runner.cleanup()
+    async with http_server(workers.endpoint, contract.LINK_PATH) as at:
+        url = f"ws://{at}{contract.LINK_PATH}"
+        command = Program(url, ADMISSION.local_token, listen=str(path), ports="", advertise="", capacity=1)
+        task = asyncio.create_task(Supervisor(workers, command, count, PidFile(tmp_path / "roll")).run())
+        try:
+            yield workers
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            workers.close()
 
 
 async def until(workers: WorkerPool, true: Callable[[], bool]) -> None:

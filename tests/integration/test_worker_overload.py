@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from bridge import contract
 from controller.workers.pool import WorkerPool
@@ -20,6 +19,7 @@ from controller.workers.worker import OVERLOADED_BEATS, RECOVERED_BEATS, NoWorke
 from controller.workers.worker_admission import WorkerAdmission
 from tests.peers.audiosocket import AsteriskPeer
 from tests.peers.heavy_worker import CAPACITY
+from tests.peers.http_server import http_server
 
 TOKEN = "a-long-enough-token"
 PATIENCE = 20.0
@@ -67,15 +67,10 @@ class Hall:
 @pytest.fixture
 async def hall() -> AsyncIterator[Hall]:
     hall = Hall()
-    app = web.Application()
-    app.router.add_get(contract.LINK_PATH, hall.workers.endpoint)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    hall.url = f"http://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}".replace("http", "ws", 1)
-    yield hall
-    hall.workers.close()
-    await runner.cleanup()
+    async with http_server(hall.workers.endpoint, contract.LINK_PATH) as at:
+        hall.url = f"ws://{at}{contract.LINK_PATH}"
+        yield hall
+        hall.workers.close()
 
 
 @asynccontextmanager

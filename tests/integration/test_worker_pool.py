@@ -14,6 +14,7 @@ from bridge import contract
 from controller.workers.pool import WorkerPool
 from controller.workers.worker import NoWorker, UnknownWorker, WorkerUnreachable
 from controller.workers.worker_admission import WorkerAdmission
+from tests.peers.http_server import http_server
 
 TOKEN = "a-long-enough-token"
 SPEC = contract.SessionSpec(
@@ -21,6 +22,7 @@ SPEC = contract.SessionSpec(
     provider=contract.Provider(url="ws://127.0.0.1:1/v1", api_key="sk-test"),
     instructions="Be kind.",
 )
+
 KEPT = (contract.Retention(path="/srv/calls", keep_days=30),)
 
 
@@ -65,15 +67,10 @@ class PoolHarness:
 
 @asynccontextmanager
 async def listening(pool: PoolHarness) -> AsyncIterator[None]:
-    app = web.Application()
-    app.router.add_get(contract.LINK_PATH, pool.workers.endpoint)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    pool.url = f"http://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
-    yield
-    pool.workers.close()
-    await runner.cleanup()
+    async with http_server(pool.workers.endpoint, contract.LINK_PATH) as at:
+        pool.url = f"http://{at}{contract.LINK_PATH}"
+        yield
+        pool.workers.close()
 
 
 @pytest.fixture
