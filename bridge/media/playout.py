@@ -304,9 +304,7 @@ class Playout:
     def _forget(self) -> None:
         """Drop the oldest accounts of finished parts."""
         while len(self._parts) > REMEMBERED_PARTS:
-            oldest = next((key for key, part in self._parts.items() if part not in self._live), None)
-            if oldest is None:
-                break
-            del self._parts[oldest]
+            # There is one: fewer than these (`MOST_UNFINISHED`) are live.
+            del self._parts[next(key for key, part in self._parts.items() if part not in self._live)]
         while len(self._cut) > REMEMBERED_PARTS:
             del self._cut[next(iter(self._cut))]

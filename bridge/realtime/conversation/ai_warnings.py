@@ -44,10 +44,6 @@ class AiWarnings:
         else:
             self._tell(kind, code, detail[:LONGEST_DETAIL])
 
-    def count(self, kind: AiWarningKind) -> int:
-        """How many of this kind there were."""
-        return sum(times for (seen, _), times in self._seen.items() if seen == kind)
-
     def close(self) -> None:
         """The call ends: report the totals of those that were only counted."""
         for (kind, code), times in self._untold.items():

@@ -75,11 +75,6 @@ class Greeting:
         """The caller has heard all that has to be said to somebody who is recorded."""
 
     @property
-    def protected(self) -> bool:
-        """The caller can't interrupt."""
-        return self._turn_detection.protected
-
-    @property
     def watching(self) -> bool:
         """The first words are being said: their end is to be noticed at the tick that plays it."""
         return self._asked and not self._over

@@ -128,8 +128,8 @@ def encode(event: ClientEvent) -> dict[str, Any]:
             fields = {"item": _item(item)} | ({} if after is None else {"previous_item_id": after})
         case ItemTruncate(item_id=item_id, content_index=index, audio_end_ms=audio_end_ms):
             fields = {"item_id": item_id, "content_index": index, "audio_end_ms": audio_end_ms}
-        case ItemDelete(item_id=item_id):
-            fields = {"item_id": item_id}
+        case _:
+            fields = {"item_id": event.item_id}
     return {"type": event.type, "event_id": event.event_id, **fields}
 
 
@@ -141,8 +141,7 @@ def _item(item: Message | FunctionCall | FunctionOutput) -> dict[str, Any]:
         case FunctionCall(item_id, call_id, name, arguments):
             call = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
             return {"id": item_id, **call, "status": "completed"}
-        case FunctionOutput(item_id, call_id, output):
-            return {"id": item_id, "type": "function_call_output", "call_id": call_id, "output": output}
+    return {"id": item.item_id, "type": "function_call_output", "call_id": item.call_id, "output": item.output}
 
 
 _APPEND_HEAD = b'{"type":"input_audio_buffer.append","audio":"'

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.contract import DigitPressed, FunctionTool, Hold, NoInput, Speak, ToolCalled, Used, WrapUp, WrapUpDone
-from bridge.realtime.conversation.effects import Timer
+from bridge.realtime.conversation.effects import CancelTimer, Note, Timer
 from bridge.realtime.conversation.inputs import Digit, Greet, TimerFired, ToolAnswered
 from bridge.realtime.conversation.responses import STUCK_S
 from bridge.realtime.protocol import server_events
@@ -349,3 +349,20 @@ def test_a_greeting_that_was_heard_before_the_hold_is_not_said_again() -> None:
     stage.play(700)
     stage.feed(ON, OFF)
     assert len(stage.creates) == 1
+
+
+@pytest.mark.parametrize("timer", [each for each in Timer if each is not Timer.SESSION])
+def test_a_timer_that_fires_late_does_nothing(timer: Timer) -> None:
+    stage = Stage()
+    done = stage.conversation.handle(TimerFired(timer), stage.now)
+    assert [each for each in done if not isinstance(each, CancelTimer | Note)] == []
+
+
+def test_what_is_playing_when_the_time_for_last_words_is_up_may_end_once() -> None:
+    stage = Stage()
+    stage.feed(WRAP_UP, server_events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 60_000)
+    stage.feed(TimerFired(Timer.LAST))
+    assert (stage.told_of(WrapUpDone), (Timer.LAST, "") in stage.timers) == ([], True)
+    stage.feed(TimerFired(Timer.LAST))
+    assert [each.why for each in stage.told_of(WrapUpDone)] == ["max_length"]

@@ -16,7 +16,7 @@ from bridge.realtime.protocol.client_events import (
     ResponseCreate,
     encode,
 )
-from bridge.realtime.protocol.dialects import DIALECTS, adapt, dialect_of, endpoint
+from bridge.realtime.protocol.dialects import DIALECTS, adapt, dialect_of, endpoint, max_session_s
 
 
 def provider(dialect: str, **more: Any) -> Provider:
@@ -154,3 +154,11 @@ def test_endpoints(dialect: str, url: str, whole: str, headers: dict[str, str]) 
 def test_limits_of_a_connection() -> None:
     assert dialect_of(provider("openai")).max_session_s == 3600
     assert dialect_of(provider("xai")).max_session_s == 1800
+    assert max_session_s(provider("xai")) == 1800.0
+    assert max_session_s(provider("xai", max_session_s=600)) == 600
+
+
+@pytest.mark.parametrize("dialect", ["xai", "openai-beta"])
+def test_what_does_not_change_is_not_sent(dialect: str) -> None:
+    update = client_events.SessionUpdate("e", {"instructions": "be kind"})
+    assert told(update, provider(dialect))["session"] == {"instructions": "be kind"}

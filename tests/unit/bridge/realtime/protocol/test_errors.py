@@ -104,3 +104,14 @@ def test_races_are_benign() -> None:
     assert errors.is_benign("response_cancel_not_active", "")
     assert errors.is_benign("invalid_value", "Audio content of 3700ms is already shorter than 3760ms")
     assert not errors.is_benign("invalid_value", "Invalid value: 'x'.")
+
+
+def test_a_refusal_in_a_form_that_nobody_knows_counts_by_its_status() -> None:
+    assert type(errors.from_status(500, body=b"[1]")) is ConnectionLost
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"), [(RateLimited("x", 2.5), 2.5), (RateLimited("x"), 0.0), (ConnectionLost("x"), 0.0)]
+)
+def test_the_wait_that_a_rate_limit_names(error: ProviderError, seconds: float) -> None:
+    assert errors.wait_of(error) == seconds

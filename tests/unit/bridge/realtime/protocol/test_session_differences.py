@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from bridge.contract import FunctionTool, McpServer, NoiseReduction, Provider, SemanticVad, SessionSpec, Transcription
 from bridge.realtime.protocol import client_events, dialects
 from bridge.realtime.protocol.client_events import encode
-from bridge.realtime.protocol.session_differences import NOT_TOLD, Difference, Requested
+from bridge.realtime.protocol.session_differences import MOST_UNANSWERED, NOT_TOLD, Difference, Requested
 from bridge.realtime.protocol.session_values import values_of
 from simulator.realtime import session_config
 from simulator.realtime.session_schema import SessionUpdateBody
@@ -335,3 +335,14 @@ def test_whatever_a_server_says_can_be_compared(session: dict[str, Any], ends: d
     for told in (session, {**session, "audio": {"input": ends, "output": ends}}):
         for each in found(spec_of(), told):
             assert len(str(each)) < 250
+
+
+def test_what_is_sent_besides_updates_is_not_waited_for() -> None:
+    assert Requested(spec_of().provider).sent({"type": "response.create", "event_id": "e"}) == ""
+
+
+def test_updates_that_a_server_does_not_answer_are_not_kept_for_ever() -> None:
+    requested = Requested(spec_of().provider)
+    for number in range(MOST_UNANSWERED + 5):
+        requested.sent({"type": "session.update", "event_id": f"e{number}", "session": {"instructions": str(number)}})
+    assert len(requested._unanswered) == MOST_UNANSWERED
