@@ -1,9 +1,9 @@
 """The load benchmark.
 
     python -m bench --calls 50 --seconds 15     one point; the last line is JSON
-    python -m bench                             points until the service level ends; files are in var/bench
+    python -m bench                             points up to the limit of the service level; files in var/bench
 
-With --sip the calls are telephone calls through a real Asterisk, with the controller and all.
+With --sip the calls are telephone calls through a real Asterisk, a controller and workers.
 """
 
 import argparse

@@ -23,7 +23,7 @@ Heard = Callable[[stamps.AgentFrame, float], None]
 
 
 class Caller(asyncio.Protocol):
-    """One call. `number` from 1; `heard` is told of every frame that has an agent's stamp."""
+    """One call. `number` from 1; `heard` is called with every frame that has an agent's stamp."""
 
     def __init__(self, number: int, heard: Heard) -> None:
         self.number = number
@@ -60,7 +60,7 @@ class Caller(asyncio.Protocol):
         self.closed.set()
 
     def step(self) -> None:
-        """20 ms have passed."""
+        """Called every 20 ms."""
         if self._transport is not None:
             self._sequence += 1
             speaks = self.plan.speaks()
@@ -82,7 +82,7 @@ class Caller(asyncio.Protocol):
 
 
 class Callers:
-    """All of them on one clock. `begin` and `end` frame what is measured."""
+    """All callers, on one clock. Frames between `begin` and `end` are measured."""
 
     def __init__(self) -> None:
         self._all: list[Caller] = []
@@ -101,7 +101,7 @@ class Callers:
             self._clock = asyncio.create_task(self._tick(), name="callers")
 
     async def measure(self, seconds: float, seen: Seen) -> None:
-        """Write down what comes for so long."""
+        """Record what arrives during so many seconds."""
         for caller in self._all:
             caller.measured = True
         self._late.clear()

@@ -1,8 +1,8 @@
-"""The reference: a bare AudioSocket echo, the least that any bridge has to do for a frame.
+"""The reference: an AudioSocket echo, the least work that a bridge can do for a frame.
 
     python -m bench.echo PORT
 
-One read and one write per frame, nothing in between. What a worker costs is told as a multiple of it.
+One read and one write per frame, nothing in between. The CPU of a worker is reported as a multiple of it.
 """
 
 import asyncio

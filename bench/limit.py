@@ -30,7 +30,7 @@ SETUP = b'{"type":"session.update","session":{"type":"realtime"}}'
 
 
 class Line(ClientConnection):
-    """The websocket to the server. What comes is handed over by the transport's callback itself, with no task."""
+    """The websocket to the server. The transport's callback handles each frame itself; there is no task."""
 
     leg: "Leg | None" = None
 

@@ -1,6 +1,6 @@
 """One point of the benchmark: N calls, a worker on a core of its own, and then the references under the same load.
 
-Owns the order of a run: worker up, calls up one by one, everything steady, measure, hang up, look what is left.
+Owns the order of a run: start the worker, start the calls one by one, wait, measure, hang up, check what is left.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ async def _conversations(
 
 
 async def _begin(caller: Caller, callers: Callers, link: ControllerPeer, spec: contract.SessionSpec) -> None:
-    """As the controller does it: prepare, connect, and greet when silence flows."""
+    """Begin a call as the controller does: prepare, connect, and greet once frames of silence arrive."""
     call = str(caller.call)
     await link.say(contract.Prepare(call=call, spec=spec))
     await link.event(contract.Ready, call)

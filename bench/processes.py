@@ -1,4 +1,4 @@
-"""The processes that are measured: started on a core of their own, and what they took of it.
+"""The processes that are measured: they run on a core of their own; this module reads what they used of it.
 
 Owns starting and ending them, and reading /proc. Linux only.
 """
@@ -40,7 +40,7 @@ def cpu_percent(before: Reading, after: Reading) -> float:
 
 
 def busy() -> float:
-    """CPU seconds that this machine has worked, all cores and processes, what was stolen from it included."""
+    """CPU seconds of all cores and processes of this machine, stolen time included."""
     user, nice, system, _idle, _wait, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
     return (user + nice + system + irq + softirq + steal) / TICKS
 
@@ -55,7 +55,7 @@ def cores() -> tuple[set[int], set[int]]:
 async def running(
     *arguments: str, log: Path, env: Mapping[str, str] | None = None, on: set[int] | None = None
 ) -> AsyncIterator[int]:
-    """`python *arguments`, on these cores; its pid. It is ended with the block, and killed if it does not end."""
+    """`python *arguments`, on these cores; yields its pid. Leaving the block ends or kills it."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, env={**os.environ, **(env or {})}, stdout=output, stderr=output

@@ -1,4 +1,4 @@
-"""The Realtime server of the benchmark: as lean as can be, so that what is measured is the worker.
+"""The Realtime server of the benchmark. It does as little as possible, so that the worker is what is measured.
 
 Owns one websocket per call: it checks each caller frame's stamp, hears speech begin and end, answers with stamped
 sound at five times real time, and holds what the worker says was heard against what the caller's end did hear.
@@ -63,11 +63,11 @@ class Provider:
 
     seen: Seen | None = None
     by_level: bool = False
-    """Callers have no stamps, but come by telephone: speech is what is loud."""
+    """True: callers come by telephone, without stamps; loud frames are speech."""
     replies: dict[tuple[int, int], Reply] = field(default_factory=dict)
     visitors: int = 0
     certificate: Certificate | None = None
-    """With one the server speaks TLS, as in life."""
+    """With a certificate the server speaks TLS, as OpenAI's does."""
     _server: Server | None = None
 
     @property
@@ -80,7 +80,7 @@ class Provider:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of a process that is to believe the certificate."""
+        """Environment of a process that must trust the certificate."""
         return {} if self.certificate is None else {"SSL_CERT_FILE": self.certificate.certificate}
 
     async def __aenter__(self) -> "Provider":
@@ -98,7 +98,7 @@ class Provider:
         await self._server.wait_closed()
 
     def heard(self, frame: stamps.AgentFrame, at: float) -> None:
-        """A caller's end has got a frame of the agent's."""
+        """A caller has received a frame of the agent."""
         reply = self.replies.get((frame.call, frame.reply))
         if reply is None:
             return
@@ -165,7 +165,7 @@ class Conversation:
         self._write(json.dumps({"type": kind, "event_id": "event", **fields}).encode())
 
     def _write(self, frame: bytes) -> None:
-        """Without waiting: the worker's receiving never stands still."""
+        """Write without waiting for the worker to read."""
         self._socket.protocol.send_text(frame)
         for data in self._socket.protocol.data_to_send():
             if data:
@@ -210,7 +210,7 @@ class Conversation:
 
     @property
     def _said(self) -> str:
-        """The item of what the caller says now, or said last."""
+        """Id of the item that holds the caller's current or latest speech."""
         return f"said_{self._turns}"
 
     def _transcribe(self) -> None:

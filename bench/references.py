@@ -1,6 +1,6 @@
-"""What a worker is held against: the same callers on an echo, and on the leanest bridge, in the same run.
+"""What a worker is compared with: the same callers on an echo, and on the leanest bridge, in the same run.
 
-Seconds of CPU differ from machine to machine and from hour to hour; ratios do so much less.
+CPU seconds vary between machines and from hour to hour; ratios vary much less.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from tests.peers.certificates import Certificate
 
 ECHO_SECONDS = 8.0
 SETTLE_SECONDS = 4.0
-"""Until every caller is in its conversation."""
+"""Seconds until every caller's conversation has begun."""
 
 
 async def echo(calls: int, seconds: float, out: Path, on: set[int]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def line(report: Report) -> Report:
 
 
 def remark(report: Report) -> str:
-    """What one has to know to judge the line."""
+    """What a reader must know to judge the line."""
     against = f"{report['cpu_ratio_to_limit']:g} × the leanest bridge; " if "limit" in report else ""
     held = "within" if report["within_service_level"] else "NOT within"
     foreign = f"other processes took {report['foreign_cpu_pct']:g} % of a core"

@@ -1,4 +1,4 @@
-"""What one run has seen, and the figures made of it. [pure]
+"""What one run has measured, and the figures computed from it. [pure]
 
 Owns the counts and times that the load takes, and their summary: percentiles by rank, in milliseconds.
 """
@@ -22,31 +22,31 @@ class Seen:
     lost_up: int = 0
     doubled_up: int = 0
     filled_up: int = 0
-    """Silence that the worker put in where no frame had come."""
+    """Frames of silence that the worker inserted where none had arrived."""
     frames_down: int = 0
     """Of the agent, as the callers got them."""
     lost_down: int = 0
     doubled_down: int = 0
     crossed: int = 0
-    """Sound of one call in another."""
+    """Frames of one call that arrived in another."""
     first_audio: list[float] = field(default_factory=list)
     """First delta sent to first frame at the caller."""
     barge_in: list[float] = field(default_factory=list)
     """`speech_started` sent to the last frame of the agent's at the caller."""
     truncation_error: list[float] = field(default_factory=list)
-    """Milliseconds: what the worker says was heard against what was."""
+    """Milliseconds between what the worker reports as heard and what was heard."""
     interruptions: int = 0
     truncations: int = 0
     refused: int = 0
-    """Frames of the worker's that a Realtime server would refuse."""
+    """Events of the worker that a Realtime server would refuse."""
     arrivals: list[list[float]] = field(default_factory=list)
     """Of every frame, by call."""
     late: list[float] = field(default_factory=list)
-    """How late the load itself was with each 20 ms step."""
+    """Delay of the load generator itself at each 20 ms step."""
 
 
 def summary(seen: Seen) -> dict[str, Any]:
-    """The part of a report that does not need to look at processes."""
+    """The part of a report that needs no figures of processes."""
     gaps = [(b - a) * 1000 for times in seen.arrivals for a, b in pairwise(times)]
     spans = [times[-1] - times[0] for times in seen.arrivals if len(times) > 1]
     rates = [(len(times) - 1) / (times[-1] - times[0]) for times in seen.arrivals if len(times) > 1]

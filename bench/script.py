@@ -16,7 +16,7 @@ DELTA_FRAMES = 10
 DELTA_EVERY = 0.04
 """Seconds between two deltas of 200 ms: five times real time."""
 PATIENCE_FRAMES = 150
-"""A caller whom nobody answers says it again."""
+"""Frames of 20 ms after which a caller who got no answer speaks again."""
 
 _STARTS_AFTER = 2
 _STOPS_AFTER = 10

@@ -134,7 +134,7 @@ async def _sipp(pbx: Asterisk, calls: int, seconds: float, out: Path, realtime: 
 
 @asynccontextmanager
 async def _watching(service: Service) -> AsyncIterator[None]:
-    """What runs beside calls in life: Prometheus scrapes, and somebody has the console open."""
+    """What runs beside calls in production: Prometheus scrapes, and a console is open."""
     tasks = [
         asyncio.create_task(_scrape(service), name="scrape"),
         asyncio.create_task(_read_stream(service, "/v1/events"), name="console: events"),
@@ -162,7 +162,7 @@ async def _read_stream(service: Service, path: str) -> None:
 
 
 def _answer_times(out: Path) -> dict[str, float | None]:
-    """Milliseconds from INVITE to 200, as SIPp has written them down."""
+    """Milliseconds from INVITE to 200, from SIPp's statistics file."""
     (written,) = out.glob("talker_*_rtt.csv")
     rows = [line.split(";") for line in written.read_text().splitlines()[1:]]
     return spread([float(row[1]) for row in rows])
@@ -237,7 +237,7 @@ def _forget(store: Path) -> None:
 
 
 def _speech(path: Path) -> None:
-    """Speech and a pause, 8 kHz µ-law as SIPp streams it. The pause is not silent: lines have a noise of their own."""
+    """Speech and a pause, 8 kHz µ-law as SIPp streams it. The pause is not silent: telephone lines have noise."""
     rate = 8000
     noise = NOISE * np.random.default_rng(2).standard_normal(int(rate * PAUSE_SECONDS))
     sound = np.concatenate([speech.voice(SPEECH_SECONDS, rate), noise])

@@ -1,4 +1,4 @@
-"""Sound that can be recognised again: every 20 ms frame says whose it is and which. [pure]
+"""Sound that can be recognised: every 20 ms frame carries the number of its call and its own number. [pure]
 
 Owns the two stamps in the first bytes of a frame: the caller's (towards the AI) and the agent's (towards the caller).
 With them it is seen on the far side what was lost, doubled, crossed or late. A frame without a stamp is silence that

@@ -8,9 +8,9 @@ from typing import Any
 
 STEPS = (10, 25, 50, 100, 150, 200, 300, 400)
 NEAR = 10
-"""Calls: the largest number that holds is found to so many."""
+"""The largest number of calls within the service level is found to this many calls."""
 NOISE_PERCENT = 5.0
-"""Of a core that other processes may have taken: with more, a run is done again."""
+"""Share of a core that other processes may use; with more, a run is repeated."""
 AGAIN = 2
 
 Report = dict[str, Any]
@@ -28,7 +28,7 @@ async def sweep(measure: Callable[[int], Awaitable[Report]], tell: Callable[[Rep
 
 
 def following(known: dict[int, bool]) -> int | None:
-    """The next number of calls to measure; None: it is known how many hold."""
+    """The next number of calls to measure; None: the limit is found."""
     broken = min((calls for calls, held in known.items() if not held), default=None)
     if broken is None:
         return next((step for step in STEPS if step not in known), None)

@@ -1,6 +1,6 @@
 """What the site shows of the repository beside docs/: pages of its root, and files of which pages speak.
 
-A hook of MkDocs. Owns where they stand on the site; on the disk nothing is copied, and links in the pages stay those
+A hook of MkDocs. Owns their place on the site; no file is copied, and links in the pages stay those
 that work in the repository.
 """
 

@@ -1,7 +1,7 @@
-"""Callers of a storm. Each calls, listens to an agent who does not stop talking, hangs up, and calls again.
+"""Callers of a chaos run. Each calls, listens to an agent who talks without end, hangs up, and calls again.
 
-Owns the telephones and the notes of each call (`Visit`). A caller who hears nothing for a while says something, as
-people do. Refuses to judge: `verdict.py` says which of the losses were to be expected.
+Owns the telephones and the record of each call (`Visit`). A caller who hears nothing for a while says something, as
+people do. Does not judge: `verdict.py` says which losses were expected.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from tests.chaos.missed_audio import Heard, heard
 from tests.chaos.plan import Talk
 
 STORY = Say("A long story.", 45.0, 880)
-"""Longer than any talk of the plan. Whoever takes a call over begins it again."""
+"""Seconds; longer than any talk of the plan. An agent that takes a call over begins to talk anew."""
 HELLO = tone(0.4, 620)
 PATIENCE = 2.0
 """Seconds of silence after which a caller speaks."""
 DEAF = 8.0
-"""Seconds without any packet after which a caller gives up: Asterisk itself is gone."""
+"""Seconds without any packet after which a caller hangs up: Asterisk itself is gone."""
 ANSWER = 12.0
 
 
@@ -39,7 +39,7 @@ class Visit:
 
 
 class Callers:
-    """`come` brings callers, `leave` sends them home; `visits` are the calls that are over."""
+    """`come` starts callers, `leave` ends them; `visits` are the calls that are over."""
 
     def __init__(self, sip: str) -> None:
         self._sip = sip
@@ -55,7 +55,7 @@ class Callers:
             self._tasks.append(asyncio.create_task(self._live(number, talks), name=f"caller {number}"))
 
     async def leave(self) -> None:
-        """All hang up; what they did is in `visits`."""
+        """All hang up; their calls are in `visits`."""
         self._over.set()
         await asyncio.gather(*self._tasks)
 
@@ -71,7 +71,7 @@ class Callers:
             await self._visit(f"49{number:03d}{attempt:04d}", talk.seconds)
 
     async def _rests(self, seconds: float) -> bool:
-        """True: it is time to go."""
+        """Wait; True: the caller is to stop."""
         try:
             async with asyncio.timeout(seconds):
                 await self._over.wait()

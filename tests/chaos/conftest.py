@@ -1,3 +1,3 @@
-"""An Asterisk for each storm, which may kill it."""
+"""An Asterisk for each chaos test, which may kill it."""
 
 from tests.e2e.conftest import own_asterisk as own_asterisk

@@ -1,6 +1,6 @@
-"""Strikes of a plan, carried out on a running installation.
+"""The faults of a plan, injected into a running installation.
 
-Owns the doing and its notes (`Struck`): what was hit, from when to when, and which callers lived in it. Kills only
+Owns the injection and its record (`Struck`): what was hit, from when to when, and which callers it hit. Kills only
 what the test itself started.
 """
 
@@ -31,12 +31,12 @@ AWAY_SECONDS = 0.5
 DOWN_SECONDS = 5.0
 STARVED_SECONDS = 6.0
 STARVED_STOP, STARVED_RUN = 0.3, 0.1
-"""A worker that gets a quarter of a core and never two ticks in time: it is beside itself, but its beats come."""
+"""Seconds, in turn, for which a starved worker stands still and runs: ticks are late, but heartbeats arrive."""
 STARVED_UNNOTICED = 1.5
-"""Seconds in which it may still be given calls: two beats, and what a busy machine makes of them."""
+"""Seconds in which it may still be given calls: two heartbeats, and the delays of a busy machine."""
 CLOSED_WITHIN = 4.0
 KILLED_WITHIN = 6.0
-"""Seconds: two, and what a busy machine makes of them."""
+"""Seconds: two, and the delays of a busy machine."""
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Saboteur:
     logs: list[list[dict[str, Any]]] = field(default_factory=list)
     hooks_down: bool = False
     _one: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Only one of the big parts at a time: what is being started again can't be killed."""
+    """Only one of the large parts at a time: what is being restarted can't be killed."""
 
     def __post_init__(self) -> None:
         self.logs.append(self.running.service.lines)
@@ -105,7 +105,7 @@ class Saboteur:
     # ------------------------------------------------------------ workers
 
     async def workers(self) -> list[dict[str, Any]]:
-        """Those that are up; none while nobody answers."""
+        """The workers that are connected; none while the controller does not answer."""
         with suppress(httpx.HTTPError, AssertionError):
             found = (await self.running.api("GET", "/v1/workers"))["workers"]
             return sorted((each for each in found if each["state"] == "up"), key=lambda each: str(each["name"]))
@@ -136,7 +136,7 @@ class Saboteur:
         _signal(await self._worker(struck, whom), signal.SIGKILL)
 
     async def _freeze_worker(self, struck: Struck, whom: int) -> None:
-        """Its supervisor kills it, if it lives itself: one that is dead kills nobody (docs/resilience.md)."""
+        """Its supervisor kills it, unless the supervisor is dead itself (docs/resilience.md)."""
         async with self._one:
             pid = await self._worker(struck, whom)
             began = time.monotonic()
@@ -263,7 +263,7 @@ def _signal(pid: int | None, number: signal.Signals) -> None:
 
 
 def lives(pid: int) -> bool:
-    """A process that nobody has taken leave of does not."""
+    """Whether the process runs; a zombie does not."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(") ")[2][0] != "Z"
@@ -272,7 +272,7 @@ def lives(pid: int) -> bool:
 
 
 async def _talk_rubbish(port: int, rubbish: bytes, *, wait: bool = True) -> None:
-    """Says it, and waits until the other side has had enough."""
+    """Send it, and wait until the other side closes the connection."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:

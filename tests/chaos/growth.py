@@ -1,7 +1,7 @@
-"""Does it stay as it was? Readings of a process over time, and whether they climb. [pure]
+"""Readings of a process over time, and whether they grow. [pure]
 
 Owns the comparison: the middle of a window early in the load, when everything has warmed up, against the middle of the
-last one under the same load. Refuses to read processes.
+last one under the same load. Does not read processes.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The corpus that is kept: for each target one text file, an input a line in base64, shortest first.
+"""The stored corpus: one text file per target, one input per line in base64, shortest first.
 
 `<target>.txt` is what reaches different places of the code, chosen anew after each run. `<target>.found` are inputs
 that were defects once; they stay.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "corpus"
 MOST_BYTES = 60_000
-"""Of one target, so that the repository stays small: the shortest are kept."""
+"""Bytes per target, so that the repository stays small: the shortest inputs are kept."""
 
 
 def kept(target: str) -> list[bytes]:
@@ -22,7 +22,7 @@ def found(target: str) -> list[bytes]:
 
 
 def keep(target: str, inputs: Iterable[bytes]) -> int:
-    """Instead of what was kept; returns how many."""
+    """Replace the stored inputs; return how many there are now."""
     chosen, size = [], 0
     for each in sorted(set(inputs), key=lambda each: (len(each), each)):
         size += len(each)
@@ -34,7 +34,7 @@ def keep(target: str, inputs: Iterable[bytes]) -> int:
 
 
 def keep_found(target: str, inputs: Iterable[bytes]) -> None:
-    """Besides what was found before."""
+    """Add to the inputs that were found before."""
     _write(FOLDER / f"{target}.found", dict.fromkeys([*found(target), *inputs]))
 
 

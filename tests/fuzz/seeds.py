@@ -1,4 +1,4 @@
-"""Inputs that make sense, for the fuzzer to begin with."""
+"""Valid inputs with which the fuzzer begins."""
 
 import json
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
-"""What reads bytes of others, each with what must hold for any bytes, and a few inputs to begin with.
+"""The fuzz targets: each parser of foreign bytes, what must hold for any bytes, and a few seeds.
 
-A target raises for a defect only: what a parser is documented to refuse by is no defect. Who may send the bytes is said
+A target raises for a defect only: an error that a parser documents is no defect. Who may send the bytes is said
 at each of them.
 """
 
@@ -83,7 +83,7 @@ def realtime_event(data: bytes) -> None:
 
 
 def conversation(data: bytes) -> None:
-    """The AI provider again: a line is a frame of its, or `!` and a number of 20 ms ticks (0: greet)."""
+    """The AI provider: each line is one of its events, or `!` and a number of 20 ms ticks (0: greet)."""
     stage = Stage()
     for line in data.split(b"\n")[:60]:
         if not line.startswith(b"!"):
@@ -104,7 +104,7 @@ def link_event(data: bytes) -> None:
 
 
 def link_command(data: bytes) -> None:
-    """The controller; secrets are told in clear on the link, and only there."""
+    """The controller; secrets are in clear text on the link, and only there."""
     with suppress(ValidationError):
         command = contract.decode_command(data)
         assert contract.decode_command(contract.encode(command)) == command
@@ -114,7 +114,7 @@ BODIES: tuple[type[base.Body], ...] = (calls.PlaceCall, TransferCall, Say, Recor
 
 
 def http_body(data: bytes) -> None:
-    """Whoever has a token of the API. What is refused is told as JSON."""
+    """Whoever has a token of the API. A refusal is JSON."""
     for kind in BODIES:
         try:
             request_body.body_of(data, kind)
@@ -127,7 +127,7 @@ _TRUNKS = (*_CONFIG.trunks, None)
 
 
 def destination(data: bytes) -> None:
-    """A caller who talks the agent into it, an API client. The signs that Asterisk acts on stay out."""
+    """A caller by way of the agent, or an API client. Characters with a meaning for Asterisk must not pass."""
     text = data.decode("utf-8", "replace")
     for trunk in _TRUNKS:
         with suppress(numbers.NotAllowed):
@@ -166,7 +166,7 @@ def tool_arguments(data: bytes) -> None:
 
 
 def config_file(data: bytes) -> None:
-    """Who runs this: a slip of the hand is told, with its place."""
+    """The operator. An error in the file is reported with its line."""
     with suppress(ConfigErrors):
         parse_config(data.decode("utf-8", "replace"), ENV)
 

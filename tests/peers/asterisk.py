@@ -22,7 +22,7 @@ START_TIMEOUT = 600.0  # seconds: the first start on a machine has to fetch Aste
 
 @dataclass(frozen=True, slots=True)
 class Asterisk(services.Asterisk):
-    """With what only tests do to it."""
+    """An Asterisk with the operations that only tests need."""
 
     @property
     def ari_url(self) -> str:
@@ -53,7 +53,7 @@ class Asterisk(services.Asterisk):
         return run("--name", self.name, "rx", command)
 
     def kill(self) -> None:
-        """As a crash would: SIGKILL, no goodbye to anybody. Returns once init has reaped it."""
+        """SIGKILL, as in a crash. Returns once init has reaped the process."""
         pid = self.pid
         os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 30

@@ -1,4 +1,4 @@
-"""Asterisk's side of AudioSocket, for tests: it connects, names a call, sends sound and writes down what it gets."""
+"""Asterisk's side of AudioSocket, for tests: it connects, names a call, sends sound and records what it receives."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from typing import Self
 from bridge.audiosocket import wire
 
 PATIENCE = 10.0
-"""Seconds after which a test has failed; never waited for in full when all is well."""
+"""Seconds after which a test has failed."""
 
 
 @dataclass
@@ -20,7 +20,7 @@ class AsteriskPeer:
     host: str
     port: int
     call: str | None = None
-    """Named right after the connection is made, as Asterisk does; None: it stays nameless."""
+    """Named right after the connection is made, as Asterisk does; None: no UUID is sent."""
     frames: list[wire.Audio] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
     """Loop time of each of `frames`."""
@@ -56,7 +56,7 @@ class AsteriskPeer:
         return [(b - a) * 1000 for a, b in pairwise(self.arrivals)]
 
     async def send(self, data: bytes) -> None:
-        """As it is, whatever it is; a connection that is already gone is no news."""
+        """Send raw bytes; an error of a lost connection is ignored."""
         with contextlib.suppress(ConnectionError):
             self.writer.write(data)
             async with asyncio.timeout(PATIENCE):
@@ -87,7 +87,7 @@ class AsteriskPeer:
             await self.closed.wait()
 
     def reset(self) -> None:
-        """Gone without a goodbye: the other side gets a RST."""
+        """Abort the connection: the other side gets a RST."""
         import socket
         import struct
 

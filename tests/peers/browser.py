@@ -1,5 +1,5 @@
-"""A real Chromium that looks at the console: Debian's, driven by Playwright, and axe-core, which knows what excludes
-people (https://github.com/dequelabs/axe-core)."""
+"""A real Chromium (Debian's, driven by Playwright) for tests of the console, with axe-core, which checks accessibility
+(https://github.com/dequelabs/axe-core)."""
 
 import os
 import shutil
@@ -11,9 +11,9 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, async_playwright
 
 AXED = ((360, "dark"), (1440, "light"))
-"""Contrast is a matter of the colours, layout one of the width: each of both is looked at once."""
+"""Contrast depends on the colours, layout on the width: each value of both is checked once."""
 KEEP = "VOICEAI_SCREENSHOTS"
-"""A folder in which pictures are kept, for whoever wants to look at them."""
+"""Environment variable with a folder for screenshots; unset: none are kept."""
 
 _RUN = "() => axe.run(document, {resultTypes: ['violations']}).then(found => found.violations)"
 
@@ -33,8 +33,8 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 async def look(page: Page, name: str) -> list[str]:
-    """What axe finds serious on the page, narrow and dark, wide and light, and where it is too wide for its window.
-    Pictures of all four, if somebody wants to look at them."""
+    """What axe finds serious on the page at the sizes of `AXED`, and where the page is too wide for its window, in each
+    of four sizes and colours. With `KEEP`, a screenshot of each is saved."""
     found = []
     for width, scheme in ((360, "light"), (360, "dark"), (1440, "dark"), (1440, "light")):
         await page.set_viewport_size({"width": width, "height": 900})

@@ -28,7 +28,7 @@ class Callees(asyncio.DatagramProtocol):
     """`async with Callees(port) as callees:` listens on 127.0.0.1."""
 
     def __init__(self, port: int, *, ringing: str = "180 Ringing", refusal: str = "", rings: float = RINGS) -> None:
-        """`ringing`: what they say first; 183 is with early media. `refusal`: all of them refuse so."""
+        """`ringing`: the provisional response; 183 has early media. `refusal`: the final response of all calls."""
         self._port = port
         self.ringing, self.refusal, self.rings = ringing, refusal, rings
         self._calls: dict[str, tuple[str, Headers]] = {}

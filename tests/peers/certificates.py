@@ -1,4 +1,4 @@
-"""Certificates for tests, made by openssl(1), which signs them by themselves."""
+"""Self-signed certificates for tests, made by openssl(1)."""
 
 import subprocess
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Certificate:
 
 
 def certificate(folder: Path, name: str = "localhost", days: int = 10) -> Certificate:
-    """For `name`; it ended yesterday if `days` are negative."""
+    """A certificate for `name`; with negative `days` it has expired."""
     key, request, made = (folder / f"{name}.{kind}" for kind in ("key", "request", "crt"))
     names = folder / f"{name}.names"
     names.write_text(f"subjectAltName=DNS:{name}\n")

@@ -1,4 +1,4 @@
-"""The controller's side of the control link, for tests: a small real server with a record."""
+"""The controller's side of the control link, for tests: a small server that records what it receives."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,11 +25,11 @@ class ControllerPeer:
 
     port: int = 0
     welcome: contract.StrictModel | None = field(default_factory=contract.Welcome)
-    """None: it never says welcome."""
+    """None: no `Welcome` is ever sent."""
     hellos: list[contract.Hello] = field(default_factory=list)
     events: list[contract.CallEvent] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
-    """Of the events of calls, as they came."""
+    """The events of calls, in the order of their arrival."""
     beats: list[contract.Heartbeat] = field(default_factory=list)
     scenes: list[contract.LiveReport] = field(default_factory=list)
     refused: int = 0
@@ -61,13 +61,13 @@ class ControllerPeer:
         await self._socket.send(command if isinstance(command, str) else contract.encode(command))
 
     def drop(self) -> None:
-        """The link breaks without a goodbye."""
+        """Abort the link without a closing handshake."""
         assert self._socket is not None
         self.connected.clear()
         self._socket.transport.abort()
 
     async def until(self, true: Callable[[], object]) -> None:
-        """Wait until something that workers say has made this true. Raises TimeoutError."""
+        """Wait until this is true; it is evaluated after each message of a worker. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE):
             while not true():
                 self._news.clear()

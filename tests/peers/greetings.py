@@ -1,4 +1,4 @@
-"""What is said by whoever answers a call, spoken by espeak-ng as a telephone hears it.
+"""What people and machines say when they answer a call, spoken by espeak-ng in telephone quality.
 
 Forty greetings of people, of nobody, of menus, of assistants that screen calls, and of voice mailboxes, by several
 voices, in several languages and at several speeds. `…` in a text is a pause.

@@ -1,4 +1,4 @@
-"""A bridge worker whose calls cost far too much, for tests of what happens at its limit.
+"""A bridge worker whose calls need very much CPU, for tests of overload.
 
     python -m tests.peers.heavy_worker NAME CONTROLLER_URL
 
@@ -23,7 +23,7 @@ CAPACITY = 10
 
 
 class HeavySession:
-    """No AI, no sound: just work."""
+    """Neither AI nor sound, only CPU load."""
 
     def __init__(self, spec: contract.SessionSpec, call: str, emit: Emit) -> None:
         self._call, self._emit = call, emit

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Proxy:
-    """`status`: of its answers to CONNECT; 0: it says nothing. `user`: who may use it, as `name:password`."""
+    """`status`: of the answers to CONNECT; 0: no answer. `user`: the only user, as `name:password`."""
 
     target: int
     status: int = 200
@@ -23,16 +23,16 @@ class Proxy:
     asked: list[str] = field(default_factory=list)
     port: int = 0
     reply: int = 0
-    """By SOCKS: the code of its answers, if it is not that of success."""
+    """SOCKS: the code of the answers, if it is not success."""
     method: int | None = None
-    """By SOCKS 5: how it wants to know its clients, whatever they offer."""
+    """SOCKS 5: the authentication method that it chooses, whatever clients offer."""
     gone_after: int | None = None
-    """By SOCKS: it closes the connection instead of this answer of its own (0: the first)."""
+    """SOCKS: number of the answer instead of which it closes the connection (0: the first)."""
     targets: dict[str, int] = field(default_factory=dict)
-    """By name, where it is not `target`."""
+    """Ports by host name, where it is not `target`."""
     carried: set[asyncio.StreamWriter] = field(default_factory=set)
     _said: Counter[asyncio.StreamWriter] = field(default_factory=Counter)
-    """Answers of its own, by connection."""
+    """Number of answers sent, by connection."""
 
     def cut(self) -> None:
         """Resets all connections that it carries."""
@@ -61,7 +61,7 @@ class Proxy:
         return self.asked[-1].rpartition(":")[0] if status == 200 else None
 
     async def _say(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
-        """In as many pieces as it has bytes."""
+        """Send the bytes one by one."""
         self._said[writer] += 1
         if self.gone_after is not None and self._said[writer] > self.gone_after:
             raise EOFError

@@ -1,4 +1,4 @@
-"""A bare Realtime client for tests of the simulator: sends what it is told to, remembers what comes."""
+"""A minimal Realtime client for tests of the simulator: sends given events, records what it receives."""
 
 import asyncio
 import base64
@@ -45,7 +45,7 @@ class Client:
 
     @property
     def close_code(self) -> int | None:
-        """What the connection ended with."""
+        """The code with which the connection was closed."""
         assert self._socket is not None
         return self._socket.close_code
 
@@ -80,11 +80,11 @@ class Client:
             await self.send("input_audio_buffer.append", audio=base64.b64encode(pcm[start : start + 960]).decode())
 
     def of(self, kind: str) -> list[Frame]:
-        """What came of this type."""
+        """The events of this type."""
         return [frame for frame in self.frames if frame["type"] == kind]
 
     def types(self) -> list[str]:
-        """What came, in order."""
+        """Types of all events, in order."""
         return [str(frame["type"]) for frame in self.frames]
 
     async def wait(self, kind: str, nth: int = 1) -> Frame:

@@ -1,8 +1,8 @@
-"""A bridge worker that is the worst peer for Asterisk: on AudioSocket it speaks only when spoken to.
+"""A faulty bridge worker: on AudioSocket it sends a frame only as the answer to one.
 
     python -m tests.peers.silent_worker NAME CONTROLLER_URL
 
-All else about it is right: it shakes hands, tells the controller that the media is there, and ends its calls as told.
+All else is correct: the handshake, `MediaConnected`, and the end of its calls.
 Asterisk waits for its frames with locks held, and under many calls stands still until that worker is gone
 (`docs/resilience.md`).
 """
@@ -19,14 +19,14 @@ CAPACITY = 500
 
 
 class EchoOnly(asyncio.Transport):
-    """A leg's transport that says nothing of its own accord."""
+    """A leg's transport that only echoes."""
 
     def __init__(self, real: asyncio.Transport) -> None:
         super().__init__()
         self.real = real
 
     def write(self, data: object) -> None:
-        """Not said."""
+        """Dropped."""
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         return self.real.get_extra_info(name, default)

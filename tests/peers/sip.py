@@ -1,4 +1,4 @@
-"""Telephones for the tests: what carriers' customers and called people do.
+"""Telephones for the tests: callers from the carrier, and people who are called.
 
 SIPp scenarios, see simulator/phone/phone.py.
 """

@@ -1,4 +1,4 @@
-"""Does this SIP server answer? OPTIONS by UDP, as a carrier's qualify does: a frozen Asterisk says nothing.
+"""Whether a SIP server answers OPTIONS over UDP, as a carrier's qualify asks: a frozen Asterisk does not.
 
 Source: RFC 3261 section 11.
 """
@@ -17,7 +17,7 @@ class _Waiter(asyncio.DatagramProtocol):
             self.answer.set_result(data)
 
     def error_received(self, exc: Exception) -> None:
-        """Nobody listens: as good as no answer."""
+        """Nobody listens at the port: the same as no answer."""
 
 
 async def options(server: str, timeout: float = 1.0) -> float | None:

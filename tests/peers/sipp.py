@@ -27,7 +27,7 @@ class Calls:
 
 @asynccontextmanager
 async def short_calls(sip: str, folder: Path, calls: int, per_second: int, patience: float) -> AsyncIterator[Calls]:
-    """As a block: what is done meanwhile. At its end all calls are over."""
+    """Calls run while the block does. At its end all calls are over."""
     program = shutil.which("sipp")
     assert program is not None
     statistics = folder / "sipp.csv"

@@ -102,7 +102,7 @@ class Server:
         return self._process.poll() is not None
 
     def freeze(self) -> None:
-        """It neither answers nor goes away; the kernel still takes connections on its behalf."""
+        """SIGSTOP to all its processes: it does not answer, but the kernel still accepts connections."""
         os.kill(self._process.pid, signal.SIGSTOP)
         self._tell_children(signal.SIGSTOP)
 
@@ -111,7 +111,7 @@ class Server:
         os.kill(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """At once, frozen or not, without a goodbye to anybody: what was committed is still there at the next start."""
+        """SIGKILL, frozen or not. What was committed is there at the next start."""
         if self.killed:
             return
         self._process.send_signal(signal.SIGQUIT)

@@ -1,7 +1,7 @@
-"""A tap in the wire between Asterisk and a worker: passes every byte on, and writes down what went by.
+"""A TCP relay between Asterisk and a worker: passes every byte on, and records each frame.
 
 It listens on another loopback address than the worker, on the same port, since workers advertise an address and keep
-their port. What it saw is the truth about AudioSocket: neither end reports it.
+their port. Only its record shows what was on the wire: neither end reports it.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ WORKER_HOST, TAP_HOST = "127.0.0.1", "127.0.0.2"
 
 @dataclass(frozen=True, slots=True)
 class TappedFrame:
-    """One AudioSocket message. `at`: monotonic seconds when its last byte went by."""
+    """One AudioSocket message. `at`: monotonic seconds of its last byte."""
 
     at: float
     kind: int

@@ -1,4 +1,4 @@
-"""A process that tells a receiver of calls, to be killed in the middle.
+"""A process that sends webhooks of calls; the test kills it in the middle.
 
 `python -m tests.peers.webhook_process FOLDER URL ROUND`. ROUND names its calls; with `-` it
 tells of none and only sends what is left, until nothing is.
