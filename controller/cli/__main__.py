@@ -1,7 +1,7 @@
-"""The entry of the `voiceai` command.
+"""The entry point of the `voiceai` command.
 
-Owns the garbage collector at the start: nothing that is imported becomes garbage, so there are no collections until
-all is imported, and what was imported is never looked at again. Without this the start takes a sixth longer.
+Owns the garbage collector at the start: it is off during the imports, and then ignores the imported objects. Without
+this the start takes a sixth longer.
 """
 
 import gc

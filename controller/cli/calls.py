@@ -20,7 +20,7 @@ from controller.cli.connection import LOCAL, CallId, Json, Limit, Token, Trunk, 
 app = typer.Typer()
 app.add_typer(live_calls.app)
 queue = typer.Typer(invoke_without_command=True, help="Calls that wait to be placed.")
-webhooks = typer.Typer(no_args_is_help=True, help="Messages to webhooks that no receiver took.")
+webhooks = typer.Typer(no_args_is_help=True, help="Messages that a webhook's receiver did not accept.")
 app.add_typer(workers.workers, name="workers")
 app.add_typer(queue, name="queue")
 app.add_typer(history.history, name="history")
@@ -37,13 +37,13 @@ def call(
     to: Annotated[str, typer.Argument(help="The number to call.")],
     token: Token,
     url: Url = LOCAL,
-    trunk: Annotated[str | None, typer.Option(help="Which trunk; the first one if not given.")] = None,
-    agent: Annotated[str | None, typer.Option(help="Which agent talks.")] = None,
-    caller_id: Annotated[str | None, typer.Option(help="Shown to who is called.")] = None,
+    trunk: Annotated[str | None, typer.Option(help="Which trunk; default: the first one.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Which agent talks; default: the first one.")] = None,
+    caller_id: Annotated[str | None, typer.Option(help="The number that the callee sees.")] = None,
     var: Annotated[list[str] | None, typer.Option(help="name=text for the agent's {{name}}; may be repeated.")] = None,
     detect: Annotated[bool, typer.Option("--detect", help="The agent finds out whether a machine answers.")] = False,
     priority: Annotated[int, typer.Option(help="Higher comes first.")] = 0,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show what happens, until the call ends.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the events of the call until it ends.")] = False,
     as_json: Json = False,
 ) -> None:
     """Place a call."""
@@ -85,7 +85,7 @@ def calls(
 
 @app.command()
 def show(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """One call with all that is kept of it."""
+    """Show one call with everything that is stored about it."""
     with connected(url, token) as client:
         tell(client.show_call(call), as_json, tables.call_detail)
 
@@ -93,18 +93,18 @@ def show(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) ->
 @app.command()
 def watch(
     token: Token,
-    call: Annotated[str | None, typer.Argument(help="Until this one ends; without it all live calls.")] = None,
+    call: Annotated[str | None, typer.Argument(help="Show this call until it ends; default: all live calls.")] = None,
     url: Url = LOCAL,
     as_json: Json = False,
 ) -> None:
-    """See what happens while it happens."""
+    """Show events as they happen."""
     with connected(url, token) as client, suppress(KeyboardInterrupt):
         if call is not None:
             _follow(client.stream_call_events(call), as_json)
         elif as_json:
             _follow(client.stream_events(), as_json)
         else:
-            _board(client)
+            _show_live_calls(client)
 
 
 def _follow(events: Iterator[StreamEvent], as_json: bool) -> None:
@@ -115,8 +115,8 @@ def _follow(events: Iterator[StreamEvent], as_json: bool) -> None:
             out.print(tables.event_line(event), soft_wrap=True)
 
 
-def _board(client: Client) -> None:
-    """Drawn anew at each event; without events (no scope, a broken stream) every few seconds."""
+def _show_live_calls(client: Client) -> None:
+    """A table, updated at each event; without events (no scope, a broken stream) every POLL_SECONDS."""
     changed = threading.Event()
 
     def listen() -> None:
@@ -146,7 +146,7 @@ def queue_list(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """Calls that wait to be placed, and whether any are at present."""
+    """List calls that wait to be placed, and whether the queue is paused."""
     if context.invoked_subcommand is not None:
         return
     with connected(url, token) as client:
@@ -158,21 +158,21 @@ def queue_list(
 
 @queue.command()
 def pause(token: Token, url: Url = LOCAL, trunk: Trunk = None, as_json: Json = False) -> None:
-    """Call nobody any more; calls under way go on."""
+    """Place no more calls; live calls continue."""
     with connected(url, token) as client:
         tell(client.pause_queue(trunk), as_json, tables.queue_table)
 
 
 @queue.command("resume")
 def resume_queue(token: Token, url: Url = LOCAL, trunk: Trunk = None, as_json: Json = False) -> None:
-    """Go on calling."""
+    """Place calls again."""
     with connected(url, token) as client:
         tell(client.resume_queue(trunk), as_json, tables.queue_table)
 
 
 @webhooks.command("list")
 def letters(token: Token, url: Url = LOCAL, limit: Limit = 100, as_json: Json = False) -> None:
-    """What was sent in vain."""
+    """List messages that were given up."""
     with connected(url, token) as client:
         tell(client.list_dead_letters(limit=limit), as_json, tables.letters_table)
 
@@ -180,7 +180,7 @@ def letters(token: Token, url: Url = LOCAL, limit: Limit = 100, as_json: Json = 
 @webhooks.command()
 def replay(
     token: Token,
-    number: Annotated[int | None, typer.Argument(help="One of those listed; without it all of them.")] = None,
+    number: Annotated[int | None, typer.Argument(help="One of the list; default: all of them.")] = None,
     url: Url = LOCAL,
     receiver: Annotated[str | None, typer.Option(help="Only those for this receiver.")] = None,
     as_json: Json = False,
@@ -193,7 +193,7 @@ def replay(
 
 @webhooks.command()
 def discard(number: int, token: Token, url: Url = LOCAL) -> None:
-    """Forget one."""
+    """Delete one."""
     with connected(url, token) as client:
         client.discard_dead_letter(number)
 
@@ -217,6 +217,6 @@ def ready(token: Annotated[str, typer.Option(envvar="VOICEAI_API_TOKEN")] = "", 
     """Could a call be carried now? Exit status 1 if not."""
     with connected(url, token) as client:
         found = client.readiness()
-    for part, there in found.parts.items():
-        out.print(f"{part}: {'there' if there else 'away'}")
+    for part, ready_ in found.parts.items():
+        out.print(f"{part}: {'there' if ready_ else 'away'}")
     raise typer.Exit(0 if found.ready else 1)

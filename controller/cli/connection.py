@@ -1,4 +1,4 @@
-"""What all commands that use a running controller share: its address, the token, how problems and answers look."""
+"""Shared by all commands that use a running controller: its address, the token, the output of answers and problems."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ LOCAL = "http://127.0.0.1:8080"
 
 @contextmanager
 def connected(url: str, token: str) -> Iterator[Client]:
-    """Says what went wrong and ends the command with 1."""
+    """A client. Prints what went wrong and ends the command with exit status 1."""
     try:
         with Client(url, token) as client:
             yield client
@@ -36,7 +36,7 @@ def connected(url: str, token: str) -> Iterator[Client]:
             err.print(f"  {each.pointer or each.parameter or 'the request'}: {each.detail}", markup=False)
         raise typer.Exit(1) from None
     except Unusable as error:
-        err.print(f"voiceai can't ask: {error}", markup=False, soft_wrap=True)
+        err.print(f"voiceai can't send the request: {error}", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     except Unreachable as error:
         err.print(f"{error}. Is `voiceai serve` running there?", markup=False, soft_wrap=True)

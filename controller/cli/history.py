@@ -1,4 +1,4 @@
-"""The commands of `voiceai history`: calls of the past, seen, exported, forgotten."""
+"""The commands of `voiceai history`: show, export and delete ended calls."""
 
 from datetime import datetime
 from pathlib import Path
@@ -19,12 +19,12 @@ Until = Annotated[datetime | None, typer.Option(help="Calls that began earlier."
 Agent = Annotated[str | None, typer.Option(help="Only of this agent.")]
 Outcome = Annotated[str | None, typer.Option(help="answered, busy, failed, …")]
 Number = Annotated[str | None, typer.Option(help="Of the caller or the callee.")]
-Attempt = Annotated[int | None, typer.Option(help="Which attempt to call somebody; the latest one if not given.")]
+Attempt = Annotated[int | None, typer.Option(help="Which attempt to place the call; default: the latest one.")]
 
 
-def _sought(since: datetime | None, until: datetime | None, **more: Any) -> dict[str, Any]:
-    given = {"since": since and since.astimezone().isoformat(), "until": until and until.astimezone().isoformat()}
-    return given | more
+def _query(since: datetime | None, until: datetime | None, **others: Any) -> dict[str, Any]:
+    times = {"since": since and since.astimezone().isoformat(), "until": until and until.astimezone().isoformat()}
+    return times | others
 
 
 @history.callback()
@@ -38,21 +38,21 @@ def list_calls(
     trunk: Trunk = None,
     outcome: Outcome = None,
     number: Number = None,
-    text: Annotated[str | None, typer.Option(help="Somebody said this.")] = None,
+    text: Annotated[str | None, typer.Option(help="A text that somebody said.")] = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
     """Calls of the past, newest first."""
     if context.invoked_subcommand is not None:
         return
-    wanted = _sought(since, until, agent=agent, trunk=trunk, outcome=outcome, number=number, text=text)
+    query = _query(since, until, agent=agent, trunk=trunk, outcome=outcome, number=number, text=text)
     with connected(url, token) as client:
-        tell(client.list_history(**wanted, limit=limit), as_json, _table)
+        tell(client.list_history(**query, limit=limit), as_json, _table)
 
 
 @history.command()
 def show(call: CallId, token: Token, url: Url = LOCAL, attempt: Attempt = None, as_json: Json = False) -> None:
-    """One of them, with all that is kept of it."""
+    """Show one call with everything that is stored about it."""
     with connected(url, token) as client:
         tell(client.show_past_call(call, attempt), as_json, _detail)
 
@@ -66,10 +66,10 @@ def recording(
     number: Annotated[int, typer.Option(help="Which of the call's recordings.")] = 1,
     attempt: Attempt = None,
 ) -> None:
-    """Fetch the sound of a call."""
+    """Download the recording of a call."""
     with connected(url, token) as client:
         pieces = client.get_recording(call, number, attempt)
-        first = next(pieces, b"")  # a problem is told before a file is made
+        first = next(pieces, b"")  # a problem is raised here, before there is a file
         with file.open("wb") as out:
             out.write(first)
             for piece in pieces:
@@ -86,10 +86,10 @@ def export(
     agent: Agent = None,
     trunk: Trunk = None,
 ) -> None:
-    """All calls, or those of some days, to standard output."""
+    """Write calls to standard output."""
     out = typer.get_binary_stream("stdout")
     with connected(url, token) as client:
-        for piece in client.export_history(**_sought(since, until, agent=agent, trunk=trunk), format=form):
+        for piece in client.export_history(**_query(since, until, agent=agent, trunk=trunk), format=form):
             out.write(piece)
 
 
@@ -101,7 +101,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete all that is kept of calls from and to a number: for good."""
+    """Delete everything that is stored about calls from and to a number. This can't be undone."""
     if not yes:
         typer.confirm("All calls of this number, what was said in them and their recordings will be deleted. Go on?")
     shown = "{0.calls} calls and {0.recordings} recordings deleted".format
@@ -114,7 +114,7 @@ def forget(
 
 
 def _plain(value: object) -> Text:
-    """What comes from elsewhere is no markup."""
+    """Text that is not read as rich's markup."""
     return Text("" if value is None else str(value))
 
 
@@ -130,19 +130,19 @@ def _rows(calls: tuple[PastCall, ...]) -> Table:
     table = Table("began (UTC)", "call", "", "agent", "from", "to", "talked", "outcome", "cost", box=None)
     for each in calls:
         arrow = "→" if each.direction == "outbound" else "←"
-        who = map(_plain, (each.agent, each.caller, each.callee))
-        told = (_clock(each.talked_s), _plain(each.outcome), f"{each.cost:.3f}")
-        table.add_row(f"{each.started_at:%F %T}", each.id, arrow, *who, *told)
+        parties = map(_plain, (each.agent, each.caller, each.callee))
+        result = (_clock(each.talked_s), _plain(each.outcome), f"{each.cost:.3f}")
+        table.add_row(f"{each.started_at:%F %T}", each.id, arrow, *parties, *result)
     return table
 
 
 def _detail(call: PastCallDetail) -> RenderableType:
-    said = [(each.at, f"{each.who}: {each.text}{' …' if each.interrupted else ''}") for each in call.transcript or ()]
-    done = [(each.at, f"{each.type} {_words(each.data)}") for each in call.events]
-    used = [(each.at, f"tool {each.tool}: {'ok' if each.ok else 'failed'}") for each in call.tools]
-    story = sorted([*said, *done, *used], key=lambda each: each[0])
-    return Group(_rows((call,)), Text(), *(Text(f"{at:%T} {what}") for at, what in story))
+    words = [(each.at, f"{each.who}: {each.text}{' …' if each.interrupted else ''}") for each in call.transcript or ()]
+    events = [(each.at, f"{each.type} {_fields(each.data)}") for each in call.events]
+    tools = [(each.at, f"tool {each.tool}: {'ok' if each.ok else 'failed'}") for each in call.tools]
+    timeline = sorted([*words, *events, *tools], key=lambda each: each[0])
+    return Group(_rows((call,)), Text(), *(Text(f"{at:%T} {text}") for at, text in timeline))
 
 
-def _words(data: dict[str, Any]) -> str:
+def _fields(data: dict[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in data.items() if not isinstance(value, dict | list))

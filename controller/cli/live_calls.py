@@ -8,8 +8,8 @@ from controller.cli.connection import LOCAL, CallId, Json, Token, Url, connected
 
 app = typer.Typer()
 
-Words = Annotated[str, typer.Argument(metavar="TEXT")]
-Side = Annotated[str, typer.Argument(help="caller or agent: who is not heard by the other.")]
+TextArgument = Annotated[str, typer.Argument(metavar="TEXT")]
+Side = Annotated[str, typer.Argument(help="caller or agent: the side that the other does not hear.")]
 
 
 @app.command()
@@ -25,33 +25,33 @@ def transfer(
     to: Annotated[str, typer.Argument(help="A number, extension@context, sip:user@host, or a name of the config.")],
     token: Token,
     url: Url = LOCAL,
-    kind: Annotated[str | None, typer.Option(help="blind, attended or refer; the config's own if not given.")] = None,
-    announce: Annotated[str | None, typer.Option(help="attended: what the agent says first to who answers.")] = None,
+    kind: Annotated[str | None, typer.Option(help="blind, attended or refer; default: as in the config.")] = None,
+    announce: Annotated[str | None, typer.Option(help="attended: what the agent says first to the target.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds it may ring.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Connect a caller with somebody else; the caller is kept until they answer."""
+    """Connect a caller with another party; the caller stays with the agent until that party answers."""
     with connected(url, token) as client:
         tell(client.transfer(call, to=to, kind=kind, announce=announce, timeout=timeout), as_json, table)
 
 
 @app.command("transfer-cancel")
 def cancel_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Call a transfer off; the caller is back with the agent."""
+    """Cancel a transfer; the caller returns to the agent."""
     with connected(url, token) as client:
         tell(client.cancel_transfer(call), as_json, table)
 
 
 @app.command("transfer-accept")
 def accept_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """The target of an attended transfer takes the call."""
+    """Accept an attended transfer for its target."""
     with connected(url, token) as client:
         tell(client.decide_transfer(call, accept=True), as_json, table)
 
 
 @app.command("transfer-refuse")
 def refuse_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """It does not."""
+    """Refuse an attended transfer for its target."""
     with connected(url, token) as client:
         tell(client.decide_transfer(call, accept=False), as_json, table)
 
@@ -60,7 +60,7 @@ def refuse_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json 
 def supervise(
     call: CallId,
     token: Token,
-    to: Annotated[str | None, typer.Argument(help="A name from supervisor.extensions; none: who is there.")] = None,
+    to: Annotated[str | None, typer.Argument(help="From supervisor.extensions; default: the present one.")] = None,
     url: Url = LOCAL,
     mode: Annotated[str, typer.Option(help="listen, whisper or take_over")] = "listen",
     as_json: Json = False,
@@ -72,14 +72,14 @@ def supervise(
 
 @app.command()
 def leave(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Let the supervisor go."""
+    """End the supervisor's part in a call."""
     with connected(url, token) as client:
         tell(client.leave(call), as_json, table)
 
 
 @app.command()
 def hold(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Music for the caller; the agent pauses."""
+    """Put the caller on hold with music; the agent pauses."""
     with connected(url, token) as client:
         tell(client.hold(call), as_json, table)
 
@@ -93,14 +93,14 @@ def resume(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) 
 
 @app.command()
 def mute(call: CallId, side: Side, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """One side is not heard by the other."""
+    """Mute one side: the other does not hear it."""
     with connected(url, token) as client:
         tell(client.mute(call, side=side), as_json, table)
 
 
 @app.command()
 def unmute(call: CallId, side: Side, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """It is heard again."""
+    """End a mute."""
     with connected(url, token) as client:
         tell(client.unmute(call, side=side), as_json, table)
 
@@ -113,7 +113,7 @@ def dtmf(
     url: Url = LOCAL,
     as_json: Json = False,
 ) -> None:
-    """Press keys for the telephone at the other end."""
+    """Send DTMF digits to the other party."""
     with connected(url, token) as client:
         tell(client.send_digits(call, digits=digits), as_json, table)
 
@@ -121,13 +121,13 @@ def dtmf(
 @app.command()
 def say(
     call: CallId,
-    text: Words,
+    text: TextArgument,
     token: Token,
     url: Url = LOCAL,
     instruct: Annotated[bool, typer.Option("--instruct", help="TEXT is what to do, not the words to say.")] = False,
     as_json: Json = False,
 ) -> None:
-    """The agent says this, or does as it is told."""
+    """Make the agent say a text, or follow an instruction."""
     with connected(url, token) as client:
         tell(client.say(call, text=text, exact=not instruct), as_json, table)
 
@@ -141,7 +141,7 @@ def switch_agent(
     instructions: Annotated[str | None, typer.Option(help="Instead of the agent's own.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Another agent, or other instructions, in the middle of a call."""
+    """Change the agent, or its instructions, during a call."""
     with connected(url, token) as client:
         tell(client.switch_agent(call, agent=agent, instructions=instructions), as_json, table)
 
@@ -154,20 +154,20 @@ def record(
     url: Url = LOCAL,
     as_json: Json = False,
 ) -> None:
-    """Record the call, or stop doing so."""
+    """Start, pause, resume or stop the recording of a call."""
     with connected(url, token) as client:
         tell(client.record(call, action=action), as_json, table)
 
 
 @app.command()
 def add(call: CallId, to: str, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Dial somebody into the call; prints the leg, by which `drop` lets them go."""
+    """Dial another party into the call. Prints the leg, for `drop`."""
     with connected(url, token) as client:
         tell(client.add_participant(call, to=to), as_json, lambda found: found.leg)
 
 
 @app.command()
 def drop(call: CallId, leg: str, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Let a participant go."""
+    """Remove a participant from the call."""
     with connected(url, token) as client:
         tell(client.drop_participant(call, leg), as_json, lambda found: f"{found.leg}: {found.state}")

@@ -1,4 +1,4 @@
-"""The `voiceai` command. Parses arguments, calls the part that does the work, prints; knows nothing else."""
+"""The `voiceai` command: parses arguments, calls the part that does the work, prints."""
 
 import asyncio
 import hashlib
@@ -44,8 +44,8 @@ def _read(path: Path) -> configs.Config:
     return loaded
 
 
-def _read_again(path: Path) -> configs.Config:
-    """By a controller that runs: from a pipe it would wait, perhaps for ever. Raises ConfigErrors."""
+def _read_for_reload(path: Path) -> configs.Config:
+    """For a reload. A pipe is refused: to read it could block for ever. Raises ConfigErrors."""
     if path.exists() and not path.is_file():
         hint = "SIGHUP needs a config in a file of its own; one from a pipe is read at the start only"
         raise configs.ConfigErrors([ConfigError("", "", "is not a regular file", hint)], str(path))
@@ -64,9 +64,9 @@ def _load(path: Path) -> configs.Config:
 def serve(
     config: ConfigPath = DEFAULT_CONFIG,
     workers: Annotated[bool, typer.Option(help="Start bridge workers on this machine.")] = True,
-    takeover: Annotated[bool, typer.Option(help="Take our Stasis app from whoever serves it.")] = False,
+    takeover: Annotated[bool, typer.Option(help="Take our Stasis app from the controller that serves it.")] = False,
 ) -> None:
-    """Run the controller, and its bridge workers unless told otherwise.
+    """Run the controller and, by default, its bridge workers.
 
     Exit status 4: another controller runs on the same store or serves the same Stasis app; nothing was touched.
     """
@@ -79,7 +79,7 @@ def serve(
     loaded = _load(config)
     set_up_log()
     try:
-        status = run_loop(run(loaded, own_workers=workers, takeover=takeover, read=lambda: _read_again(config)))
+        status = run_loop(run(loaded, own_workers=workers, takeover=takeover, read=lambda: _read_for_reload(config)))
     except AlreadyRunning as other:
         err.print(f"voiceai can't start: {other}", markup=False, highlight=False, soft_wrap=True)
         status = EXIT_RUNNING
@@ -87,8 +87,8 @@ def serve(
         err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
         status = 1
     except CantListen as error:
-        told = f"voiceai can't listen on {loaded.api.listen}: {error.strerror}. Change `api.listen`."
-        err.print(told, markup=False, highlight=False, soft_wrap=True)
+        text = f"voiceai can't listen on {loaded.api.listen}: {error.strerror}. Change `api.listen`."
+        err.print(text, markup=False, highlight=False, soft_wrap=True)
         status = 1
     except OSError as error:
         err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
@@ -100,7 +100,7 @@ def serve(
 def bridge(context: typer.Context) -> None:
     """Run one bridge worker (see `voiceai bridge --help` for its options).
 
-    `--guarded`: killed when it stands still, and started again, where no systemd does that.
+    `--guarded`: the worker is killed when it hangs, and started again, for machines without systemd.
     """
     module = "bridge.worker.watchdog" if "--guarded" in context.args else "bridge.worker"
     argv = [sys.executable, "-m", module, *(each for each in context.args if each != "--guarded")]
@@ -126,7 +126,7 @@ def schema() -> None:
 
 
 @app.command()
-def demo(keep: Annotated[bool, typer.Option(help="Stay up so that a softphone can call.")] = False) -> None:
+def demo(keep: Annotated[bool, typer.Option(help="Keep running, so that a softphone can call.")] = False) -> None:
     """Place a real SIP call through a real Asterisk and let a caller and an agent talk."""
     from demo.run import run
 
@@ -140,7 +140,7 @@ def token(
         list[str] | None, typer.Option(help=f"{', '.join(get_args(configs.Scope))}; may be repeated.")
     ] = None,
 ) -> None:
-    """Make an API token: shown once here, and only its hash is for the config."""
+    """Make an API token. It is shown once; the config holds only its hash."""
     scopes = scope or ["read"]
     if unknown := set(scopes) - set(get_args(configs.Scope)):
         err.print(f"There is no scope {', '.join(sorted(unknown))}; there are: {', '.join(get_args(configs.Scope))}.")
@@ -157,5 +157,5 @@ def token(
 def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without our letters shows others, and not a traceback
+            stream.reconfigure(errors="replace")  # no traceback on a terminal that lacks a character
     app()

@@ -1,4 +1,4 @@
-"""voiceai serve: one controller with everything that it needs, from the lock of its store to the end."""
+"""`voiceai serve`: runs one controller. Owns the order in which its lock, socket, lease and database are opened."""
 
 import socket
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ from controller.telemetry.metrics import Metrics
 
 
 async def serve(config: Config, *, own_workers: bool = True, takeover: bool = False, read: Read | None = None) -> int:
-    """Run the controller until SIGTERM or SIGINT. Raises AlreadyRunning where another one runs, then nothing was
-    touched; OSError where the API's address is taken, and StoreError. `takeover`: whoever serves our Stasis app.
-    `read`: the config as its file is now."""
+    """Run the controller until SIGTERM or SIGINT; returns the exit status. `takeover`: even if another one serves
+    our Stasis app. `read`: loads the config again. Raises AlreadyRunning if another controller runs (nothing was
+    changed), OSError if the API's address is in use, StoreError."""
     store, listen, app = config.store.url.get_secret_value(), config.api.listen, config.asterisk.ari.app
     us = Holder.of_us(str(listen), app)
     lock = StoreLock(store, config.store.lock, us)
@@ -54,8 +54,8 @@ async def _serve(
     at = config.asterisk.ari
     prices = Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
     metrics = Metrics(CollectorRegistry())
-    there = at.url, at.username, at.password.get_secret_value(), at.app
-    async with Ari(*there, observe=metrics.ari_request, trust=client_context(at.url, at.ca_file)) as ari:
+    access = at.url, at.username, at.password.get_secret_value(), at.app
+    async with Ari(*access, observe=metrics.ari_request, trust=client_context(at.url, at.ca_file)) as ari:
         lease = Lease(ari, lock.store, asdict(us))
         await claim(lease, at.app, takeover=takeover)
         async with (

@@ -1,7 +1,4 @@
-"""What the shell shows of calls: tables, one call in full, and a line for each event.
-
-Owns the looks, and nothing else: what comes in are the API's answers.
-"""
+"""How the shell shows the API's answers: tables, one call in full, and a line for each event."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -31,7 +28,7 @@ _COLOURS = {
 
 
 def _plain(value: object) -> Text:
-    """What comes from elsewhere is no markup."""
+    """Text that is not read as rich's markup."""
     return Text("" if value is None else str(value))
 
 
@@ -40,7 +37,7 @@ def _state(state: str) -> Text:
 
 
 def seconds(call: CallAnswer, now: datetime) -> str:
-    """Minutes and seconds since the answer, or since the start of a call that nobody answered."""
+    """Minutes and seconds since the answer, or since the start if there was no answer."""
     passed = int(((call.ended_at or now) - (call.answered_at or call.started_at)).total_seconds())
     return f"{max(0, passed) // 60}:{max(0, passed) % 60:02}"
 
@@ -49,9 +46,9 @@ def calls_table(calls: Iterable[CallAnswer], now: datetime | None = None, title:
     table = Table("call", "", "state", "agent", "from", "to", "time", "turns", "outcome", title=title, box=None)
     for each in calls:
         arrow = "→" if each.direction == "outbound" else "←"
-        who = (_plain(each.agent), _plain(each.caller), _plain(each.callee))
+        parties = (_plain(each.agent), _plain(each.caller), _plain(each.callee))
         passed = seconds(each, now or datetime.now(UTC)) if each.state != "queued" else ""
-        table.add_row(each.id, arrow, _state(each.state), *who, passed, str(each.turns or ""), _plain(each.outcome))
+        table.add_row(each.id, arrow, _state(each.state), *parties, passed, str(each.turns or ""), _plain(each.outcome))
     return table
 
 
@@ -82,9 +79,9 @@ def call_detail(call: CallDetailAnswer) -> RenderableType:
 
 
 def _attempt(one: AttemptAnswer) -> str:
-    told = [f"SIP {one.sip_status}"] if one.sip_status is not None else []
-    told += [f"Q.850 cause {one.cause}"] if one.cause is not None else []
-    return f"{one.at:%F %T}: {one.result}" + (f" ({', '.join(told)})" if told else "")
+    codes = [f"SIP {one.sip_status}"] if one.sip_status is not None else []
+    codes += [f"Q.850 cause {one.cause}"] if one.cause is not None else []
+    return f"{one.at:%F %T}: {one.result}" + (f" ({', '.join(codes)})" if codes else "")
 
 
 def _suspended(one: SuspendedTrunkAnswer) -> str:
@@ -104,39 +101,39 @@ def queue_table(queue: QueueAnswer) -> Table:
 def audit_table(page: AuditPage) -> Table:
     table = Table("at (UTC)", "who", "did", "call", "with", "status", "from", box=None)
     for each in page.entries:
-        said = ", ".join(f"{name}={value}" for name, value in each.asked.items())
-        told = (_plain(each.by or "(wrong token)"), _plain(each.operation), _plain(each.call), _plain(said))
-        table.add_row(f"{each.at:%F %T}", *told, str(each.status), _plain(each.source))
+        request = ", ".join(f"{name}={value}" for name, value in each.asked.items())
+        cells = (_plain(each.by or "(wrong token)"), _plain(each.operation), _plain(each.call), _plain(request))
+        table.add_row(f"{each.at:%F %T}", *cells, str(each.status), _plain(each.source))
     return table
 
 
 def letters_table(page: LetterPage) -> Table:
     table = Table("number", "receiver", "call", "type", "attempts", "reason", box=None)
     for each in page.dead_letters:
-        told = map(_plain, (each.receiver, each.call, each.type, each.attempts, each.reason))
-        table.add_row(str(each.number), *told)
+        cells = map(_plain, (each.receiver, each.call, each.type, each.attempts, each.reason))
+        table.add_row(str(each.number), *cells)
     return table
 
 
 def event_line(event: StreamEvent) -> Text:
     """E.g. `09:30:12 said    caller: Hello?`"""
     data: dict[str, Any] = event.data.get("data", event.data)
-    when = str(event.data.get("timestamp", ""))[11:19]
+    clock = str(event.data.get("timestamp", ""))[11:19]
     kind = event.type.removeprefix("call.")
     match kind:
         case "said":
-            told = f"{data['who']}: {data['text'] or '(hidden)'}{' …' if data['interrupted'] else ''}"
+            text = f"{data['who']}: {data['text'] or '(hidden)'}{' …' if data['interrupted'] else ''}"
         case "state":
-            told = f"{data['before']} → {data['state']}"
+            text = f"{data['before']} → {data['state']}"
         case "ended" | "settled":
-            told = " ".join(str(data[name]) for name in ("outcome", "detail") if data.get(name))
+            text = " ".join(str(data[name]) for name in ("outcome", "detail") if data.get(name))
             if (status := data.get("sip_status")) is not None:
-                told += f" (SIP {status})"
+                text += f" (SIP {status})"
         case _:
             known = ("call", "attempt", "number")
-            told = " ".join(
+            text = " ".join(
                 f"{name}={value}" for name, value in data.items() if name not in known and value is not None
             )
-    line = Text(f"{when} ", style="dim")
+    line = Text(f"{clock} ", style="dim")
     line.append(f"{kind:<12}", style="bold green" if kind in ("answered", "said") else "bold")
-    return line.append(told, style="")
+    return line.append(text, style="")

@@ -1,4 +1,4 @@
-"""`voiceai workers`: which there are, and the end of one in order."""
+"""The commands of `voiceai workers`: list them, drain one."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ workers = typer.Typer(help="Bridge workers: list, drain.", invoke_without_comman
 
 @workers.callback()
 def workers_list(context: typer.Context, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Bridge workers, and how loaded they are."""
+    """List the bridge workers and their load."""
     if context.invoked_subcommand is not None:
         return
     with connected(url, token) as client:
@@ -25,10 +25,10 @@ def drain(
     name: str,
     token: Token,
     url: Url = LOCAL,
-    seconds: Annotated[float | None, typer.Option(help="For its calls; then other workers take them over.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Time for its calls; then other workers take over.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Let one end as soon as its calls have; whoever started it starts the next."""
+    """End a worker after its calls; its supervisor (controller, systemd, compose) starts the next one."""
     with connected(url, token) as client:
         done = client.drain_worker(name, seconds=seconds)
         tell(done, as_json, lambda found: _table(WorkerPage(workers=(found,))))
@@ -38,8 +38,8 @@ def _table(page: WorkerPage) -> Table:
     table = Table("worker", "pid", "media", "state", "calls", "late ms", box=None)
     for each in page.workers:
         table.add_row(*_row(each))
-    said = [f"{each.name}: {each.reason}" for each in page.workers if each.reason]
-    table.caption = "\n".join(said) or None
+    reasons = [f"{each.name}: {each.reason}" for each in page.workers if each.reason]
+    table.caption = "\n".join(reasons) or None
     return table
 
 

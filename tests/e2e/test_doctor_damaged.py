@@ -105,7 +105,7 @@ async def test_trunks_that_are_wrong(asterisk: Asterisk, tmp_path: Path) -> None
     report.names("trunk silent", "ok", "enter the dialplan at [from-trunk]", "")
     report.names("trunk nowhere", "failure", "no external_media_address", "external_media_address")
     report.names("trunk nowhere", "failure", "[nobody-wrote-it] takes no number", "Stasis(another-name)")
-    report.names("trunk main", "warning", "nobody asks it", "qualify_frequency = 30")
+    report.names("trunk main", "warning", "does not check it", "qualify_frequency = 30")
     report.names("registration", "failure", "refused is not registered", "carrier")
     report.names("dialplan", "failure", "no line leads to Stasis(another-name)", "extensions.conf")
 

@@ -1,6 +1,6 @@
-"""Asterisk as ARI shows it: reach, rights, version, modules, the app.
+"""Checks of Asterisk over ARI: connection, rights, version, modules, the app.
 
-Owns one check per function; each returns what it found and raises AriError where Asterisk does not let it look.
+Owns one check per function; each returns its findings, and raises AriError if Asterisk refuses.
 """
 
 import re
@@ -20,7 +20,7 @@ MODULES = {
     "app_stasis.so": "is the dialplan's Stasis()",
     "res_ari_channels.so": "is how calls are controlled",
     "res_ari_bridges.so": "is how legs are joined",
-    "res_ari_events.so": "tells what happens",
+    "res_ari_events.so": "sends events to the controller",
     "res_stasis_playback.so": "plays the sounds of `on_ai_failure`",
     "res_stasis_snoop.so": "lets supervisors listen",
     "codec_resample.so": "turns the telephone's 8 kHz into 24 kHz",
@@ -32,7 +32,7 @@ FOR_CANARY = "func_talkdetect.so"
 
 
 async def reach(ari: Ari) -> list[Finding]:
-    """Does ARI answer, and may we act?"""
+    """Does ARI answer, and may our user make changes?"""
     check = "ari"
     try:
         await ari.ping()
@@ -69,21 +69,21 @@ async def version(ari: Ari) -> list[Finding]:
 
 
 async def modules(ari: Ari, config: Config) -> list[Finding]:
-    wanted = dict(MODULES)
+    needed = dict(MODULES)
     if config.trunks:
-        wanted[FOR_DETECTION] = "tells answering machines from people"
+        needed[FOR_DETECTION] = "tells answering machines from people"
     if config.canary is not None:
-        wanted[FOR_CANARY] = "hears the agent of a canary call"
-    missing = [name for name in wanted if not await _runs(ari, name)]
+        needed[FOR_CANARY] = "hears the agent of a canary call"
+    missing = [name for name in needed if not await _runs(ari, name)]
     found = [
         (warning if name in (FOR_DETECTION, FOR_CANARY) else failure)(
             "modules",
-            f"{name} is not loaded: it {wanted[name]}",
+            f"{name} is not loaded: it {needed[name]}",
             f"Add `load = {name}` to modules.conf and restart Asterisk.",
         )
         for name in missing
     ]
-    return found or [ok("modules", f"all {len(wanted)} that a call needs are running")]
+    return found or [ok("modules", f"all {len(needed)} that a call needs are running")]
 
 
 async def _runs(ari: Ari, module: str) -> bool:
@@ -93,15 +93,15 @@ async def _runs(ari: Ari, module: str) -> bool:
         return False
 
 
-async def app(ari: Ari, name: str, *, ours: bool) -> list[Finding]:
-    """Is the app registered, and by us? `ours`: our controller says that its link stands."""
+async def app(ari: Ari, name: str, *, controller_ready: bool) -> list[Finding]:
+    """Is the app registered, and by our controller? `controller_ready`: it says that its event link is up."""
     check = "stasis app"
     try:
         await ari.application(name)
     except NotFound:
-        told = f"nobody has registered {name!r} since Asterisk started: callers are declined"
-        return [warning(check, told, "Start the controller: `voiceai serve`.")]
-    if ours:
+        text = f"nobody has registered {name!r} since Asterisk started: callers are declined"
+        return [warning(check, text, "Start the controller: `voiceai serve`.")]
+    if controller_ready:
         return [ok(check, f"{name!r} is the running controller's")]
     fix = (
         "If a controller runs elsewhere with the same `asterisk.ari.app`, the two take it from each other: stop one, "
@@ -111,16 +111,16 @@ async def app(ari: Ari, name: str, *, ours: bool) -> list[Finding]:
 
 
 def addresses(config: Config) -> list[Finding]:
-    """Pure: can Asterisk reach the workers at the address that it is told?"""
+    """Pure: can Asterisk reach the workers at the advertised address?"""
     check, advertise = "advertised address", config.bridge.advertise
     asterisk = urlsplit(config.asterisk.ari.url).hostname or ""
     if on_this_machine(advertise) and not on_this_machine(asterisk):
-        told = f"Asterisk is at {asterisk}, and is told to find the workers at {advertise}: that is itself"
-        return [failure(check, told, "Set `bridge.advertise` to this machine's address as Asterisk sees it.")]
+        text = f"Asterisk is at {asterisk}, but `bridge.advertise` is {advertise}: that is Asterisk's own machine"
+        return [failure(check, text, "Set `bridge.advertise` to this machine's address as Asterisk sees it.")]
     if on_this_machine(config.bridge.listen) and not on_this_machine(advertise):
-        told = f"workers listen at {config.bridge.listen}, and Asterisk is told {advertise}"
-        return [failure(check, told, "Set `bridge.listen` to the address in `bridge.advertise`, or to 0.0.0.0.")]
+        text = f"workers listen at {config.bridge.listen}, and Asterisk is told {advertise}"
+        return [failure(check, text, "Set `bridge.listen` to the address in `bridge.advertise`, or to 0.0.0.0.")]
     if not re.fullmatch(r"[0-9.]+|\[?[0-9a-f:]+\]?", advertise) and advertise != "localhost":
-        told = f"{advertise} is a name: Asterisk looks it up within each call, and waits for it"
-        return [warning(check, told, "Set `bridge.advertise` to an IP address.")]
+        text = f"{advertise} is a name: Asterisk looks it up within each call, and waits for it"
+        return [warning(check, text, "Set `bridge.advertise` to an IP address.")]
     return [ok(check, f"{advertise}")]

@@ -1,4 +1,4 @@
-"""`voiceai doctor`: examines the installation, and shows what it finds as it finds it."""
+"""`voiceai doctor`: checks the installation and prints each finding at once."""
 
 import asyncio
 import json
@@ -34,17 +34,17 @@ def doctor(
     live: Annotated[
         bool,
         typer.Option(
-            help="Ask the AI's providers, too: is the key good, the model there, the session as the agents ask?"
+            help="Also ask the AI providers: is the key valid, does the model exist, do sessions start as configured?"
         ),
     ] = False,
     rx: Annotated[
         str | None,
         typer.Option(
-            help="Asterisk's command line, for what ARI does not tell, such as 'docker exec pbx asterisk -rx'."
+            help="Asterisk's command line, for what ARI does not show, such as 'docker exec pbx asterisk -rx'."
         ),
     ] = None,
     call: Annotated[
-        str | None, typer.Option(help="Gather what is known of this call instead, without numbers and words.")
+        str | None, typer.Option(help="Instead collect what is known about this call, without numbers and words.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="With --call: the zip to write.")] = None,
     url: Url = LOCAL,
@@ -52,11 +52,11 @@ def doctor(
     as_machine: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     markdown: Annotated[bool, typer.Option(help="For a report of a problem.")] = False,
 ) -> None:
-    """Check everything that a call needs, sound through Asterisk included. Exit status 1: not healthy."""
+    """Check everything that a call needs, also sound through Asterisk. Exit status 1: not healthy."""
     if call is not None:
         _gather(call, url, token, output, as_machine=as_machine, markdown=markdown)
         return
-    # What the parts log of their own accord is found below, in words for people.
+    # The findings say in plain words what the checked parts would log.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     findings = asyncio.run(_all(config, live, rx, show=not (as_machine or markdown)))
     if as_machine:
@@ -98,12 +98,12 @@ async def _all(path: Path, live: bool, rx: str | None, *, show: bool) -> list[Fi
         loaded = configs.load(path, os.environ)
     except configs.ConfigErrors as errors:
         findings = [
-            failure("config", configs.render(errors), "Mend these, then ask again: nothing else was looked at.")
+            failure("config", configs.render(errors), "Correct these, then run it again: nothing else was checked.")
         ]
         if show:
             _print(findings[0])
         return findings
-    # Only this command needs a worker's parts, which take longer to import than all else.
+    # Imported here: only this command needs a worker's modules, and their import is slow.
     from controller.cli.doctor import runner
 
     findings = []

@@ -1,6 +1,6 @@
-"""Where calls go in Asterisk's dialplan, asked over a channel that stands: DIALPLAN_EXISTS() wants one.
+"""Checks whether calls enter Asterisk's dialplan. Needs a live channel, for DIALPLAN_EXISTS().
 
-Refuses to judge what an extension does: ARI does not tell (`command_line` does).
+What an extension does is not visible over ARI; `asterisk_cli` checks that.
 """
 
 import re
@@ -14,25 +14,25 @@ from controller.cli.doctor.trunks import endpoint_of
 from controller.config import Config
 
 CHECK = "dialplan"
-SUCH_AS = ("5551234567", "+15551234567", "s")
-"""What carriers send as called number: digits, with a plus, or nothing."""
+SAMPLES = ("5551234567", "+15551234567", "s")
+"""Called numbers as carriers send them: digits, with a plus, or nothing."""
 
 
 async def look(ari: Ari, channel: str, config: Config) -> list[Finding]:
-    """For each trunk: does its context take calls? And the contexts that calls of ours pass through."""
+    """Does the context of each trunk accept calls, and do the contexts exist that our calls pass through?"""
     try:
         found = [await _entrance(ari, channel, config, name) for name in config.trunks]
-        if config.trunks and not await _there(ari, channel, answer_detection.CONTEXT, "detect"):
+        if config.trunks and not await _exists(ari, channel, answer_detection.CONTEXT, "detect"):
             found.append(_lacks(answer_detection.CONTEXT, "answering machines can't be told from people"))
         if any(trunk.refer for trunk in config.trunks.values()):
-            if not await _there(ari, channel, dialplan.CONTEXT, "s"):
+            if not await _exists(ari, channel, dialplan.CONTEXT, "s"):
                 found.append(_lacks(dialplan.CONTEXT, "transfers by REFER fail"))
     except AriError as error:
         return [skipped(CHECK, f"can't be looked at ({error.message}): is func_dialplan.so loaded?")]
     return [each for each in found if each is not None]
 
 
-async def _there(ari: Ari, channel: str, context: str, extension: str) -> bool:
+async def _exists(ari: Ari, channel: str, context: str, extension: str) -> bool:
     return await ari.get_variable(channel, f"DIALPLAN_EXISTS({context},{extension},1)") == "1"
 
 
@@ -42,7 +42,7 @@ def _lacks(context: str, harm: str) -> Finding:
 
 
 async def _entrance(ari: Ari, channel: str, config: Config, trunk: str) -> Finding | None:
-    """The trunk's endpoint was looked at before: what is wrong with that is told there."""
+    """None if the endpoint is unknown: `trunks` reports that."""
     endpoint, check = endpoint_of(config.trunks[trunk].endpoint), f"trunk {trunk}"
     if endpoint is None:
         return None
@@ -51,8 +51,8 @@ async def _entrance(ari: Ari, channel: str, config: Config, trunk: str) -> Findi
     except NotFound:
         return None
     numbers = [route.to for route in config.routes if re.fullmatch(r"[+0-9]{1,32}", route.to)]
-    for number in (*numbers, *SUCH_AS):
-        if await _there(ari, channel, context, number):
+    for number in (*numbers, *SAMPLES):
+        if await _exists(ari, channel, context, number):
             return ok(check, f"calls enter the dialplan at [{context}]")
     app = config.asterisk.ari.app
     fix = f"Add `exten => _X!,1,Stasis({app})` to [{context}] in extensions.conf, then `dialplan reload`."

@@ -1,7 +1,7 @@
-"""What this machine's environment says about the way to the internet: whose certificates are believed, which proxies.
+"""Checks of this machine's environment: trusted certificates and proxies.
 
 Owns the checks of SSL_CERT_FILE, SSL_CERT_DIR, the system's certificate store, and of proxies that are not used. Reads
-files; asks nobody.
+files; makes no connection.
 """
 
 import os
@@ -18,16 +18,16 @@ PROXY_FIX = (
 
 
 def proxies(env: Mapping[str, str]) -> list[Finding]:
-    """Of those that are used the providers' checks tell."""
+    """Finds unused proxies; the providers' checks report the used ones."""
     names = {name.upper() for name, value in env.items() if value}
     if "HTTP_PROXY" not in names or names & {"HTTPS_PROXY", "WSS_PROXY", "SOCKS_PROXY", "ALL_PROXY"}:
         return []
-    fix = "If they have to go by a proxy, set HTTPS_PROXY (http://host:port); if not, nothing needs to be done."
-    return [warning("proxy", "HTTP_PROXY is set, and workers go to wss:// without", fix)]
+    fix = "If they need a proxy, set HTTPS_PROXY (http://host:port); if not, nothing needs to be done."
+    return [warning("proxy", "HTTP_PROXY is set, but workers connect to wss:// without it", fix)]
 
 
 def certificate_store(env: Mapping[str, str]) -> list[Finding]:
-    """Is there an authority that this machine believes?"""
+    """Does this machine trust any certificate authority?"""
     found = []
     if file := env.get("SSL_CERT_FILE"):
         found += _file(file)
@@ -69,4 +69,4 @@ def _believed() -> bool:
 
 def _empty() -> Finding:
     fix = "Install the system's certificates (Debian: `apt install ca-certificates`), or set SSL_CERT_FILE."
-    return failure(CHECK, "this machine believes no authority: no TLS connection can be made", fix)
+    return failure(CHECK, "this machine trusts no certificate authority: no TLS connection can be made", fix)

@@ -1,6 +1,6 @@
-"""What an examination found, and how it is shown. [pure]
+"""The findings of the doctor and their output. [pure]
 
-Owns the words for it. A finding that is not well has a fix: what to change, and where.
+A warning or failure has a fix: what to change, and where.
 """
 
 from collections import Counter
@@ -13,15 +13,15 @@ from typing import Any
 class Verdict(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    """Calls work; something will hurt later, or could not be judged."""
+    """Calls work; something may fail later, or could not be checked."""
     FAILURE = "failure"
-    """Calls won't work, or not well."""
+    """Calls fail, or work badly."""
     SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`told` is what is the case, `fix` what to do about it. Neither holds a secret or a telephone number."""
+    """`told`: what was found. `fix`: what to do about it. Neither holds a secret or a telephone number."""
 
     check: str
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""This machine: files, disk, clock, the store, and who is at the API's address. Each check is one function."""
+"""Checks of this machine: files, disk, clock, the store, and the API's address. Each check is one function."""
 
 import os
 import shutil
@@ -13,11 +13,11 @@ from controller.config import Config, files as config_files
 from controller.store.database import Database, StoreError, StoreInUse
 
 FILES_PER_CALL = 6
-"""AudioSocket, AI connection, recording, and what is open while one replaces another."""
-FILES_ROUND = 200
-LITTLE = 1 << 30
+"""AudioSocket, AI connection, recording, and their replacements."""
+OTHER_FILES = 200
+MIN_FREE = 1 << 30
 """Bytes; an hour of stereo recordings of 5 calls."""
-MOST_SKEW = 5.0
+MAX_SKEW_S = 5.0
 
 
 def files(config: Config) -> list[Finding]:
@@ -27,16 +27,16 @@ def files(config: Config) -> list[Finding]:
     except ImportError:  # not on Windows, which has no such limit
         return [skipped(check, "this system has no such limit")]
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = config.bridge.capacity * FILES_PER_CALL + FILES_ROUND
-    told = f"a process may open {soft}; {config.bridge.capacity} calls need {needed}"
+    needed = config.bridge.capacity * FILES_PER_CALL + OTHER_FILES
+    text = f"a process may open {soft}; {config.bridge.capacity} calls need {needed}"
     if soft < needed:
         fix = f"Raise it: `LimitNOFILE={max(65536, needed)}` in the service's unit, or lower `bridge.capacity`."
-        return [failure(check, told, fix)]
-    return [ok(check, told)]
+        return [failure(check, text, fix)]
+    return [ok(check, text)]
 
 
-def named_files(config: Config) -> list[Finding]:
-    """Those that the config names and that have to be there; nothing is told of what is well."""
+def config_file_errors(config: Config) -> list[Finding]:
+    """Files named in the config that are missing or wrong."""
     return [
         failure(f"config: {each.path}", f"{each.value} {each.message}", each.hint)
         for each in config_files.wrong(config)
@@ -53,19 +53,19 @@ def disk(config: Config) -> list[Finding]:
 
 def _folder(folder: Path) -> list[Finding]:
     check = f"disk of {folder}"
-    there = next((each for each in (folder, *folder.absolute().parents) if each.is_dir()), Path("/"))
-    if not os.access(there, os.W_OK | os.X_OK):
+    existing = next((each for each in (folder, *folder.absolute().parents) if each.is_dir()), Path("/"))
+    if not os.access(existing, os.W_OK | os.X_OK):
         fix = f"Make it writable for the user that runs voiceai: `chown voiceai {folder}`."
-        return [failure(check, f"{there} can't be written to by this user", fix)]
-    free = shutil.disk_usage(there).free
-    told = f"{free / (1 << 30):.1f} GiB free"
-    if free < LITTLE:
-        return [failure(check, told, "Make room, or lower `recording.keep_days` and `outbound.keep_days`.")]
-    return [ok(check, told)]
+        return [failure(check, f"{existing} can't be written to by this user", fix)]
+    free = shutil.disk_usage(existing).free
+    text = f"{free / (1 << 30):.1f} GiB free"
+    if free < MIN_FREE:
+        return [failure(check, text, "Make room, or lower `recording.keep_days` and `outbound.keep_days`.")]
+    return [ok(check, text)]
 
 
 async def store(config: Config) -> list[Finding]:
-    """Opens it as the controller would; brings its tables up to date as that would, too."""
+    """Opens the store as the controller would; that also brings its tables up to date."""
     kind = make_url(config.store.url.get_secret_value()).get_backend_name()
     try:
         async with Database(config.store.url.get_secret_value()) as database, database.reading():
@@ -74,12 +74,12 @@ async def store(config: Config) -> list[Finding]:
         return [ok("store", "a controller has it open")]
     except StoreError as error:
         return [
-            failure("store", str(error), "Mend `store.url`, or start the database; calls go on without it meanwhile.")
+            failure("store", str(error), "Correct `store.url`, or start the database; live calls continue without it.")
         ]
 
 
 async def api(config: Config) -> list[Finding]:
-    """Nobody there, or a controller of ours; anybody else keeps ours from starting."""
+    """Fails if another program than our controller listens at the API's address."""
     check, at = "api", f"{config.api.listen}"
     try:
         async with httpx.AsyncClient(timeout=3, trust_env=False, verify=False) as http:
@@ -90,7 +90,7 @@ async def api(config: Config) -> list[Finding]:
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         fix = f"Find it (`ss -ltnp 'sport = :{config.api.listen.port}'`) and stop it, or change `api.listen`."
         return [failure(check, f"another program listens on {at}: the controller can't start", fix)]
-    missing = [part for part, there in parts.items() if not there]
+    missing = [part for part, ready in parts.items() if not ready]
     if missing:
         fix = "The findings below name the cause; the controller's log has the rest."
         return [warning(check, f"the controller that runs is not ready: {', '.join(missing)}", fix)]
@@ -98,12 +98,12 @@ async def api(config: Config) -> list[Finding]:
 
 
 def clock(theirs: datetime | None, now: datetime | None = None) -> list[Finding]:
-    """Against what Asterisk's web server says; it tells whole seconds."""
+    """`theirs`: the time of Asterisk's web server, in whole seconds."""
     check = "clock"
     if theirs is None:
-        return [skipped(check, "Asterisk does not tell its time")]
+        return [skipped(check, "Asterisk does not send its time")]
     apart = abs(((now or datetime.now(UTC)) - theirs).total_seconds())
-    if apart > MOST_SKEW:
+    if apart > MAX_SKEW_S:
         fix = "Run chrony or systemd-timesyncd on both machines: records, signatures and calling hours go by the clock."
         return [warning(check, f"this machine and Asterisk's are {apart:.0f} s apart", fix)]
     return [ok(check, "agrees with Asterisk's")]

@@ -1,7 +1,7 @@
-"""A real call from Asterisk to this machine and back: does sound come, how wide, how evenly, how soon?
+"""Measures sound from this machine through Asterisk and back: sample rate, frame rate, gaps, delay.
 
-Owns two media legs in one bridge of Asterisk's: what is sent on the one must come out at the other. Measures at the
-AudioSocket, where the workers do. Refuses to judge (`judged` is pure) and leaves nothing behind in Asterisk.
+Owns two media legs in one bridge of Asterisk: what is sent on one must be received on the other. Measures at the
+AudioSocket, as workers do, and leaves nothing behind in Asterisk. `judged` is pure and makes the findings.
 """
 
 import asyncio
@@ -29,8 +29,9 @@ SAMPLES = RATE // wire.FRAMES_PER_SECOND
 _HEADER = struct.pack(">BH", wire.TYPE_OF_RATE[RATE], 2 * SAMPLES)
 SILENCE = _HEADER + bytes(2 * SAMPLES)
 CLICK = _HEADER + struct.pack("<h", 20_000) * SAMPLES
-"""A frame that nothing but us sends."""
-CLICK_EVERY = 25
+"""A loud frame, to measure the delay."""
+CLICK_INTERVAL = 25
+"""Frames."""
 LOUD = 10_000
 
 ADDRESS = (
@@ -40,7 +41,7 @@ ADDRESS = (
 
 @dataclass(slots=True)
 class Measured:
-    """Of both legs together; times in milliseconds."""
+    """Measurements of both legs together; gaps and delays in milliseconds."""
 
     connected: int = 0
     kinds: set[int] = field(default_factory=set)
@@ -49,12 +50,12 @@ class Measured:
     seconds: float = 0.0
     gaps: list[float] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
-    """From handing Asterisk a click on the one leg to its coming out at the other."""
+    """From sending a click on one leg to its arrival on the other."""
     error: str = ""
 
 
 class _Leg(asyncio.Protocol):
-    """One AudioSocket connection, from Asterisk. Notes what comes; what is sent is `_pace`'s to say."""
+    """One AudioSocket connection from Asterisk. Measures what it receives; `_pace` sends."""
 
     def __init__(self, measured: Measured, clicks: list[float]) -> None:
         self._measured = measured
@@ -102,7 +103,7 @@ class _Leg(asyncio.Protocol):
 
 
 Meanwhile = Callable[[str], Awaitable[None]]
-"""Is given the id of a channel that stands: much can be asked of Asterisk only with one."""
+"""Is called with the id of a live channel, which some requests to Asterisk need."""
 
 
 async def _nothing(_: str) -> None:
@@ -110,8 +111,8 @@ async def _nothing(_: str) -> None:
 
 
 async def measure(ari: Ari, listen: str, advertise: str, ports: range, meanwhile: Meanwhile = _nothing) -> Measured:
-    """Over the app of `ari`, whose event websocket must stand. Raises AriError where Asterisk refuses, also because
-    nobody accepted the connection; OSError: we can't listen; TimeoutError."""
+    """Measures for SECONDS. The app of `ari` must be registered. Raises AriError if Asterisk refuses or does not
+    connect, OSError if we can't listen, TimeoutError."""
     measured, clicks, legs = Measured(), list[float](), list[_Leg]()
 
     def leg() -> _Leg:
@@ -124,10 +125,10 @@ async def measure(ari: Ari, listen: str, advertise: str, ports: range, meanwhile
         target = f"{advertise}:{server.sockets[0].getsockname()[1]}"
         async with asyncio.timeout(LIMIT_SECONDS), _joined(ari, target) as channel:
             await meanwhile(channel)
-            measured.frames, began = 0, time.perf_counter()
+            measured.frames, start = 0, time.perf_counter()
             measured.gaps.clear()
             await asyncio.sleep(SECONDS)
-            measured.seconds = time.perf_counter() - began
+            measured.seconds = time.perf_counter() - start
     finally:
         pacing.cancel()
         server.close()
@@ -138,7 +139,7 @@ async def measure(ari: Ari, listen: str, advertise: str, ports: range, meanwhile
 
 
 async def _listening(leg: Callable[[], _Leg], listen: str, ports: range) -> asyncio.Server:
-    """On a port of the workers' that is free (a firewall may let only those pass), or on any."""
+    """On a free port of the workers (a firewall may allow only those), else on any port."""
     loop = asyncio.get_running_loop()
     for port in ports:
         with suppress(OSError):
@@ -166,7 +167,7 @@ async def _joined(ari: Ari, target: str) -> AsyncIterator[str]:
 
 
 async def _add(ari: Ari, bridge: str, channel: str) -> None:
-    """It takes a moment until the channel is in the app; until then Asterisk refuses."""
+    """Tries again while Asterisk refuses because the channel is not yet in the app."""
     for attempt in count():
         try:
             await ari.add_channel(bridge, channel)
@@ -178,23 +179,23 @@ async def _add(ari: Ari, bridge: str, channel: str) -> None:
 
 
 async def _pace(legs: list[_Leg], clicks: list[float]) -> None:
-    """50 frames a second to each leg, by absolute deadlines; now and then a click for the first."""
+    """50 frames a second to each leg, by absolute deadlines; every CLICK_INTERVAL a click on the first."""
     due = time.perf_counter()
     for tick in count():
         due += TICK
         await asyncio.sleep(max(due - time.perf_counter(), 0))
-        click = tick % CLICK_EVERY == 0
+        click = tick % CLICK_INTERVAL == 0
         if click:
             clicks.append(time.perf_counter())
         for index, leg in enumerate(legs):
             leg.send(CLICK if click and index == 0 else SILENCE)
 
 
-# ---------------------------------------------------------------- what it means
+# ---------------------------------------------------------------- findings
 
 
 def unreached(address: str, message: str) -> Finding:
-    """Asterisk tried to connect, and nobody accepted."""
+    """Asterisk could not connect to us."""
     return failure(CHECK, f"Asterisk can't connect to {address} ({message})", f"{ADDRESS}.")
 
 
@@ -204,7 +205,7 @@ def judged(measured: Measured) -> list[Finding]:
         return [failure(CHECK, "Asterisk opened the media legs, but nothing reached this machine", f"{ADDRESS}.")]
     if measured.error:
         fix = "Something between Asterisk and this machine speaks another protocol on that port."
-        return [failure(CHECK, f"what came is no AudioSocket: {measured.error}", fix)]
+        return [failure(CHECK, f"the received data is no AudioSocket: {measured.error}", fix)]
     if not measured.frames:
         fix = "Look for `res_audiosocket` in Asterisk's log; docs/asterisk.md has the modules that it needs."
         return [failure(CHECK, "Asterisk connected and sent no sound", fix)]
@@ -216,31 +217,29 @@ def _width(measured: Measured) -> Finding:
         return ok(CHECK, "24 kHz, 960 bytes in a frame (type 0x13)")
     kinds = ", ".join(f"0x{kind:02x} ({wire.RATE_OF_TYPE[kind] // 1000} kHz)" for kind in sorted(measured.kinds))
     lengths = ", ".join(map(str, sorted(measured.lengths)))
-    fix = (
-        "Asterisk must be 22.7 or newer (20.17, 21.12, 23.1), with codec_resample and slin24; the format is asked for."
-    )
+    fix = "Asterisk must be 22.7 or newer (20.17, 21.12, 23.1), with codec_resample and slin24."
     return failure(CHECK, f"frames of type {kinds}, {lengths} bytes, instead of 0x13 with 960", fix)
 
 
 def _evenness(measured: Measured) -> Finding:
     rate = measured.frames / measured.seconds / 2
     p99 = quantiles(measured.gaps, n=100)[98] if len(measured.gaps) > 1 else 0.0
-    told = (
+    text = (
         f"{rate:.1f} frames a second (50 wanted), gap p99 {p99:.0f} ms, longest {max(measured.gaps, default=0):.0f} ms"
     )
     if not 47 <= rate <= 53:
-        return failure("audio rate", told, "Frames are lost or doubled on the way: look at the load of both machines.")
+        return failure("audio rate", text, "Frames are lost or doubled on the way: look at the load of both machines.")
     if p99 > 40:
-        return warning("audio rate", told, "Uneven sound: the machine, or the network between them, is too busy.")
-    return ok("audio rate", told)
+        return warning("audio rate", text, "Uneven sound: the machine, or the network between them, is too busy.")
+    return ok("audio rate", text)
 
 
 def _delay(measured: Measured) -> Finding:
     if not measured.delays:
         fix = "The bridge does not mix: look for errors of `bridge_simple` or `bridge_softmix` in Asterisk's log."
-        return failure("audio round trip", "what was sent on one leg did not come out at the other", fix)
+        return failure("audio round trip", "sound sent on one leg did not arrive on the other", fix)
     median = sorted(measured.delays)[len(measured.delays) // 2]
-    told = f"{median:.1f} ms through Asterisk and back"
+    text = f"{median:.1f} ms through Asterisk and back"
     if median > 150:
-        return warning("audio round trip", told, "Callers will notice: put the workers nearer to Asterisk.")
-    return ok("audio round trip", told)
+        return warning("audio round trip", text, "Callers will notice: put the workers nearer to Asterisk.")
+    return ok("audio round trip", text)

@@ -1,4 +1,4 @@
-"""The AI's providers: key, model, the date on which it is switched off. Asks them only if it is told to (`live`)."""
+"""Checks of the AI providers: key, model, the date on which it is switched off. Only `live` connects to them."""
 
 import ssl
 from collections.abc import Iterable, Iterator
@@ -33,12 +33,12 @@ TIMEOUT = 10.0
 
 
 def models(config: Config, today: date) -> list[Finding]:
-    """Every model that the config names, against the dates that we know."""
-    found = [finding for name in sorted(_named(config)) if (finding := _dated(name, today)) is not None]
+    """Which models of the config are switched off, or will be."""
+    found = [finding for name in sorted(_model_names(config)) if (finding := _dated(name, today)) is not None]
     return found or [ok("models", "none that the config names is about to be switched off")]
 
 
-def _named(config: Config) -> set[str]:
+def _model_names(config: Config) -> set[str]:
     transcribing = {agent.transcription.model for agent in config.agents.values() if agent.transcription is not None}
     return {provider.model for _, provider in _providers(config)} | transcribing
 
@@ -59,17 +59,17 @@ def _providers(config: Config) -> Iterator[tuple[str, AiProvider]]:
 
 
 async def live(config: Config, today: date) -> list[Finding]:
-    """Asks each provider of OpenAI's kind for its model: free, and it proves key, model and network."""
+    """Requests the model from each provider of OpenAI's dialect: free, and it checks key, model and network."""
     found: list[Finding] = []
     for name, provider in _providers(config):
         if provider.dialect not in (None, "openai"):
-            found.append(skipped(f"provider {name}", f"there is no question to ask a {provider.dialect} server"))
+            found.append(skipped(f"provider {name}", f"there is no such check for a {provider.dialect} server"))
         else:
-            found += await _asked(f"provider {name}", provider, today)
+            found += await _check(f"provider {name}", provider, today)
     return found
 
 
-async def _asked(check: str, provider: AiProvider, today: date) -> list[Finding]:
+async def _check(check: str, provider: AiProvider, today: date) -> list[Finding]:
     headers = {"Authorization": f"Bearer {provider.api_key.get_secret_value()}"}
     proxy = None
     try:
@@ -83,20 +83,20 @@ async def _asked(check: str, provider: AiProvider, today: date) -> list[Finding]
             return [
                 failure(check, f"can't be reached by the proxy {shown(proxy)}: {_why(error)}", environment.PROXY_FIX)
             ]
-        fix = "Workers need a way out to that address by TLS (port 443); look at firewall, proxy and DNS."
+        fix = "Workers must reach that address by TLS (port 443): check firewall, proxy and DNS."
         return [failure(check, f"can't be reached: {_why(error)}", fix)]
     except UnicodeError:
-        fix = "Set `api_key` and `url` anew; something was pasted with them."
-        return [failure(check, "its key or its address has letters that can't be sent", fix)]
+        fix = "Set `api_key` and `url` again, without other characters."
+        return [failure(check, "its key or its address has characters that can't be sent", fix)]
     except (httpx.InvalidURL, ValueError):
-        fix = "Mend its `url`, or the proxy of the environment (http://host:port)."
-        return [failure(check, "its address, or that of the proxy on the way, is no address", fix)]
+        fix = "Correct its `url`, or the proxy of the environment (http://host:port)."
+        return [failure(check, "its address, or that of the proxy, is invalid", fix)]
     found = list(_answered(check, provider.model, answer, today))
     return [replace(each, told=f"{each.told} (by the proxy {shown(proxy)})") for each in found] if proxy else found
 
 
 def _towards(proxy: str | None) -> dict[str, Any]:
-    """What an httpx client needs to know to get there as workers do."""
+    """Arguments for an httpx client that connects as workers do."""
     tls = ssl.create_default_context()
     if proxy is None or not is_socks(proxy):
         return {"proxy": proxy, "verify": tls}
@@ -130,8 +130,8 @@ def _answered(check: str, model: str, answer: httpx.Response, today: date) -> It
 
 def _shutdown(check: str, model: str, answer: httpx.Response, today: date) -> Iterable[Finding]:
     try:
-        told = answer.json().get("shutdown_date")
-        off = date.fromisoformat(told[:10]) if told else None
+        text = answer.json().get("shutdown_date")
+        off = date.fromisoformat(text[:10]) if text else None
     except (ValueError, TypeError, AttributeError):
         return
     if off is not None and (off - today).days < 120:

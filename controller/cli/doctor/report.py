@@ -1,6 +1,6 @@
-"""One call for a problem report: a zip of a summary for people and all steps for programs. [pure]
+"""Makes the report of one call: a zip with a summary (Markdown) and all steps (JSON). [pure]
 
-Owns the words of the summary. What goes in is the API's `TraceAnswer`, which holds nothing personal.
+Owns the text of the summary. The API's `TraceAnswer` holds nothing personal.
 """
 
 import io
@@ -11,7 +11,7 @@ from controller.api.models.call_trace import StepAnswer, TraceAnswer
 
 
 def packed(trace: TraceAnswer) -> bytes:
-    """summary.md and trace.json."""
+    """A zip of summary.md and trace.json."""
     into = io.BytesIO()
     with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as files:
         files.writestr("summary.md", summary(trace))
@@ -45,14 +45,14 @@ def _head(trace: TraceAnswer) -> list[str]:
 
 
 def _why(trace: TraceAnswer) -> list[str]:
-    lines = ["## What was not well", ""]
+    lines = ["## Problems", ""]
     lines += [f"- {each.message}" + (f" {each.fix}" if each.fix else "") for each in trace.reasons]
-    return lines if trace.reasons else [*lines, "Nothing that voiceai can see."]
+    return lines if trace.reasons else [*lines, "None that voiceai can see."]
 
 
 def _turns(trace: TraceAnswer) -> list[str]:
     counted = trace.counters.model_dump(exclude={"usage"}) if trace.counters else {}
-    lines = ["## Turns and counters", "", "| turn | told | first sound | first frame | (ms)", "|---|---|---|---|---"]
+    lines = ["## Turns and counters", "", "| turn | ended | first sound | first frame | (ms)", "|---|---|---|---|---"]
     for turn in trace.turn_times:
         measured = (turn.endpointing_ms, turn.first_delta_ms, turn.first_frame_ms)
         lines.append(

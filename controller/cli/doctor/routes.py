@@ -17,5 +17,5 @@ def _matches(config: Config, route: Route) -> str:
         return f"{agents} answers what begins with {route.to[:-1]!r}, as it was sent: other spellings do not fit"
     country = number_spellings.country_of(config, route.trunk)
     spelled = ", ".join(number_spellings.spellings(route.to, country))
-    where = f" (read in {country})" if country and len(number_spellings.spellings(route.to, country)) > 1 else ""
-    return f"{agents} answers {spelled}{where}"
+    read_in = f" (read in {country})" if country and len(number_spellings.spellings(route.to, country)) > 1 else ""
+    return f"{agents} answers {spelled}{read_in}"

@@ -1,7 +1,7 @@
-"""All checks in their order. What depends on something that has failed is skipped, so that the cause stands alone.
+"""Runs all checks in order. Checks that depend on a failed one are skipped, so that the cause is visible.
 
-Owns the order, the time limit of each check, and the boundary at which their errors become findings. Places no call
-to anybody: the one channel pair that it makes connects Asterisk with this machine.
+Owns the order, the time limit of each check, and the translation of exceptions into findings. Calls nobody: its two
+channels connect Asterisk with this machine.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from controller.cli.doctor.findings import Finding, Verdict, failure, skipped
 from controller.config import Config
 
 APP = "voiceai-doctor"
-"""Not the controller's: an app belongs to the last who registers it."""
+"""Not the controller's app: Asterisk gives an app to the last websocket that registers it."""
 CHECK_SECONDS = 30.0
 LINK_SECONDS = 5.0
 
@@ -42,12 +42,12 @@ Check = Callable[[], list[Finding] | Awaitable[list[Finding]]]
 
 
 async def examine(config: Config, *, live: bool = False, rx: str | None = None) -> AsyncIterator[Finding]:
-    """Findings as they come. `live`: the AI's providers are asked, too. `rx`: Asterisk's command line."""
+    """Findings one by one. `live`: also asks the AI providers. `rx`: Asterisk's command line."""
     today = datetime.now(UTC).date()
-    if missing := await _done("files", lambda: host.named_files(config)):
+    if missing := await _done("files", lambda: host.config_file_errors(config)):
         for finding in missing:
             yield finding
-    here: tuple[tuple[str, Check], ...] = (
+    local: tuple[tuple[str, Check], ...] = (
         ("advertised address", lambda: asterisk.addresses(config)),
         ("open files", lambda: host.files(config)),
         (scheduling.CHECK, lambda: scheduling.priorities(config)),
@@ -57,7 +57,7 @@ async def examine(config: Config, *, live: bool = False, rx: str | None = None) 
         ("models", lambda: provider.models(config, today)),
         ("routes", lambda: routes.routes(config)),
     )
-    for name, check in here:
+    for name, check in local:
         for finding in await _done(name, check):
             yield finding
     if live:
@@ -72,7 +72,7 @@ async def examine(config: Config, *, live: bool = False, rx: str | None = None) 
         for finding in await _done("certificates", lambda: tls.certificates(tls.providers(config))):
             yield finding
     else:
-        yield skipped("providers", "not asked; `--live` shows them the key")
+        yield skipped("providers", "not asked; `--live` does, and sends them the key")
     async for finding in _of_asterisk(config, rx):
         yield finding
 
@@ -83,7 +83,7 @@ async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]
         yield finding
     try:
         trust = client_context(at.url, at.ca_file)
-    except OSError:  # ssl.SSLError is one; what is wrong with the file is told above
+    except OSError:  # also ssl.SSLError; a finding above describes it
         yield skipped("asterisk", "can't be looked at: the certificates of `asterisk.ari.ca_file` can't be used")
         return
     async with Ari(at.url, at.username, at.password.get_secret_value(), APP, trust=trust) as ari:
@@ -98,7 +98,7 @@ async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]
             ("clock", lambda: _clock(ari)),
             ("asterisk version", lambda: asterisk.version(ari)),
             ("modules", lambda: asterisk.modules(ari, config)),
-            ("stasis app", lambda: asterisk.app(ari, at.app, ours=running)),
+            ("stasis app", lambda: asterisk.app(ari, at.app, controller_ready=running)),
             ("trunks", lambda: trunks.trunks(ari, config)),
             ("command line", lambda: asterisk_cli.look(config, rx)),
             (loopback.CHECK, lambda: _loopback(ari, config)),
@@ -119,7 +119,7 @@ async def _done(name: str, check: Check) -> list[Finding]:
         return [
             failure(name, f"no result within {CHECK_SECONDS:g} s", "Something hangs: look at Asterisk and the network.")
         ]
-    except Exception as error:  # one check that fails leaves the others their say
+    except Exception as error:  # a check that fails must not stop the others
         fix = "Something on this machine is not as voiceai expects it: report it, with `voiceai doctor --json`."
         return [failure(name, f"could not be looked at: {type(error).__name__}", fix)]
 
@@ -129,7 +129,7 @@ async def _clock(ari: Ari) -> list[Finding]:
 
 
 async def _controller_ready(config: Config) -> bool:
-    """Does a controller of ours run, and has it its link to Asterisk?"""
+    """Does our controller run with a link to Asterisk?"""
     try:
         async with httpx.AsyncClient(timeout=3, trust_env=False) as http:
             parts = (await http.get(f"http://{config.api.listen}/readyz")).json()["parts"]
@@ -150,7 +150,7 @@ async def _loopback(ari: Ari, config: Config) -> list[Finding]:
         async with _registered(config):
             measured = await loopback.measure(ari, bridge.listen, bridge.advertise, ports, meanwhile)
     except OSError as error:
-        return [failure(loopback.CHECK, f"can't listen on {bridge.listen}: {error.strerror}", "Mend `bridge.listen`.")]
+        return [failure(loopback.CHECK, f"can't listen on {bridge.listen}: {error.strerror}", "Fix `bridge.listen`.")]
     except AriError as error:
         if error.operation != "external_media":
             raise
@@ -160,7 +160,7 @@ async def _loopback(ari: Ari, config: Config) -> list[Finding]:
 
 @asynccontextmanager
 async def _registered(config: Config) -> AsyncIterator[None]:
-    """The doctor's own app, for as long as its websocket stands. Raises TimeoutError."""
+    """Registers the doctor's own app. Raises TimeoutError."""
     at, up = config.asterisk.ari, asyncio.Event()
 
     async def listen() -> None:

@@ -1,4 +1,4 @@
-"""Realtime priority of what carries sound: do Asterisk and the workers of this machine have it? Linux only.
+"""Checks the realtime priority of Asterisk and the workers of this machine. Linux only.
 
 Owns the reading of /proc(5). Without realtime priority calls work; a busy machine carries about half as many
 (docs/capacity.md).
@@ -14,7 +14,7 @@ from controller.config import Config
 
 CHECK = "realtime priority"
 PRIORITY = 10
-"""Asterisk's, and the workers'."""
+"""Of Asterisk and of the workers."""
 CAP_SYS_NICE = 1 << 23
 COSTS = "a busy machine carries about half as many calls (docs/capacity.md)"
 ASTERISK_FIX = (
@@ -31,7 +31,7 @@ Policy = Callable[[int], int]
 
 
 def priorities(config: Config, proc: Path = Path("/proc"), policy: Policy | None = None) -> list[Finding]:
-    """Of the processes that run; where no worker runs, whether this user's would be permitted."""
+    """Checks running processes; if no worker runs, whether this user's worker would be permitted."""
     if sys.platform != "linux":
         return [skipped(CHECK, "this system has no realtime priority")]
     policy = policy or os.sched_getscheduler
@@ -45,7 +45,7 @@ def _asterisk(proc: Path, policy: Policy) -> list[Finding]:
         return [skipped(check, "no Asterisk runs on this machine")]
     if not all(found):
         return [warning(check, f"it runs without: {COSTS}", ASTERISK_FIX)]
-    return [ok(check, "it runs before everything that is not realtime")]
+    return [ok(check, "it has it")]
 
 
 def _workers(config: Config, proc: Path, policy: Policy) -> list[Finding]:
@@ -94,4 +94,4 @@ def _realtime(pid: int, policy: Policy) -> bool:
     try:
         return policy(pid) in (os.SCHED_RR, os.SCHED_FIFO)
     except OSError:
-        return True  # it has ended: nothing to find fault with
+        return True  # it has ended

@@ -1,6 +1,6 @@
-"""Sessions as the agents' calls would have them, opened with each provider if the doctor may ask (`live`).
+"""Opens a session as for a call, for each agent and provider (`live` only).
 
-Owns what is made of a session that does not come about, or is not the one that was asked for.
+Owns the findings about sessions that fail, or that differ from the configuration.
 """
 
 import asyncio
@@ -13,29 +13,29 @@ from controller.cli.doctor.findings import Finding, failure, ok, skipped, warnin
 from controller.config import Config
 
 TIMEOUT = 8.0
-AT_ONCE = 12
-MOST = 24
-"""Sessions: each is a connection, and a provider counts them."""
+MAX_PARALLEL = 12
+MAX_SESSIONS = 24
+"""Each is a connection, and providers limit their number."""
 
 FIX = {
-    "account": "Key, quota or rights at the provider.",
+    "account": "Check key, quota and rights at the provider.",
     "config": "Change what the agent asks for (model, voice, turn detection, tools), or its provider.",
-    "transient": "The provider or the way there: its status page, firewall, proxy.",
+    "transient": "Check the provider's status page, the firewall and the proxy.",
 }
 
 
 async def sessions(config: Config) -> list[Finding]:
-    """One for each agent and provider of it."""
-    wanted = list(_wanted(config))
-    slots = asyncio.Semaphore(AT_ONCE)
-    asked = await asyncio.gather(*(_asked(check, spec, slots) for check, spec in wanted[:MOST]))
-    found = [finding for each in asked for finding in each]
-    if len(wanted) > MOST:
-        found.append(skipped("sessions", f"the first {MOST} of {len(wanted)} were opened"))
+    """One session for each agent and each of its providers."""
+    specs = list(_specs(config))
+    slots = asyncio.Semaphore(MAX_PARALLEL)
+    results = await asyncio.gather(*(_check(check, spec, slots) for check, spec in specs[:MAX_SESSIONS]))
+    found = [finding for each in results for finding in each]
+    if len(specs) > MAX_SESSIONS:
+        found.append(skipped("sessions", f"the first {MAX_SESSIONS} of {len(specs)} were opened"))
     return found
 
 
-def _wanted(config: Config) -> Iterator[tuple[str, SessionSpec]]:
+def _specs(config: Config) -> Iterator[tuple[str, SessionSpec]]:
     for name in config.agents:
         spec = session_spec(config, name, {})
         for provider in (spec.provider, *spec.fallbacks):
@@ -43,14 +43,14 @@ def _wanted(config: Config) -> Iterator[tuple[str, SessionSpec]]:
             yield f"session of {name}{at}", spec.model_copy(update={"provider": provider})
 
 
-async def _asked(check: str, spec: SessionSpec, slots: asyncio.Semaphore) -> list[Finding]:
+async def _check(check: str, spec: SessionSpec, slots: asyncio.Semaphore) -> list[Finding]:
     async with slots:
-        return list(_told(check, await probe(spec, TIMEOUT)))
+        return list(_findings(check, await probe(spec, TIMEOUT)))
 
 
-def _told(check: str, found: Probe) -> Iterator[Finding]:
+def _findings(check: str, found: Probe) -> Iterator[Finding]:
     if found.error:
-        yield failure(check, f"there is none: {found.error}", FIX[found.kind])
+        yield failure(check, f"could not be opened: {found.error}", FIX[found.kind])
         return
     if found.differences:
         fix = "Calls work, but not as configured: does this model, and this server, know these settings?"

@@ -1,7 +1,7 @@
-"""Trunks as Asterisk understood them: is the carrier there, and do endpoint, aor and transport fit?
+"""Checks trunks over ARI: can the carrier be reached, and are endpoint, aor and transport set up correctly?
 
-Owns what can be told over ARI without a call. `settings`, `asked` and `nat` are pure. Whether a registration succeeded
-is not among it (`command_line`), nor where calls of a trunk go (`dialplan`).
+Owns the checks that need no call. `settings`, `qualified` and `nat` are pure. `asterisk_cli` checks registrations,
+`dialplan` where calls of a trunk go.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from controller.config import Config, Trunk
 
 LOOKUP_SECONDS = 3.0
 
-WANTED = {
-    "direct_media": (("false", "no"), "or the sound may pass Asterisk by and never reach the agent"),
+REQUIRED = {
+    "direct_media": (("false", "no"), "or the sound may bypass Asterisk and never reach the agent"),
     "rtp_symmetric": (("true", "yes"), "or there is no sound through NAT"),
     "force_rport": (("true", "yes"), "or answers get lost behind NAT"),
     "rewrite_contact": (("true", "yes"), "or BYE and re-INVITE get lost behind NAT"),
 }
-NARROW = ("ulaw", "alaw", "g722", "opus", "slin")
+CODECS = ("ulaw", "alaw", "g722", "opus", "slin")
 
 
 async def trunks(ari: Ari, config: Config) -> list[Finding]:
@@ -42,15 +42,15 @@ async def _trunk(ari: Ari, check: str, trunk: Trunk, asterisk: str) -> list[Find
         state = (await ari.endpoint("PJSIP", endpoint)).state
     except NotFound:
         return [
-            failure(check, f"Asterisk has no PJSIP endpoint {endpoint!r}", "Add it to pjsip.conf, or mend `endpoint`.")
+            failure(check, f"Asterisk has no PJSIP endpoint {endpoint!r}", "Add it to pjsip.conf, or fix `endpoint`.")
         ]
     try:
-        told = await ari.settings("endpoint", endpoint)
-        aors = [await ari.settings("aor", aor.strip()) for aor in told.get("aors", "").split(",") if aor.strip()]
-        transport = await ari.settings("transport", told["transport"]) if told.get("transport") else None
+        keys = await ari.settings("endpoint", endpoint)
+        aors = [await ari.settings("aor", aor.strip()) for aor in keys.get("aors", "").split(",") if aor.strip()]
+        transport = await ari.settings("transport", keys["transport"]) if keys.get("transport") else None
     except (NotFound, Refused):
         return [_state(check, endpoint, state), skipped(check, "its settings can't be read over ARI")]
-    found = [asked(check, endpoint, state, aors), *settings(check, told)]
+    found = [qualified(check, endpoint, state, aors), *settings(check, keys)]
     if transport is not None:
         found += await _behind_nat(check, transport, aors, asterisk)
     return found
@@ -62,10 +62,10 @@ def endpoint_of(dialled: str) -> str | None:
     return (found["after"] or found["before"]) if found else None
 
 
-def asked(check: str, endpoint: str, state: str, aors: list[Mapping[str, str]] | list[dict[str, str]]) -> Finding:
-    """Pure: Asterisk calls an endpoint online that it never asks."""
+def qualified(check: str, endpoint: str, state: str, aors: list[Mapping[str, str]] | list[dict[str, str]]) -> Finding:
+    """Pure: Asterisk calls an endpoint online that it does not check (`qualify_frequency = 0`)."""
     if state == "online" and aors and all(aor.get("qualify_frequency", "0") == "0" for aor in aors):
-        state = "nobody asks it"
+        state = "Asterisk does not check it"
     return _state(check, endpoint, state)
 
 
@@ -74,28 +74,28 @@ def _state(check: str, endpoint: str, state: str) -> Finding:
         case "online":
             return ok(check, f"{endpoint} is online")
         case "offline":
-            fix = "The carrier does not answer OPTIONS: look at `pjsip show contacts`, the address, the firewall."
+            fix = "The carrier does not answer OPTIONS: check `pjsip show contacts`, the address, the firewall."
             return failure(check, f"{endpoint} is offline", fix)
         case _:
-            fix = "Set `qualify_frequency = 30` at its aor, so that Asterisk asks whether the carrier is there."
-            return warning(check, f"whether {endpoint} can be reached is not known ({state})", fix)
+            fix = "Set `qualify_frequency = 30` at its aor, so that Asterisk checks the carrier."
+            return warning(check, f"unknown whether {endpoint} can be reached ({state})", fix)
 
 
-def settings(check: str, told: Mapping[str, str]) -> list[Finding]:
+def settings(check: str, keys: Mapping[str, str]) -> list[Finding]:
     """Pure: what is wrong with an endpoint's settings."""
     found = [
-        warning(check, f"{name} = {told[name]}, {why}", f"Set `{name} = {values[-1]}` at the endpoint in pjsip.conf.")
-        for name, (values, why) in WANTED.items()
-        if name in told and told[name] not in values
+        warning(check, f"{name} = {keys[name]}, {why}", f"Set `{name} = {values[-1]}` at the endpoint in pjsip.conf.")
+        for name, (values, why) in REQUIRED.items()
+        if name in keys and keys[name] not in values
     ]
-    mode = told.get("dtmf_mode", "rfc4733")
+    mode = keys.get("dtmf_mode", "rfc4733")
     if mode not in ("rfc4733", "auto", "auto_info"):
-        told_mode = f"dtmf_mode = {mode}: keys come as tones, or not at all"
-        found.append(warning(check, told_mode, "Set `dtmf_mode = rfc4733` at the endpoint in pjsip.conf."))
-    codecs = told.get("allow", "")
-    if codecs and not any(codec in codecs for codec in NARROW):
+        text = f"dtmf_mode = {mode}: keys come as tones, or not at all"
+        found.append(warning(check, text, "Set `dtmf_mode = rfc4733` at the endpoint in pjsip.conf."))
+    codecs = keys.get("allow", "")
+    if codecs and not any(codec in codecs for codec in CODECS):
         fix = "Allow `ulaw,alaw` (or g722, opus) at the endpoint in pjsip.conf."
-        found.append(warning(check, f"allow = {codecs}: none that Asterisk turns into 24 kHz without a licence", fix))
+        found.append(warning(check, f"allow = {codecs}: none that Asterisk converts to 24 kHz without a licence", fix))
     return found
 
 
@@ -113,7 +113,7 @@ async def _behind_nat(
         fix = "Look at the contact of its aor in pjsip.conf, and at /etc/resolv.conf on Asterisk's machine."
         return [warning(check, f"the carrier's name {host} can't be looked up here", fix)]
     bound = transport.get("bind", "").rpartition(":")[0].strip("[]")
-    return nat(check, transport, _own(bound, asterisk, carrier), carrier)
+    return nat(check, transport, _own_address(bound, asterisk, carrier), carrier)
 
 
 def host_of(contact: str) -> str | None:
@@ -128,19 +128,19 @@ async def _looked_up(host: str) -> str:
     return str(found[0][4][0])
 
 
-def _own(bound: str, asterisk: str, carrier: str | None) -> str | None:
-    """The address from which Asterisk speaks, as far as it can be known: bound to, known as, or this machine's."""
+def _own_address(bound: str, asterisk: str, carrier: str | None) -> str | None:
+    """Asterisk's own address: the one it is bound to, that of ARI's URL, or this machine's. None: unknown."""
     for each in (bound, asterisk):
         if _is_address(each) and not (ip_address(each).is_unspecified or ip_address(each).is_loopback):
             return each
     if carrier is None or not _is_address(asterisk):
         return None
-    with socket.socket(socket.AF_INET6 if ":" in carrier else socket.AF_INET, socket.SOCK_DGRAM) as way:
+    with socket.socket(socket.AF_INET6 if ":" in carrier else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            way.connect((carrier, 9))  # sends nothing: the kernel only chooses the address
+            probe.connect((carrier, 9))  # sends nothing: the kernel only chooses the address
         except OSError:
             return None
-        return str(way.getsockname()[0])
+        return str(probe.getsockname()[0])
 
 
 def _is_address(text: str) -> bool:
@@ -151,8 +151,8 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def nat(check: str, transport: Mapping[str, str], ours: str | None, carrier: str | None) -> list[Finding]:
-    """Pure: what a transport tells the carrier of our address. `ours`: from where it speaks, if that is known."""
+def nat(check: str, transport: Mapping[str, str], own: str | None, carrier: str | None) -> list[Finding]:
+    """Pure: does the transport send the carrier our public address? `own`: Asterisk's own address, if known."""
     media, signalling = transport.get("external_media_address"), transport.get("external_signaling_address")
     if bool(media) != bool(signalling):
         missing = "external_signaling_address" if media else "external_media_address"
@@ -161,12 +161,12 @@ def nat(check: str, transport: Mapping[str, str], ours: str | None, carrier: str
         return [failure(check, f"its transport has no {missing}, only the other one: {harm}", fix)]
     if media and not transport.get("local_net"):
         fix = "Set `local_net` at the transport in pjsip.conf (e.g. 192.168.0.0/16), once per net."
-        return [warning(check, "its transport has no local_net: phones of your own net are sent outside, too", fix)]
-    if not media and ours and carrier and ip_address(carrier).is_global and not ip_address(ours).is_global:
+        return [warning(check, "its transport has no local_net: phones in your network get the public address", fix)]
+    if not media and own and carrier and ip_address(carrier).is_global and not ip_address(own).is_global:
         fix = (
             "Set `external_media_address` and `external_signaling_address` to the public address, and `local_net`, "
             "at the transport in pjsip.conf (docs/asterisk.md)."
         )
-        told = f"Asterisk speaks from {ours}, the carrier is on the internet, and the transport does not know of NAT"
-        return [warning(check, f"{told}: one-way sound, or none", fix)]
+        text = f"Asterisk sends from {own}, the carrier is on the internet, and the transport has no public address"
+        return [warning(check, f"{text}: one-way sound, or none", fix)]
     return []

@@ -1,4 +1,4 @@
-"""Which Asterisk can carry our calls, and what is known to be wrong with it. [pure]
+"""Which versions of Asterisk can carry our calls, and their known bugs. [pure]
 
 Sources: the change logs of Asterisk 20 to 23, and the threads named with each entry (github.com/asterisk/asterisk).
 """
@@ -11,14 +11,14 @@ from controller.cli.doctor.findings import Finding, failure, ok, warning
 Version = tuple[int, int, int]
 
 CHECK = "asterisk version"
-WIDE = {18: None, 19: None, 20: (20, 17, 0), 21: (21, 12, 0), 22: (22, 7, 0), 23: (23, 1, 0)}
-"""By major version: the first that carries 24 kHz in AudioSocket. Older ones send 8 kHz, whatever they are asked."""
+SINCE_24_KHZ = {18: None, 19: None, 20: (20, 17, 0), 21: (21, 12, 0), 22: (22, 7, 0), 23: (23, 1, 0)}
+"""By major version: the first that carries 24 kHz in AudioSocket. Older ones always send 8 kHz."""
 UPGRADE = "Install Asterisk 22.7 or newer (20.17, 21.12 and 23.1 will do as well)."
 
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """In versions `first` to `last` of one major version; both are meant."""
+    """A bug in the versions `first` to `last` of one major version, both included."""
 
     first: Version
     last: Version
@@ -55,11 +55,11 @@ LATE = (
 )
 LATE_FIX = "Use a build without that patch, such as our image's (docs/asterisk.md)."
 REBUILT = "voiceai"
-"""In the version of a build of Debian's package that has left the patch out."""
+"""Part of the version of our build of Debian's package, which omits the patch."""
 
 
 def read(version: str) -> Version | None:
-    """Of `22.10.1+dfsg…`, `certified/20.7-cert3`, `GIT-22-…`; None where it can't be told."""
+    """Reads `22.10.1+dfsg…`, `certified/20.7-cert3`, `GIT-22-…`; None if it can't."""
     found = re.search(r"(?:^|[/-])(\d{2})(?:\.(\d+))?(?:\.(\d+))?", version)
     if found is None:
         return None
@@ -71,12 +71,12 @@ def judged(version: str) -> list[Finding]:
     """One finding on 24 kHz, and one for each known bug."""
     number = read(version)
     if number is None:
-        return [warning(CHECK, f"Asterisk says its version is {version!r}, which says nothing", UPGRADE)]
+        return [warning(CHECK, f"the version of Asterisk, {version!r}, is unknown", UPGRADE)]
     name = ".".join(map(str, number))
-    wide = WIDE.get(number[0], (number[0], 0, 0) if number[0] > max(WIDE) else None)
-    if wide is None or number < wide:
-        told = f"Asterisk {name} sends AudioSocket at 8 kHz only: the agent sounds wrong and hears badly"
-        return [failure(CHECK, told, UPGRADE)]
+    first = SINCE_24_KHZ.get(number[0], (number[0], 0, 0) if number[0] > max(SINCE_24_KHZ) else None)
+    if first is None or number < first:
+        text = f"Asterisk {name} sends AudioSocket at 8 kHz only: the agent sounds wrong and hears badly"
+        return [failure(CHECK, text, UPGRADE)]
     known = [warning("known bug", f"Asterisk {name}: {bug.told}", bug.fix) for bug in BUGS if _has(number, bug)]
     if "dfsg" in version and REBUILT not in version and number >= LATE_SINCE:
         known.append(warning("late packets", f"Asterisk {name} {LATE}", LATE_FIX))

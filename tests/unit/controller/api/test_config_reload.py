@@ -118,15 +118,15 @@ async def test_what_counts_only_after_a_restart_is_said(rig: Rig) -> None:
     assert logs[0]["keys"] == ["agents", "api.listen"]
 
 
-def test_what_would_never_end_is_not_read_again(tmp_path: Path) -> None:
+def test_what_would_never_end_is_not_read_for_reload(tmp_path: Path) -> None:
     pipe, device = tmp_path / "pipe", tmp_path / "device"
     os.mkfifo(pipe)
     device.symlink_to("/dev/zero")
     for odd in (pipe, device):
         with pytest.raises(ConfigErrors, match="not a regular file"):
-            main._read_again(odd)
+            main._read_for_reload(odd)
     with pytest.raises(ConfigErrors, match="can't be read"):
-        main._read_again(tmp_path / "missing")
+        main._read_for_reload(tmp_path / "missing")
 
 
 def test_a_config_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:

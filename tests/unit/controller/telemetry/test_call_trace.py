@@ -238,4 +238,4 @@ def test_a_bundle_says_why_and_holds_nothing_personal() -> None:
     assert WORD not in text
     assert "- The transfer (blind) failed: busy." in text
     assert "1.000  asterisk  StasisStart             channel=c-1" in text
-    assert "Nothing that voiceai can see." in report.summary(TraceAnswer.of(WELL, Trace()))
+    assert "None that voiceai can see." in report.summary(TraceAnswer.of(WELL, Trace()))

@@ -212,7 +212,7 @@ def test_how_it_is_told() -> None:
 )
 def test_online_is_what_somebody_asked(state: str, frequencies: list[str], verdict: str) -> None:
     aors = [{"qualify_frequency": each} for each in frequencies]
-    assert trunks.asked("trunk main", "carrier", state, aors).verdict == verdict
+    assert trunks.qualified("trunk main", "carrier", state, aors).verdict == verdict
 
 
 OUTSIDE = {"external_media_address": "203.0.113.9", "external_signaling_address": "203.0.113.9"}
@@ -225,7 +225,7 @@ OUTSIDE = {"external_media_address": "203.0.113.9", "external_signaling_address"
         ({}, "8.8.4.4", "8.8.8.8", None),
         ({}, None, "8.8.8.8", None),
         ({}, "10.0.0.5", None, None),
-        ({}, "10.0.0.5", "8.8.8.8", "does not know of NAT"),
+        ({}, "10.0.0.5", "8.8.8.8", "no public address"),
         ({**OUTSIDE, "local_net": "10.0.0.0/8"}, "10.0.0.5", "8.8.8.8", None),
         (OUTSIDE, "10.0.0.5", "8.8.8.8", "no local_net"),
         ({"external_media_address": "203.0.113.9"}, None, None, "no external_signaling_address"),
