@@ -12,10 +12,10 @@ from bridge import contract
 from bridge.contract import Counters
 from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import Plan, PlaySound, State
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.machine.types import SupervisionMode, Target
-from controller.calls.runtime.recovery import RecoveredCall, recover, snapshot
+from controller.calls.runtime.recovery import HOLD_S, RecoveredCall, recover, snapshot
 from controller.workers.worker import Worker
 from tests.unit.controller.calls.machine.rows.test_agent_control import ANN, FILES, VERBS
 from tests.unit.controller.calls.machine.rows.test_transfers_and_supervision import BEGUN, FAILS, MOVES, Rooms
@@ -318,3 +318,17 @@ def test_which_process_of_a_worker_had_it_is_known_afterwards() -> None:
         found = recover(SETTINGS, call.plan.call, written, NOW)
         assert found is not None
         assert found.worker_boot == boot
+
+
+def test_a_hold_of_the_agent_ends_by_itself() -> None:
+    call = talking()
+    feed(call, inputs.HoldTool("h1", 30.0))
+    found = known(call)
+    assert (found.call.state, found.timers["hold"]) == (State.HOLDING, HOLD_S)
+
+
+def test_a_call_without_ai_is_over() -> None:
+    call = talking(of_agent(PLAN, on_ai_failure=(PlaySound("sound:sorry"),)))
+    feed(call, inputs.AiFailed("account", "no quota"))
+    assert call.state is State.FALLBACK
+    assert known(call).first == (inputs.HangUpAsked(by="system"),)

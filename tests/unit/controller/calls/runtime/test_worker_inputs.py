@@ -115,3 +115,18 @@ def test_a_plan_has_what_the_agent_says() -> None:
 def test_a_step_that_the_calls_own_trunk_may_not_dial_goes_over_the_first_one() -> None:
     """The trunk `desk` allows four digits; the step was checked against the first trunk."""
     assert plan("desk").agent.on_ai_failure[1] == TransferTo(SALES)
+
+
+@pytest.mark.parametrize(
+    ("event", "what"),
+    [
+        (contract.CallerAudio(call=CALL, flowing=False), inputs.CallerAudio(False)),
+        (contract.RecordingState(call=CALL, state="paused"), inputs.RecordingTold("paused")),
+        (
+            contract.ToolCalled(call=CALL, tool_call="t1", name="refuse_transfer", arguments={}),
+            inputs.DecideTool("t1", accept=False),
+        ),
+    ],
+)
+def test_what_else_becomes_an_input(event: contract.CallEvent, what: inputs.Input) -> None:
+    assert inputs_of(CONFIG, plan(), event) == [what]
