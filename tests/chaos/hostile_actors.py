@@ -1,7 +1,7 @@
-"""All hostile parties of a hostile hour in one process of their own: `python -m tests.chaos.hostile_actors SEED`.
+"""All hostile parties of the test, in one process of their own: `python -m tests.chaos.hostile_actors SEED`.
 
 Prints the ports of its servers as one JSON line, reads one line that tells where the installation is (`Where`), acts
-until its standard input is closed, lets go of its calls, and prints a report. It is apart so that its work does not
+until its standard input is closed, ends its calls, and prints a report. It is apart so that its work does not
 make the telephones late that measure, and it yields to everybody else (nice).
 """
 

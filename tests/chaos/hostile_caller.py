@@ -1,7 +1,7 @@
 """Hostile callers: telephones that speak SIP and RTP badly, and who answers the calls that we place.
 
 Owns UDP sockets on loopback. Each `Line` is one telephone, which has one call after the other; what is still up at the
-end is hung up. Refuses to judge: an Asterisk that says no has done its part.
+end is hung up. Does not judge: an Asterisk that says no has done its part.
 """
 
 import asyncio

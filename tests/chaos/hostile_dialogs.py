@@ -1,6 +1,6 @@
 """What a hostile telephone sends within a call, at once and without waiting for answers. [pure]
 
-Owns the sequences of requests. Refuses to know sockets: whoever has the call sends them.
+Owns the sequences of requests. Does no I/O: whoever has the call sends them.
 Sources: RFC 3261, 9 (CANCEL), 12.2 (CSeq), 14 (re-INVITE), 15 (BYE); RFC 3264, 8.4 (hold); RFC 3311 (UPDATE);
 RFC 3515 (REFER).
 """
@@ -73,7 +73,7 @@ def keys(chance: random.Random, dialog: sip.Dialog, port: int) -> list[bytes]:
 
 
 def bodies(chance: random.Random, dialog: sip.Dialog, port: int) -> list[bytes]:
-    """INFO and MESSAGE with what nobody reads: large, of many parts, of no kind."""
+    """INFO and MESSAGE with what is never read: large, of many parts, of no kind."""
     kinds = (
         "multipart/mixed; boundary=x",
         "multipart/mixed; boundary=" + "-" * 300,

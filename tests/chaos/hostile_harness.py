@@ -1,4 +1,4 @@
-"""The parts of a hostile hour: the process of the hostile actors, and a configuration that leads to them.
+"""The parts of the test with hostile parties: their process, and a configuration that leads to them.
 
 Starts and ends that process, and tells it where the installation is. Other callers reach the agent `reception`, whose
 model is the installation's simulator; hostile ones reach the agent `hostile`, whose model, tools, look-up and webhooks

@@ -1,7 +1,7 @@
 """A hostile model: a Realtime server whose sessions work, and that says odd things besides.
 
 Owns the hostile frames and when they are sent. The simulator underneath keeps the calls alive (it opens sessions and
-answers), so that each frame meets a conversation in some state of it. Refuses to judge.
+answers), so that each frame meets a conversation in some state of it. Does not judge.
 """
 
 import asyncio

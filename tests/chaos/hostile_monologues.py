@@ -1,6 +1,6 @@
 """What a hostile model says at length: contradictions and repetitions that no change of a single event makes. [pure]
 
-Owns sequences of Realtime events, and of raw websocket frames (RFC 6455, 5.2). Refuses to know who hears them.
+Owns sequences of Realtime events, and of raw websocket frames (RFC 6455, 5.2). Does not send them.
 """
 
 import base64

@@ -1,6 +1,6 @@
-"""A hostile neighbour on the network: rubbish to the ports of workers and of the API, nameless and ill-formed.
+"""A hostile neighbour on the network: rubbish to the ports of workers and of the API, anonymous and malformed.
 
-Owns short TCP connections. Refuses to hold a token or the id of a call.
+Owns short TCP connections. Has no token and no id of a call.
 """
 
 import asyncio

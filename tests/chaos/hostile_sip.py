@@ -1,6 +1,6 @@
 """SIP and SDP as a hostile telephone writes them, and as much reading of SIP as it needs. [pure]
 
-Owns the text of requests and answers, in right and in odd forms. Refuses to know sockets.
+Owns the text of requests and answers, in right and in odd forms. Does no I/O.
 Sources: RFC 3261 (SIP), RFC 4566 (SDP), RFC 6086 (INFO).
 """
 

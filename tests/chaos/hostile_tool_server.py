@@ -1,7 +1,7 @@
 """A hostile tool server: it answers tools, look-ups and webhooks with what a fuzzer makes of HTTP.
 
 Owns one listening socket and raw answers, so that what a library would not send can be sent. About a third of the
-answers is good, so that calls also get past their look-up. Refuses to read more than one request.
+answers is good, so that calls also get past their look-up. Reads one request per connection.
 """
 
 import asyncio

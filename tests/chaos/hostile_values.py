@@ -1,7 +1,7 @@
 """Odd values: what a fuzzer makes of text, numbers and JSON. [pure]
 
 Owns the vocabulary that the hostile actors share: `hostile_model`, `hostile_tool_server`, `hostile_caller` and
-`hostile_api`. The same `random.Random` gives the same values. Refuses to know who reads them.
+`hostile_api`. The same `random.Random` gives the same values. Does not send them.
 """
 
 import json

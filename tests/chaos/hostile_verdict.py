@@ -1,4 +1,4 @@
-"""What must hold after a hostile hour: nobody but the hostile parties has lost anything.
+"""What must hold after the test with hostile parties: nobody but the hostile parties has lost anything.
 
 Owns the comparison of an installation before and after, and which gaps of innocent callers count: all over 60 ms, but
 those in which other programs of this machine had the cores, or kept the test itself from measuring (`machine_load`).

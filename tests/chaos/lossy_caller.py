@@ -1,6 +1,6 @@
 """The callers of a lossy network. Each says a line, listens to the answer, and moves and holds as planned meanwhile.
 
-Owns the course of the calls and the notes of each (`LossyCall`). Refuses to judge: `lossy_verdict.py` does.
+Owns the course of the calls and the notes of each (`LossyCall`). Does not judge: `lossy_verdict.py` does.
 """
 
 import asyncio

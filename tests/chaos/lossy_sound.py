@@ -1,7 +1,7 @@
 """Sound that is known to the sample, and what became of it on its way. [pure]
 
 Owns the sound (noise in the band of a telephone, without a pause, another one for each key) and the comparison, piece
-by piece: where in what was heard each tenth of a second stands. Refuses to judge. Samples are 8 kHz.
+by piece: where in what was heard each tenth of a second stands. Does not judge. Samples are 8 kHz.
 """
 
 import zlib

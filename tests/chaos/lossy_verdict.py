@@ -1,4 +1,4 @@
-"""What must hold of calls through a lossy network: of the sound at both ends, and of what is written down. [pure]
+"""What must hold of calls through a lossy network: the sound at both ends, and the records. [pure]
 
 Owns the measures and their limits. What the network itself has lost is no fault, nor is what happened while other
 programs had the machine's cores (`machine_load`).

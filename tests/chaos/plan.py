@@ -1,7 +1,7 @@
 """What is broken, when, and who calls meanwhile: all of it follows from one number. [pure]
 
-Owns the vocabulary of faults and the plan of a storm. The same seed gives the same plan, so that a storm that broke
-something can be had again (`CHAOS_SEED`). Refuses to touch anything: `faults.py` carries strikes out.
+Owns the vocabulary of faults and the plan of a chaos run. The same seed gives the same plan, so that a run that found
+a fault can be repeated (`CHAOS_SEED`). Changes nothing itself: `faults.py` carries strikes out.
 """
 
 import random

@@ -1,6 +1,6 @@
-"""The product is broken on purpose, everywhere and at any time, and holds.
+"""Faults are injected into all parts of the product at random times: calls go on.
 
-`make chaos` is long, and another storm each time; CHAOS_SEED has the same one again, CHAOS_SECONDS and CHAOS_CALLS are
+`make chaos` is long, with another seed each time; CHAOS_SEED repeats a run, CHAOS_SECONDS and CHAOS_CALLS are
 its size.
 """
 

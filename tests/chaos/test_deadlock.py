@@ -1,4 +1,4 @@
-"""Asterisk is really deadlocked, by a worker that speaks only when spoken to: readiness says so, and when it is over.
+"""A worker that sends frames only as answers deadlocks Asterisk: readiness reports it, and its end.
 
 No worker of ours is like that. One of somebody else's making, or on a machine that our supervisor does not reach, may
 be; ARI's own answers prove nothing then (`controller.ari.health`).
@@ -52,7 +52,7 @@ async def workers(running: Installation) -> list[str]:
 
 
 async def frozen(running: Installation, folder: Path) -> None:
-    """Storms until Asterisk stands still: it takes two of its threads to meet at the wrong moment."""
+    """Calls until Asterisk stands still: it takes two of its threads to meet at the wrong moment."""
     for _ in range(STORMS):
         async with short_calls(running.sip, folder, CALLS, PER_SECOND, 20) as calls:
             while calls.running:

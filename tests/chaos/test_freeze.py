@@ -1,4 +1,4 @@
-"""Workers stand still at the worst moments, and Asterisk does not.
+"""Workers stand still at the worst moments; Asterisk goes on.
 
 A worker that neither reads nor writes can hold every lock of Asterisk (`facts`: a silent AudioSocket peer). Only its
 death frees it: the supervisor sees to that within two seconds. ARI's own answers prove nothing, so SIP is asked.
@@ -148,8 +148,8 @@ async def test_frozen_at_its_worst_moment(
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 async def test_a_worker_without_a_core_during_the_storm(own_asterisk: Asterisk, tmp_path: Path) -> None:
-    """It runs a quarter of the time, 300 ms late again and again: it is not killed (its beats come), gets no new calls
-    once that is noticed, and Asterisk stays with us."""
+    """It runs a quarter of the time and is 300 ms late again and again. It is not killed (its heartbeats arrive), gets
+    no new calls once that is noticed, and Asterisk goes on."""
     model = ToneModel(forever=STORY)
     found: list[float] = []
     async with installation(own_asterisk, tmp_path, model, bridge=TWO, agent={"greeting": None}, keep=False) as running:

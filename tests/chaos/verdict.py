@@ -1,4 +1,4 @@
-"""What must hold after a storm, and in the quiet moment before its callers hang up.
+"""What must hold after a chaos run, and in the quiet moment before its callers hang up.
 
 Owns the invariants: every channel has an owner and every owner a channel; no call is lost and no sound is missing
 that did not live in a part that was hit; every call has a recorded end; processes hold no more than before.
@@ -21,7 +21,7 @@ from tests.chaos.plan import OF_NOBODY, OF_WORKER, Fault
 from tests.e2e.installation import Installation
 
 HELLO_SECONDS = 3.0
-"""A caller who stays for less, because the storm is over, need not have heard the agent."""
+"""A caller who stays for less, because the run is over, need not have heard the agent."""
 WAKE = 6.0
 """Seconds after a strike in which those who were hit may still miss something: reconnecting, taking over."""
 RECOVERED = 12.0
@@ -96,7 +96,7 @@ async def all_owned(running: Installation, seconds: float = SETTLED) -> None:
 
 
 async def settled(running: Installation) -> None:
-    """Nothing is left of any call. `Installation.nothing_left`, with the patience that a storm needs."""
+    """Nothing is left of any call. `Installation.nothing_left`, with a longer timeout."""
     deadline = time.monotonic() + SETTLED
     while left := await running._left():
         assert time.monotonic() < deadline, left
@@ -107,7 +107,7 @@ async def settled(running: Installation) -> None:
 
 
 def hits(visit: Visit, call: str, strikes: Iterable[Struck]) -> list[Struck]:
-    """The strikes that this call had to feel."""
+    """The faults that concerned this call."""
     during = (each for each in strikes if each.since < visit.ended and (each.until or each.since) + WAKE > visit.began)
     return [each for each in during if each.fault not in OF_NOBODY and _felt(visit, call, each)]
 
@@ -161,7 +161,7 @@ def _accounted(hole: Hole, hit: Iterable[Struck]) -> bool:
 
 
 async def history(running: Installation) -> list[dict[str, Any]]:
-    """All calls that were ever written down."""
+    """All calls in the records."""
     found: list[dict[str, Any]] = []
     before = ""
     while True:

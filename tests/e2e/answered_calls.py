@@ -1,4 +1,4 @@
-"""Calls that somebody or something answers with a spoken greeting, several at a time, on one installation."""
+"""Calls that are answered with a spoken greeting, several at a time, on one installation."""
 
 import asyncio
 import logging

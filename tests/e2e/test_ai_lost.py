@@ -1,4 +1,4 @@
-"""The AI goes away in the middle of a call: the caller stays, what was said is remembered, the talk goes on.
+"""The connection to the AI is lost in the middle of a call: the call goes on, and the model is told what was said.
 
 The line to the simulator is broken at each phase of a call and in each way. Figures (break to replay) are logged:
 `pytest --log-cli-level=INFO`.

@@ -1,4 +1,4 @@
-"""Who has answered: Asterisk doubts, the agent decides; people are greeted, machines get their message in full."""
+"""Answering machine detection: where Asterisk is not sure the agent decides; machines get their message in full."""
 
 from pathlib import Path
 from typing import Any

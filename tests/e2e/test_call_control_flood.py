@@ -1,4 +1,4 @@
-"""A thousand wishes into one call while Asterisk answers nothing: that call ends, completely, and no other one does."""
+"""A thousand requests for one call while Asterisk does not answer: that call ends completely, and no other one does."""
 
 import asyncio
 import os

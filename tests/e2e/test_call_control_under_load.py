@@ -1,4 +1,4 @@
-"""Twenty verbs a second on live calls: no frame of sound is late because of them.
+"""Twenty requests a second for live calls: no frame of sound is late because of them.
 
 Compared within one run, since machines differ and are busy with other things: windows with verbs take turns with
 windows without. Arrival is what the kernel saw at the telephone.

@@ -1,4 +1,4 @@
-"""The canary: a call of our own through the whole of it, and what the metrics say of it."""
+"""The canary: a test call through the whole system, and its metrics."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`voiceai doctor` on an Asterisk that is spoiled from inside, or by somebody in between: every cause is named."""
+"""`voiceai doctor` on a damaged Asterisk, or behind a faulty proxy: every cause is named."""
 
 import asyncio
 import json

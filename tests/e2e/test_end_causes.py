@@ -1,4 +1,4 @@
-"""Who has ended a call that came in, and by which cause: told although the leg has left our app by then."""
+"""Who ended an inbound call, and with which cause: reported although the channel has left our app by then."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Nothing is left of a number that was forgotten: neither in the database nor in the recordings."""
+"""After a number is erased, nothing of it is left in the database or in the recordings."""
 
 import shutil
 import sqlite3

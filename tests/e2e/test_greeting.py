@@ -1,4 +1,4 @@
-"""Who speaks first: a word right after the answer does not cost the greeting, and never the consent."""
+"""Who speaks first: a caller's word right after the answer cancels neither the greeting nor the consent notice."""
 
 import asyncio
 from pathlib import Path

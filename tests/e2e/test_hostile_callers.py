@@ -1,4 +1,4 @@
-"""What a SIP message says of its caller, on a real Asterisk: however odd, it is told as data, and sets nothing."""
+"""Odd values in a SIP message of a caller, on a real Asterisk: they are passed on as data, and set nothing."""
 
 import asyncio
 import re

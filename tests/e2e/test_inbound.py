@@ -1,4 +1,4 @@
-"""Calls that come in: both sides hear each other, in the right codec, with every digit, and nobody else."""
+"""Inbound calls: both sides hear each other, in the right codec, with every digit, and nobody else."""
 
 import asyncio
 import csv

@@ -1,4 +1,4 @@
-"""Asterisk stands still while it is to dial: it dials after all when it goes on, and whoever answers then is let go."""
+"""Asterisk stands still while it is to dial and dials when it goes on: whoever answers then is hung up."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Live control over HTTP: what each verb does to what caller, agent and others really hear."""
+"""Live control over HTTP: what caller, agent and others really hear after each request."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Calls that we place: answered and carried like any other, or ended with an outcome that says why not."""
+"""Outbound calls: answered and carried like any other, or ended with an outcome that says why not."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""More callers than agents: the line with music and its order, another agent, the dialplan, busy. And look-ups."""
+"""More callers than agents: the waiting queue with music and its order, another agent, the dialplan, busy. Look-ups."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What is told of a real call to those who run the system: a log and a bundle without a word or number of anybody."""
+"""What operators see of a real call: neither log nor bundle holds a word or a number of anybody."""
 
 import asyncio
 import json

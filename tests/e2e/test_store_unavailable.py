@@ -1,4 +1,4 @@
-"""PostgreSQL hangs, is killed and comes back under calls: nobody hears of it, and afterwards nothing is missing.
+"""PostgreSQL hangs, is killed and comes back during calls: no caller notices, and afterwards no record is missing.
 
 `STORE_AWAY_CALLS=30 STORE_AWAY_SECONDS=60 pytest tests/e2e/test_store_unavailable.py -s` is the same at full size.
 """

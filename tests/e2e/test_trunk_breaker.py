@@ -1,4 +1,4 @@
-"""A gateway that says 183 and then 503: its way onward is dead. On a real Asterisk, with the queue."""
+"""A gateway that answers 183 and then 503: its own route is dead. On a real Asterisk, with the queue."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A trunk's limits count every leg that is dialled over it, and each line is free again when its channel is gone."""
+"""A trunk's limits count every leg that is dialled over it, and a place is free again when its channel is gone."""
 
 import asyncio
 from pathlib import Path

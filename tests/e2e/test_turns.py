@@ -1,4 +1,4 @@
-"""Who speaks when, measured at the caller's ear: interruptions, goodbyes, silence, and sound that comes in odd ways.
+"""Turns, measured at the caller's telephone: interruptions, goodbyes, silence, and sound with irregular timing.
 
 Figures (time to silence, error of the truncations) are logged: `pytest --log-cli-level=INFO`.
 """

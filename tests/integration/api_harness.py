@@ -1,4 +1,4 @@
-"""The API on a real socket, over call control that keeps a record and says what it is told to say."""
+"""The API on a real socket, over a scripted call control that records what it is asked."""
 
 import tempfile
 import uuid

@@ -1,4 +1,4 @@
-"""One call at the real pace, to be broken: a real AudioSocket leg, a real session, two strict simulated servers.
+"""One call in real time, of which a connection breaks: a real AudioSocket leg, a real session, two simulated servers.
 
 `Talk` is the caller's side of it and the controller's. The caller's sound never stops; tones of known frequency tell
 who was heard, and how long. `Talk.check` is what must be true of any call, however its line was broken.

@@ -1,4 +1,4 @@
-"""The dialer over a real queue, and call control that does as it is told and keeps a record."""
+"""The dialer over a real queue, and a scripted call control that records what it is asked."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

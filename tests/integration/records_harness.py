@@ -1,4 +1,4 @@
-"""Calls told to the records as the controller tells them, over a real store."""
+"""Events of calls for the records, as the controller produces them, over a real store."""
 
 import asyncio
 from collections.abc import AsyncIterator

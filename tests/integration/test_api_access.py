@@ -1,4 +1,4 @@
-"""What the API does with those who are not known, and with streams and dead letters asked for in hostile ways."""
+"""The API and unknown clients; streams and dead letters requested in hostile ways."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What the API does with calls, and in which shape it answers. On a real socket, over recorded call control."""
+"""The API's operations on calls, and the shape of its answers. On a real socket, over recorded call control."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

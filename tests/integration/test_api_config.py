@@ -1,4 +1,4 @@
-"""`GET /v1/config`: all that counts, and nothing that opens a door."""
+"""`GET /v1/config`: all settings in force, and no secret."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Connections to the API's port: so many in total and from one address, and who asks nothing keeps nobody out."""
+"""Connections to the API's port: limits in total and per address; idle connections keep nobody out."""
 
 import asyncio
 import asyncio.constants

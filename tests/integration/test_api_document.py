@@ -1,4 +1,4 @@
-"""The OpenAPI document against what is served: schemathesis asks everything in it, in every way that it allows."""
+"""The OpenAPI document against the server: schemathesis requests every operation in every way that it allows."""
 
 import asyncio
 import sys

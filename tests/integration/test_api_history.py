@@ -1,4 +1,4 @@
-"""Calls of the past over HTTP and in the shell: what is shown, to whom, and what no request can reach."""
+"""Ended calls over HTTP and on the command line: what is shown, to whom, and what no request can reach."""
 
 import asyncio
 import csv

@@ -1,4 +1,4 @@
-"""What the API does with requests that are wrong, huge, slow or ill-meant: a 4xx as a problem, and nothing happens."""
+"""Requests to the API that are wrong, huge, slow or hostile: a 4xx as a problem document, and nothing happens."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the API writes down: answers to requests that may come twice, and who did what. And how often who may ask."""
+"""What the API stores: answers to repeated requests, and the audit log. Also the rate limits."""
 
 import asyncio
 import hashlib

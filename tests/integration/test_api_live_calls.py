@@ -1,4 +1,4 @@
-"""What the API does with a live call: each verb's body, what call control is asked, and what is refused."""
+"""The API's operations on a live call: the body of each, what call control is asked, and what is refused."""
 
 from typing import Any
 

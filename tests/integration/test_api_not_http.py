@@ -1,4 +1,4 @@
-"""What is not HTTP, said to the API's port: refused, and not written down."""
+"""Bytes that are not HTTP at the API's port: refused, and not logged."""
 
 import asyncio
 import logging

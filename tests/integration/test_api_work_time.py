@@ -1,4 +1,4 @@
-"""Who asks for much work again and again: some of it in each round of the event loop, paid for by the token's pace."""
+"""Clients that cause much work: a bounded part of it per round of the event loop, charged to the token's rate limit."""
 
 import asyncio
 import time

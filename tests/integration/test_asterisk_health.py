@@ -1,4 +1,4 @@
-"""The pulse: a healthy Asterisk, one that is slow, one that is frozen and comes free, and one that is away."""
+"""The health check of Asterisk: healthy, slow, frozen and recovered, and away."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""An Asterisk that no longer lets us in is away, and is back soon after the repair."""
+"""An Asterisk that refuses our requests counts as away, and is back soon after the repair."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""bridge.audiosocket on real sockets: the frames that flow, and the peers that do not behave."""
+"""bridge.audiosocket on real sockets: the frames of a call, and peers that break the protocol."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The benchmark itself: a few calls on a real worker, every figure there, nothing lost, nothing left."""
+"""The benchmark itself: a few calls on a real worker; every figure is reported, nothing is lost, nothing is left."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`voiceai` as a person in a shell uses it, and the typed client under it, against the API on a real socket."""
+"""The `voiceai` command and its typed client, against the API on a real socket."""
 
 import asyncio
 import hashlib

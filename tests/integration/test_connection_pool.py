@@ -1,4 +1,4 @@
-"""Connections kept open for coming calls: taken, replaced, aged out, and never a reason for a call to fail."""
+"""Connections kept open for coming calls: taken, replaced, closed at their age; never a reason for a call to fail."""
 
 import asyncio
 from collections.abc import AsyncIterator

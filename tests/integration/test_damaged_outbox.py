@@ -1,4 +1,4 @@
-"""Damaged rows of what waits for webhooks, and of the audit log: each costs itself, at the start and while it runs."""
+"""Damaged rows of the outbox and of the audit log: each costs only itself, at the start and later."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""One damaged row in the store costs what it is about: no other call, and no start of the controller."""
+"""A damaged row in the store costs only the call that it describes, and never the start of the controller."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`voiceai` on machines whose environment is odd: never a traceback, always what is wrong and what to do about it."""
+"""`voiceai` in odd environments: never a traceback, always the fault and its remedy."""
 
 import json
 import os

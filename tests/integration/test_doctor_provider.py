@@ -1,4 +1,4 @@
-"""What the doctor makes of a provider's answers, over a real socket."""
+"""The doctor's findings for each answer of a provider, over a real socket."""
 
 from datetime import date
 from typing import Any

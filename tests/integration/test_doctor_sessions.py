@@ -1,4 +1,4 @@
-"""What the doctor says of the sessions that agents would get, with a server that does something else."""
+"""The doctor's findings where a provider's session differs from what agents ask for."""
 
 from typing import Any
 

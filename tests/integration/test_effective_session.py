@@ -1,4 +1,4 @@
-"""A server that makes something else of the session than was asked for: corrected, refused, or told."""
+"""A server whose session differs from what was asked for: corrected, refused, or reported."""
 
 import asyncio
 from collections.abc import Callable

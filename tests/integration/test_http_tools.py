@@ -1,4 +1,4 @@
-"""Tools over HTTP against a real server: what is sent, what becomes of its answers, and whom it may ask."""
+"""Tools over HTTP against a real server: what is sent, how answers are read, and which addresses are allowed."""
 
 import asyncio
 import socket

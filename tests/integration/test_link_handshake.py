@@ -1,4 +1,4 @@
-"""Whoever dials /link with a wrong token or an odd hello: refused in order, told, and nobody else notices."""
+"""Connections to /link with a wrong token or an odd hello: refused in order, logged, without effect on others."""
 
 import asyncio
 import json

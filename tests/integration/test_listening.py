@@ -1,4 +1,4 @@
-"""A port that is taken, or an address that is not ours: one line that says which and what to change, and a status."""
+"""A port that is taken, or an address that is not ours: one line with the cause and the remedy, and an exit status."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""`GET /v1/live` over real HTTP: who looks sees the latest of each call, and workers are asked only then."""
+"""`GET /v1/live` over real HTTP: readers see the latest of each call, and workers measure only while somebody reads."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Checks of workers, with real workers and sockets. Asterisk is played: it connects and shows its id, as it would."""
+"""Checks of workers, with real workers and sockets. Asterisk is simulated: it connects and shows the media id."""
 
 import asyncio
 import contextlib

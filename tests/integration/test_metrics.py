@@ -1,4 +1,4 @@
-"""GET /metrics on a real socket, read as Prometheus reads it; and what the ARI client tells of its requests."""
+"""GET /metrics on a real socket, read as Prometheus reads it; and the metrics of ARI requests."""
 
 import asyncio
 

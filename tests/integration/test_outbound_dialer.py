@@ -1,4 +1,4 @@
-"""The dialer: who is called when, what is written before and after, and what a restart makes of it."""
+"""The dialer: who is called when, what is written before and after, and what a restart does with it."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

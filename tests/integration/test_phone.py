@@ -1,4 +1,4 @@
-"""The telephone of demo and tests, without an Asterisk: what an earlier call left behind is not taken for its own."""
+"""The telephone of demo and tests, without an Asterisk: packets of an earlier call are not taken for its own."""
 
 import socket
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The way to the AI by a proxy: through it, and what is told where it does not let us through. Workers and doctor."""
+"""The connection to the AI by an HTTP proxy: through it, and the message where it refuses. Workers and doctor."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""The websocket client on its own: its headers, its patience, and what it does when the network does not take sound."""
+"""The websocket client on its own: its headers, its timeouts, and a network that takes no sound."""
 
 import asyncio
 import json

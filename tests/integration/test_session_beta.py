@@ -1,4 +1,4 @@
-"""A call over a server that still speaks the old form of the protocol, and what it is told after a loss."""
+"""A call over a server that speaks the beta form of the protocol, and what it is told after a reconnect."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A whole call in a worker, against a strict Realtime server: what is said, cut, asked, run and left behind."""
+"""Whole calls in a worker, against a strict Realtime server: speech, interruptions, tools, and the end."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What goes wrong: each way ends with the right word to the controller and with nothing left behind."""
+"""Faults of a session: each ends with the right event to the controller, and leaves nothing behind."""
 
 import asyncio
 from collections import Counter

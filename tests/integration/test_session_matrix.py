@@ -1,4 +1,4 @@
-"""Every way in which the line to the AI breaks, at every phase of a call, at the real pace.
+"""Every way in which the connection to the AI breaks, at every phase of a call, in real time.
 
 The ways of one phase are broken at the same time, each in a call of its own; a failure names its way. Whatever
 happens: the call goes on, with its memory, at 50 frames a second, and no tool is lost or run twice (`Talk.check`).

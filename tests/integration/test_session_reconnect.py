@@ -1,4 +1,4 @@
-"""The line to the AI breaks, in each way and at each moment: the call goes on, and what was heard is known."""
+"""The connection to the AI breaks, in each way and at each moment: the call goes on, and what was heard is known."""
 
 import asyncio
 from typing import Any
@@ -75,7 +75,7 @@ ways = pytest.mark.parametrize("way", [each[1] for each in WAYS], ids=[each[0] f
 
 @ways
 async def test_idle(way: tuple[Any, ...]) -> None:
-    """Nobody speaks: the line comes back, the model is told what was, and is not asked to say anything."""
+    """Nobody speaks: the connection is made again, the model is told what was, and is not asked to say anything."""
     replies = [Say("Good morning.", 0.4)]
     async with (
         RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server,
@@ -300,7 +300,7 @@ async def test_a_server_that_accepts_and_never_speaks_is_not_tried_for_ever() ->
 
 
 async def test_sound_gives_the_budget_back() -> None:
-    """A line that breaks again and again but does its work in between is good enough."""
+    """A connection that breaks again and again but works in between is good enough."""
     faults: list[Script] = [after("response.done", Drop()), AT_ONCE]
     server = RealtimeServer(ToneModel([Say("hello", 0.2)]), faults=faults)
     async with server, call(server, greeting="hello") as (harness, _):
@@ -381,7 +381,7 @@ def quiet(number: int) -> bytes:
     return bytes([number % 100 + 1, 0]) * 480
 
 
-async def test_a_line_is_renewed_in_silence() -> None:
+async def test_a_connection_is_renewed_in_silence() -> None:
     replies = [Say("Good morning.", 0.4)]
     async with (
         RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server,
@@ -428,7 +428,7 @@ async def test_no_word_is_lost_by_a_renewal() -> None:
         assert len(old) + len(new) >= len(whole)
 
 
-async def test_a_renewal_that_fails_leaves_the_old_line_in_peace() -> None:
+async def test_a_renewal_that_fails_leaves_the_old_connection_alone() -> None:
     faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [before("session.updated", error("x", "no"), Close(1011))]}
     async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (harness, _):
         back = await harness.wait(Reconnected)

@@ -1,4 +1,4 @@
-"""The simulator over a real socket: the events of a conversation, in order, and in the eyes of OpenAI's types."""
+"""The simulator over a real socket: the events of a conversation, in order, valid by OpenAI's types."""
 
 import base64
 from collections.abc import AsyncIterator

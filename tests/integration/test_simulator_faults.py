@@ -1,4 +1,4 @@
-"""The simulator's doors and its faults: who is turned away, and what can be made to go wrong."""
+"""The simulator's authentication and its faults: who is refused, and which faults can be injected."""
 
 import asyncio
 import base64

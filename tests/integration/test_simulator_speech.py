@@ -1,4 +1,4 @@
-"""Hearing and speaking for real: espeak-ng's voices through a telephone's sound to pocketsphinx, and a whole turn."""
+"""Real speech: espeak-ng's voices in telephone quality to pocketsphinx, and a whole turn."""
 
 import asyncio
 import os

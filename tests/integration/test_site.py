@@ -1,4 +1,4 @@
-"""The documentation as a site: whole, without a dead link, and nothing in it is loaded from elsewhere."""
+"""The documentation's site: complete, without a dead link, and nothing in it is loaded from elsewhere."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Connections that go out by a SOCKS proxy: to the AI, and those of the doctor. In the same words, those of tools."""
+"""Connections through a SOCKS proxy: to the AI, and those of the doctor."""
 
 import asyncio
 import socket

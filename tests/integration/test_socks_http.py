@@ -1,4 +1,4 @@
-"""Tools, look-ups, webhooks and commands that go out by a SOCKS proxy, and whom they may ask there."""
+"""Tools, look-ups, webhooks and commands through a SOCKS proxy, and which addresses are allowed there."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""What `/readyz` and the log tell of a store whose file is gone, or that takes nothing."""
+"""`/readyz` and the log where the store's file is gone, or takes no writes."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Encrypted doors: the API, the workers' link, and ARI; and whoever shows the wrong certificate is not believed."""
+"""TLS of the API, the workers' link and ARI; a wrong certificate is refused."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""Traces on their way: a collector gets them as OTLP, and one that is away costs nothing but them."""
+"""Export of traces: a collector receives them as OTLP; one that is away costs only the traces."""
 
 import asyncio
 import gzip

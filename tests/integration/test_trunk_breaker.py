@@ -1,4 +1,4 @@
-"""The dialer and a trunk that is dead: the queue waits for it instead of burning, and goes on when it is back."""
+"""The dialer and a dead trunk: the queue waits for it without using up attempts, and goes on when it is back."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A worker under guard: killed when it stands still, started again, and gone with its guard."""
+"""A worker under the watchdog: killed when it stands still, started again, and ended with its watchdog."""
 
 import asyncio
 import json

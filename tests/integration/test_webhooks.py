@@ -1,4 +1,4 @@
-"""Webhooks from a call to a receiver on a real socket: order, signatures, receivers in every kind of trouble."""
+"""Webhooks from a call to a receiver on a real socket: order, signatures, and faults of receivers."""
 
 import asyncio
 import socket

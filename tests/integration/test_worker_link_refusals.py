@@ -1,4 +1,4 @@
-"""bridge.worker.process at a real link: what can't be sent, read or carried out costs its own call at most."""
+"""bridge.worker.process at a real link: what can't be sent, read or carried out costs only its own call."""
 
 import pytest
 

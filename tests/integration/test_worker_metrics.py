@@ -1,4 +1,4 @@
-"""A worker's own /metrics: off, on, with the port taken, and what it tells of a call."""
+"""A worker's own /metrics: off, on, with the port taken, and its figures of a call."""
 
 import asyncio
 import socket

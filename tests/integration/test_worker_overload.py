@@ -1,4 +1,4 @@
-"""Admission by measurement: a real worker that has as much to do as its core can gets no further call.
+"""Admission by measurement: a real worker whose core is fully used gets no further call.
 
 Its load is counted in CPU time, not in delays, so that the test says the same on a busy machine.
 """

@@ -1,4 +1,4 @@
-"""The controller's end of the control link, with workers played by a websocket client on a real socket."""
+"""The controller's end of the control link; workers are simulated by a websocket client on a real socket."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Events with a real store and a real receiver: what happens in a call is told as call control tells it."""
+"""Events with a real store and a real receiver; the tests report what happens in a call as call control does."""
 
 import asyncio
 import json
