@@ -13,6 +13,7 @@ from controller.calls.machine.ids import Ids
 from controller.calls.machine.loops import Origin
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Failover, FallbackStep, Participant, Plan, State, Supervision, Transfer
+from controller.calls.machine.types import RecordingState
 
 SUPERVISOR = "supervisor"
 """The timer for a supervisor whose telephone rings."""
@@ -100,7 +101,7 @@ class Call:
     """`agent`, or a token's name."""
     caller_hold: CallerHold
     muted: frozenset[inputs.Side]
-    recording: str
+    recording: RecordingState
     transfer: Transfer | None = None
     transfers = 0
     participants: dict[str, Participant]

@@ -8,7 +8,14 @@ from typing import Literal
 from bridge.contract import Recording, SessionSpec
 from controller.calls.machine.loops import Origin
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.types import SupervisionMode, Target
+from controller.calls.machine.types import (
+    Direction,
+    ParticipantState,
+    SupervisionMode,
+    SupervisionState,
+    Target,
+    TransferState,
+)
 
 RING_GRACE = 5.0  # seconds beyond a ring timeout after which Asterisk's own end of the ringing is not awaited
 
@@ -97,7 +104,7 @@ class Plan:
     seconds."""
 
     call: str
-    direction: Literal["inbound", "outbound"]
+    direction: Direction
     leg: str
     agent: AgentPlan
     variables: Mapping[str, str] = field(repr=False)
@@ -137,7 +144,7 @@ class Participant:
     channel: str
     target: Target
     by: str
-    state: Literal["ringing", "joined", "left", "failed"] = "ringing"
+    state: ParticipantState = "ringing"
     outcome: Outcome | None = None
     """Of the dialling."""
 
@@ -150,7 +157,7 @@ class Transfer:
     target: Target
     by: str
     tool_call: str | None
-    state: Literal["ringing", "consulting", "answered", "failed"] = "ringing"
+    state: TransferState = "ringing"
     outcome: Outcome | None = None
     announce: str | None = field(default=None, repr=False)
     decide: float = 60.0
@@ -184,7 +191,7 @@ class Supervision:
     target: Target
     mode: SupervisionMode
     by: str
-    state: Literal["ringing", "on", "left", "failed"] = "ringing"
+    state: SupervisionState = "ringing"
     outcome: Outcome | None = None
     """Of the dialling."""
     snoop: str | None = None

@@ -3,7 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+Direction = Literal["inbound", "outbound"]
 TransferKind = Literal["blind", "attended", "refer"]
+SupervisionMode = Literal["listen", "whisper", "take_over"]
+ParticipantState = Literal["ringing", "joined", "left", "failed"]
+TransferState = Literal["ringing", "consulting", "answered", "failed"]
+SupervisionState = Literal["ringing", "on", "left", "failed"]
+RecordingState = Literal["on", "paused", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,3 @@ class Target:
     """The trunk over which it is dialled, whose limits it counts for. None: a place in the dialplan."""
     kind: TransferKind = "blind"
     """How a transfer there is made. For `refer`, `dial` is where the trunk is told to send the person."""
-
-
-SupervisionMode = Literal["listen", "whisper", "take_over"]

@@ -10,14 +10,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from controller.calls.machine import inputs
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
+from controller.calls.machine.types import (
+    Direction,
+    RecordingState,
+    SupervisionMode,
+    SupervisionState,
+    TransferKind,
+    TransferState,
+)
 
 VERSION = 1
 """Of the schema. Rows without a version are of earlier releases and have the same schema."""
 
 
 _STATES_BEFORE = {"rehoming": State.FAILOVER.value, "rescuing": State.FALLBACK.value}
+_SUPERVISION_STATES_BEFORE = {"over": "left"}
 """Names of states in rows of releases before 1.0."""
 
 
@@ -54,7 +64,7 @@ class _Part(BaseModel):
 
 
 class _Plan(_Part):
-    direction: Literal["inbound", "outbound"]
+    direction: Direction
     leg: str
     agent: str
     instructions: str
@@ -72,7 +82,7 @@ class _Target(_Part):
     dial: str
     shown: str
     trunk: str | None
-    kind: str
+    kind: TransferKind
 
 
 class _Leg(_Part):
@@ -88,14 +98,14 @@ class _Participant(_Leg):
 
 
 class _Transfer(_Leg):
-    state: Literal["ringing", "consulting", "answered", "failed"]
+    state: TransferState
     tool_call: str | None
     consultation: str | None
 
 
 class _Supervision(_Leg):
-    state: Literal["ringing", "on", "over", "failed"]
-    mode: str
+    state: SupervisionState
+    mode: SupervisionMode
     snoop: str | None
 
 
@@ -105,7 +115,7 @@ class _Row(_Part):
     back_to: _State | None
     started_at: _Moment
     answered_at: _Moment | None
-    muted: list[Literal["caller", "agent"]]
+    muted: list[inputs.Side]
     company: list[str]
     participants: list[_Participant]
     transfer: _Transfer | None
@@ -124,7 +134,7 @@ class _Row(_Part):
     paused: bool
     hold: str | None
     held_by: str | None
-    recording: str
+    recording: RecordingState
     supervisions: int
     snoops: int
     detail: str | None
@@ -141,7 +151,11 @@ def checked(found: object) -> Mapping[str, Any]:
     """The row, with the states' names of today. Raises Unreadable."""
     if not isinstance(found, dict):
         raise Unreadable("it is no JSON object")
-    found = found | {name: _renamed(found[name]) for name in ("state", "back_to") if name in found}
+    found = found | {name: _renamed(found[name], _STATES_BEFORE) for name in ("state", "back_to") if name in found}
+    supervision = found.get("supervision")
+    if isinstance(supervision, dict) and "state" in supervision:
+        state = _renamed(supervision["state"], _SUPERVISION_STATES_BEFORE)
+        found["supervision"] = supervision | {"state": state}
     version = found.get("version", VERSION)
     if version != VERSION or type(version) is not int:
         raise Unreadable("it is of another version")
@@ -155,5 +169,5 @@ def checked(found: object) -> Mapping[str, Any]:
     return found
 
 
-def _renamed(state: object) -> object:
-    return _STATES_BEFORE.get(state, state) if isinstance(state, str) else state
+def _renamed(state: object, before: Mapping[str, str]) -> object:
+    return before.get(state, state) if isinstance(state, str) else state

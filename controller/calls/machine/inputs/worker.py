@@ -1,9 +1,9 @@
 """What the worker says that carries the call's session and media leg, as inputs of the call's queue. [pure]"""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from bridge.contract import Counters
+from controller.calls.machine.types import RecordingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class WorkerLost:
 class RecordingTold:
     """Whether the worker records."""
 
-    state: Literal["on", "paused", "off"]
+    state: RecordingState
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.row import Always, Row, Rows, Steps, in_states
+from controller.calls.machine.types import RecordingState
 
 
 def mute(call: Call, what: inputs.MuteAsked, _: datetime) -> Steps:
@@ -37,7 +38,7 @@ def switch(call: Call, what: inputs.SwitchAsked, _: datetime) -> Steps:
     return _order(call, contract.SwitchAgent(call=call.plan.call, spec=what.plan.agent.spec))
 
 
-AFTER: dict[tuple[str, inputs.RecordAction], str] = {
+AFTER: dict[tuple[str, inputs.RecordAction], RecordingState] = {
     ("off", "start"): "on",
     ("on", "pause"): "paused",
     ("paused", "resume"): "on",

@@ -11,6 +11,7 @@ from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.ids import Ids
 from controller.calls.machine.plan import Participant, State, Supervision
+from controller.calls.machine.types import RecordingState
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.runtime.call_control import CallControl
 from controller.dialing import numbers
@@ -127,7 +128,7 @@ def test_a_lost_agent_takes_no_orders(verbs: CallControl, living: Living, verb: 
     [("off", "pause"), ("off", "stop"), ("on", "start"), ("on", "resume"), ("paused", "start"), ("paused", "pause")],
 )
 def test_a_recording_says_what_it_is(
-    verbs: CallControl, living: Living, state: str, action: inputs.RecordAction
+    verbs: CallControl, living: Living, state: RecordingState, action: inputs.RecordAction
 ) -> None:
     living.call.state, living.call.recording = State.TALKING, state
     with pytest.raises(errors.WrongState, match=state):

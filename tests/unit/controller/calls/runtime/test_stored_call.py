@@ -43,6 +43,15 @@ def test_states_of_a_row_of_an_earlier_release_have_their_names_of_today(before:
     assert (found["state"], found["back_to"]) == (now, now)
 
 
+def test_a_supervisor_who_has_left_in_a_row_of_an_earlier_release() -> None:
+    call = talking()
+    feed(call, inputs.SuperviseAsked(IDS.supervisor(1), TARGET, "listen", "ops"), inputs.LegEntered(IDS.supervisor(1)))
+    feed(call, inputs.SupervisionEnded("ops"))
+    row = json.loads(json.dumps(snapshot(call, frozenset())))
+    assert checked(row)["supervision"]["state"] == "left"
+    assert checked(row | {"supervision": row["supervision"] | {"state": "over"}}) == row
+
+
 @pytest.mark.parametrize("version", [0, 2, 99, "1", None, 1.0, True, [1]])
 def test_another_version(version: object) -> None:
     with pytest.raises(Unreadable, match="version"):
