@@ -1,4 +1,4 @@
-"""config.yaml as one frozen `Config`, all errors found at once. [pure]"""
+"""config.yaml as one frozen `Config`; all errors are found at once. [pure]"""
 
 from controller.config.errors import (
     ConfigError,

@@ -1,8 +1,8 @@
-"""The JSON Schema of a tool's arguments: what is wrong with it, and whether arguments fit it. [pure]
+"""The JSON Schema of a tool's arguments: checks the schema, and arguments against it. [pure]
 
-Owns the part of JSON Schema 2020-12 that a tool may use. A schema that is taken can be checked against any arguments,
-in time that grows with their length, and is one that OpenAI takes: an object, described in one place, without choices
-at its top. Sources: json-schema.org, draft 2020-12; the errors of OpenAI's API for function parameters.
+Owns the part of JSON Schema 2020-12 that a tool may use. With an accepted schema the time to check arguments is
+proportional to their length, and OpenAI accepts it: an object, without references elsewhere or choices at its top.
+Sources: json-schema.org, draft 2020-12; the errors of OpenAI's API for function parameters.
 """
 
 import json
@@ -22,9 +22,9 @@ Place = tuple[str | int, ...]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 LARGEST = 2000
-"""Subschemas, each counted as often as it is referred to."""
+"""Subschemas, each counted once per reference."""
 MOST_TEXT = 100_000
-"""Characters of its JSON: every session of the AI is told, and paid for, all of it."""
+"""Characters of its JSON: it is sent, and paid for, in every session of the AI."""
 DEEPEST = 64
 MOST_ERRORS = 50
 
@@ -66,21 +66,21 @@ _OTHER_DRAFTS = {
 @dataclass(frozen=True, slots=True)
 class Problem:
     place: Place
-    told: str
+    message: str
     hint: str = ""
 
 
 class _Unresolved(Exception):
-    """There is nothing at the place that a $ref names."""
+    """The target of a $ref does not exist."""
 
 
-# ---------------------------------------------------------------- is it a schema that we take?
+# ---------------------------------------------------------------- the schema
 
 
 def problems(schema: Mapping[str, Any]) -> list[Problem]:
-    """All that is wrong with it; what depends on something that is wrong is not looked at."""
+    """What is wrong with the schema. References are checked only if everything else is right."""
     try:
-        plain = json.loads(json.dumps(schema, allow_nan=False))  # dates and the like are no JSON; numbers as keys are
+        plain = json.loads(json.dumps(schema, allow_nan=False))  # raises for dates; numbers as keys become text
         text = json.dumps(plain, ensure_ascii=False)
         text.encode()
     except (TypeError, ValueError, RecursionError):
@@ -90,13 +90,13 @@ def problems(schema: Mapping[str, Any]) -> list[Problem]:
     if plain.get("$schema", DRAFT) not in (DRAFT, DRAFT + "#"):
         return [Problem(("$schema",), "is another draft of JSON Schema", f"leave it out, or write {DRAFT}")]
     try:
-        found = [*_unlike_schema(plain), *(each for place, node in _subschemas(plain) for each in _node(place, node))]
+        found = [*_invalid(plain), *(each for place, node in _subschemas(plain) for each in _node(place, node))]
     except RecursionError:
         return [Problem((), "is nested too deeply")]
     return found or [*_top(plain), *_references(plain)]
 
 
-def _unlike_schema(schema: Any) -> Iterator[Problem]:
+def _invalid(schema: Any) -> Iterator[Problem]:
     for error in islice(jsonschema.Draft202012Validator(_META).iter_errors(schema), MOST_ERRORS):
         yield Problem(tuple(error.absolute_path), "is not as JSON Schema has it", "json-schema.org has the rules")
 
@@ -105,7 +105,7 @@ _META = jsonschema.Draft202012Validator.META_SCHEMA
 
 
 def _subschemas(schema: Any, place: Place = ()) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """Itself and all that are in it, where schemas stand: what is in an `enum` or a `default` is data."""
+    """The schema and its subschemas with their places. The contents of `enum` and `default` are data."""
     if not isinstance(schema, dict):
         return
     yield place, schema
@@ -138,16 +138,16 @@ def _node(place: Place, schema: Mapping[str, Any]) -> Iterator[Problem]:
             hint = f"did you mean `{near[0]}`?" if near else "a note of your own begins with `x-`"
             yield Problem((*place, key), "is no keyword of JSON Schema 2020-12", hint)
     pattern = schema.get("pattern")
-    if isinstance(pattern, str) and (told := patterns.problem(pattern)):
-        yield Problem((*place, "pattern"), told)
-    yield from _fitting_nothing(place, schema)
+    if isinstance(pattern, str) and (text := patterns.problem(pattern)):
+        yield Problem((*place, "pattern"), text)
+    yield from _unsatisfiable(place, schema)
     kinds = schema.get("type")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if place and "array" in kinds and not {"items", "prefixItems"} & schema.keys():
         yield Problem(place, "is an array without `items`", "OpenAI refuses it; say what the array holds")
 
 
-def _fitting_nothing(place: Place, schema: Mapping[str, Any]) -> Iterator[Problem]:
+def _unsatisfiable(place: Place, schema: Mapping[str, Any]) -> Iterator[Problem]:
     values = schema.get("enum")
     if isinstance(values, list):
         if not values:
@@ -170,7 +170,7 @@ def _top(schema: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _references(schema: Mapping[str, Any]) -> Iterator[Problem]:
-    """Each leads to a subschema of this schema and not back to where it stands; all of it has a size."""
+    """Checks that each $ref has a target in this schema, that none is recursive, and the total size."""
     dangling = False
     for place, node in _subschemas(schema):
         if isinstance(ref := node.get("$ref"), str):
@@ -178,8 +178,8 @@ def _references(schema: Mapping[str, Any]) -> Iterator[Problem]:
                 _at(schema, ref)
             except _Unresolved:
                 dangling = True
-                told = "leads to nothing" if ref.startswith("#") else "leads elsewhere"
-                yield Problem((*place, "$ref"), told, "it is `#/$defs/` and a name that `$defs` has")
+                text = "leads to nothing" if ref.startswith("#") else "leads elsewhere"
+                yield Problem((*place, "$ref"), text, "it is `#/$defs/` and a name that `$defs` has")
     if dangling:
         return
     sizes: dict[int, int] = {}
@@ -196,7 +196,7 @@ def _references(schema: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _at(root: Any, ref: str) -> Any:
-    """The schema to which a JSON pointer leads. Raises _Unresolved."""
+    """The subschema at a JSON pointer. Raises _Unresolved."""
     if ref == "#":
         return root
     if not ref.startswith("#/"):
@@ -213,14 +213,14 @@ def _pointers(root: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _all_schemas(schema: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
-    """With those that are `true` or `false`."""
+    """As `_subschemas`, also those that are `true` or `false`."""
     yield place, schema
     for key, inner in _children(schema) if isinstance(schema, dict) else ():
         yield from _all_schemas(inner, (*place, *key))
 
 
 def _size(root: Any, node: Any, place: Place, sizes: dict[int, int], above: frozenset[int], looped: set[Place]) -> int:
-    """What checking it may cost: subschemas, those referred to as often as they are. Notes references that loop."""
+    """The cost of a check: the number of subschemas, counted once per reference. Adds recursive ones to `looped`."""
     if not isinstance(node, dict):
         return 1
     if len(above) > DEEPEST * 2:
@@ -245,11 +245,11 @@ def _place_of(root: Any, node: Any) -> Place:
     return next((place for place, each in _all_schemas(root) if each is node), ())
 
 
-# ---------------------------------------------------------------- do arguments fit?
+# ---------------------------------------------------------------- arguments
 
 
 def misfit(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str | None:
-    """Why the arguments do not fit, for the model; None: they do. Raises RecursionError, for what nests too deeply."""
+    """Why the arguments do not fit, for the model; None: they do. Raises RecursionError if they nest too deeply."""
     errors = list(islice(_Validator(schema).iter_errors(arguments), MOST_ERRORS))
     if not errors:
         return None
@@ -264,7 +264,7 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 
 
 def _unique(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
-    """By their text: to compare each entry with each takes a minute for a list that a model can write."""
+    """Compares texts: to compare all pairs of entries could take a minute."""
     if wanted and validator.is_type(instance, "array"):
         if len({json.dumps(each, sort_keys=True) for each in instance}) != len(instance):
             yield jsonschema.ValidationError("The list holds something twice")

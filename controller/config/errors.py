@@ -1,10 +1,10 @@
-"""What is wrong with a config file, in words that lead to the fix. [pure]
+"""The errors of a config file. [pure]
 
-Owns `ConfigError`, its text, and the explanations for keys that do not exist: a typing error ("did you mean"), a key at
-the wrong level, or a name from the beta interface of the Realtime API with what replaced it.
+Owns `ConfigError`, its text, and the hints for unknown keys: a typing error ("did you mean"), a key at the wrong level,
+or a name from the beta interface of the Realtime API with its replacement.
 
-Refuses to show anything that could be a secret: values under secret-looking keys, values of unknown keys, values
-that came from the environment (the `${NAME}` is shown instead), and whole mappings or lists.
+Never shows what could be a secret: values of keys with such names, values of unknown keys, values from the environment
+(`${NAME}` is shown instead), and whole mappings or lists.
 """
 
 import re
@@ -17,8 +17,8 @@ Path = tuple[str | int, ...]
 
 _SECRET = re.compile(r"passw|secret|credential|authorization|api-?_?key|^token$|_(token|key)$", re.IGNORECASE)
 
-_TELLING = re.compile(r"(?<=//)[^/@]*(?=@)|\bsk-[A-Za-z0-9_-]+")
-"""A password within a URL, an OpenAI key in the wrong place."""
+_SECRET_TEXT = re.compile(r"(?<=//)[^/@]*(?=@)|\bsk-[A-Za-z0-9_-]+")
+"""A password in a URL, an OpenAI key in the wrong place."""
 
 OLD_NAMES: Mapping[str, str] = {
     "temperature": "removed in the GA interface, which refuses it; steer tone by `instructions`, pace by `speed`, "
@@ -43,14 +43,14 @@ OLD_NAMES: Mapping[str, str] = {
     "session": "not needed: an agent's keys stand directly under agents.<name>",
     "audio": "not needed: an agent's keys stand directly under agents.<name>",
 }
-"""Names of the old installation and of the beta interface, and what became of each."""
+"""Names from the beta interface and older versions, and what replaced them."""
 
 _OLD_FOLDED = {name.lower().replace("-", "_"): text for name, text in OLD_NAMES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigError:
-    """One thing to correct. `value` is text fit for a screen (empty: nothing to show), `line` counts from 1."""
+    """One thing to correct. `value`: as it may be shown (empty: not at all). `line` counts from 1."""
 
     path: str
     value: str
@@ -95,26 +95,26 @@ def dotted(path: Path) -> str:
 
 
 def shown(path: Path, value: Any) -> str:
-    """`value` as it may be printed; empty where nothing of it may."""
+    """`value` as it may be printed; empty if it may not."""
     if isinstance(value, Mapping | list | tuple | set):
         return "a mapping" if isinstance(value, Mapping) else "a list"
     if value is None or is_secret(path):
         return "" if value is not None else "empty"
-    text = _TELLING.sub("…", repr(value))
+    text = _SECRET_TEXT.sub("…", repr(value))
     return text if len(text) <= 60 else text[:57] + "…" + text[0]
 
 
 def is_secret(path: Path) -> bool:
-    """Also a plain text where `api.tokens` or one of its entries should be: it is likely a token."""
+    """Whether a value at `path` may be a secret. Includes a text in place of an entry of `api.tokens`."""
     inside = path[:-1] if path and isinstance(path[-1], int) else path
-    named = any(isinstance(part, str) and (part == "headers" or _SECRET.search(part)) for part in path)
-    return named or inside[-1:] == ("tokens",)
+    secret_key = any(isinstance(part, str) and (part == "headers" or _SECRET.search(part)) for part in path)
+    return secret_key or inside[-1:] == ("tokens",)
 
 
 def explain_unknown(path: Path, here: Iterable[str], places: Mapping[str, Iterable[str]]) -> str:
     """A hint for a key that does not exist at `path`.
 
-    `here`: the keys that do exist there. `places`: every key of the config and where it belongs.
+    `here`: the keys that exist there. `places`: every key of the config and its places.
     """
     key = str(path[-1])
     near = get_close_matches(key, list(here), n=1, cutoff=0.6)

@@ -1,6 +1,6 @@
-"""What the config names and what has to be there before anything starts: files, and packages of extras.
+"""Checks files and optional packages that the config needs.
 
-Owns the look at them; the rest of the config is checked without a disk.
+The rest of the config is checked without reading other files.
 """
 
 import ssl
@@ -33,7 +33,7 @@ def _tried(path: str, value: str, use: Callable[[], object], hint: str) -> list[
     try:
         use()
     except ssl.SSLError as error:
-        return [ConfigError(path, value, f"is of no use: {(error.reason or 'no PEM').replace('_', ' ').lower()}", hint)]
+        return [ConfigError(path, value, f"is unusable: {(error.reason or 'no PEM').replace('_', ' ').lower()}", hint)]
     except OSError as error:
         return [ConfigError(path, value, f"can't be read: {error.strerror or error}", hint)]
     return []

@@ -1,6 +1,6 @@
-"""Which keys the config has and where, told from the models: for editors, and for hints about wrong keys. [pure]
+"""The keys of the config, from its models: for editors, and for hints about unknown keys. [pure]
 
-Owns the JSON Schema of config.yaml and the walk over the models that finds each key's place.
+Owns the JSON Schema of config.yaml and the search for each key's places.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
 _ANY = {"*": ".<name>", "[]": "[n]"}
-_NARROW = {"integer", "number", "boolean"}
+_NOT_TEXT = {"integer", "number", "boolean"}
 
 Shape = dict[str, "Shape"]
 """Keys below a key. `*` stands for any name, `[]` for any entry of a list."""
@@ -38,14 +38,14 @@ def _below(annotation: Any) -> Shape:
 
 
 def keys_at(shape: Shape, path: tuple[str | int, ...]) -> list[str]:
-    """The keys that may stand directly under `path`."""
+    """The keys directly below `path`."""
     for part in path:
         shape = shape.get("[]" if isinstance(part, int) else part, shape.get("*", {}))
     return [key for key in shape if key not in _ANY]
 
 
 def places(shape: Shape) -> dict[str, list[str]]:
-    """Every key of the config with the paths at which it may stand."""
+    """Every key of the config with its paths."""
     found: dict[str, list[str]] = {}
     for key, path in _walk(shape, ""):
         found.setdefault(key, []).append(path)
@@ -61,8 +61,8 @@ def _walk(shape: Shape, path: str) -> Iterator[tuple[str, str]]:
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Draft 2020-12. Where only numbers, booleans or certain texts are allowed, `${NAME}` is too: it is filled in
-    before anything is checked."""
+    """Draft 2020-12. Numbers, booleans and restricted texts may also be `${NAME}`, which is replaced before the
+    check."""
     schema: dict[str, Any] = _with_variables(model.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema | {"title": "voiceai config.yaml"}
 
@@ -73,15 +73,15 @@ def _with_variables(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     if _is_value(node):
-        told = {key: node[key] for key in ("description", "title", "default") if key in node}
-        rule = {key: item for key, item in node.items() if key not in told}
-        return {**told, "anyOf": [rule, _VARIABLE]}
+        about = {key: node[key] for key in ("description", "title", "default") if key in node}
+        rule = {key: item for key, item in node.items() if key not in about}
+        return {**about, "anyOf": [rule, _VARIABLE]}
     return {key: item if key in ("default", "required") else _with_variables(item) for key, item in node.items()}
 
 
 def _is_value(node: dict[str, Any]) -> bool:
-    """A schema of a number, a boolean or a text that not every `${NAME}` would fit."""
+    """Whether it is the schema of a number, a boolean or a restricted text."""
     kind = node.get("type")
     if isinstance(kind, str):
-        return kind in _NARROW or (kind == "string" and any(key in node for key in ("enum", "pattern", "const")))
+        return kind in _NOT_TEXT or (kind == "string" and any(key in node for key in ("enum", "pattern", "const")))
     return False

@@ -1,8 +1,7 @@
-"""config.yaml as a frozen `Config`: read once and passed on to constructors.
+"""Reads config.yaml into a frozen `Config`.
 
-`load()` and `parse()` give a `Config` or raise `ConfigErrors` with everything that is wrong. `json_schema()` is the
-schema for editors. The keys are in `models/`, the rules between them in `checks/`, and the text of the file is read by
-`source`.
+`load()` and `parse()` return a `Config` or raise `ConfigErrors` with all errors. `json_schema()` is the schema for
+editors. The keys are in `models/`, the rules between them in `checks/`; `source` parses the file.
 """
 
 import json
@@ -21,13 +20,13 @@ from controller.config.models.root import Config
 from controller.config.source import read
 
 MOST_BYTES = 4 << 20
-"""Of the config file. Longer is no config but a mistake, such as a device."""
+"""Of the config file. A longer one is a mistake, such as a device."""
 
 __all__ = ["Config", "ConfigError", "ConfigErrors", "load", "parse", "json_schema", "render", "Scope", "Token"]
 
 
 def parse(text: str, env: Mapping[str, str], source: str = "config") -> Config:
-    """`text` is YAML; `env` fills its `${NAME}`. Raises ConfigErrors, with `source` as the name of what was read."""
+    """`text` is YAML; `env` fills its `${NAME}`. `source` is its name in ConfigErrors, which it raises."""
     document = read(text, env)
     if document.data is None:
         raise ConfigErrors(document.errors or [ConfigError("", "", "is empty")], source)
@@ -46,7 +45,7 @@ def parse(text: str, env: Mapping[str, str], source: str = "config") -> Config:
 
 
 def load(path: str | FilePath, env: Mapping[str, str]) -> Config:
-    """Reads the file at `path` as `parse` does. Raises ConfigErrors, also if it can't be read."""
+    """Reads the file at `path`. Raises ConfigErrors, also if it can't be read."""
     try:
         with FilePath(path).open("rb") as file:
             data = file.read(MOST_BYTES + 1)

@@ -1,7 +1,7 @@
-"""How a telephone number is written down: as it is, by its last digits, under a pseudonym, or not at all. [pure]
+"""How telephone numbers are stored and logged: in full, masked, as a pseudonym, or not at all. [pure]
 
-A pseudonym is an HMAC-SHA256 of the number: the same number has the same one, so that its calls can be found and
-forgotten by whoever knows number and key. Without the key the few numbers that there are can't be tried out.
+A pseudonym is an HMAC-SHA256 of the number: with number and key, calls can be found and deleted. Without the key nobody
+can try all numbers.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from controller.dialing.number_spellings import normalised
 
 PSEUDONYM = "id:"
 DIGITS = 24
-"""Of 64: two of a billion numbers have the same one with a chance of about 1 in 10^11."""
+"""Of 64: any two among a billion numbers share a pseudonym with a probability of about 1 in 10^11."""
 
 
 def written(number: str, settings: Records) -> str | None:
@@ -29,12 +29,12 @@ def written(number: str, settings: Records) -> str | None:
 
 
 def logged(number: str, settings: Records) -> str | None:
-    """In the log it never stands as it is: masked, or as the record says."""
+    """The number for the log: as in records, but never in full."""
     return masked(number) if settings.numbers == "full" else written(number, settings)
 
 
 def masked(number: str) -> str:
-    """The last two signs of a number that has at least seven digits; of others none."""
+    """The last two digits of a number of at least seven; of a shorter one none."""
     digits = [sign for sign in number if sign.isdigit()]
     return "…" + ("".join(digits[-2:]) if len(digits) >= 7 else "")
 
@@ -48,7 +48,7 @@ def pseudonym(number: str, settings: Records) -> str | None:
 
 
 def names_of(number: str, settings: Records, countries: Collection[str | None] = ()) -> frozenset[str]:
-    """Under which it may be found: as it is, which may be from before numbers were hidden, and its pseudonym; also as
-    numbers of callers are written in these countries. Last digits are no name: others have the same."""
+    """The texts under which records of a number are found: the number (records from before numbers were hidden) and its
+    pseudonym, both also as `normalised` in these countries."""
     spelled = {number, *(normalised(number, each) for each in countries)}
     return frozenset(name for each in spelled for name in (each, pseudonym(each, settings) or each))

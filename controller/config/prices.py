@@ -1,7 +1,7 @@
-"""What AI costs: tokens and minutes into US dollars. [pure]
+"""Converts the AI's usage, tokens and minutes, to US dollars. [pure]
 
-Owns the price table, in US dollars per million tokens as OpenAI publishes it. The config's `prices` come before it. A
-model in neither costs nothing here, and `known` says so.
+Owns the price table, in US dollars per million tokens as OpenAI publishes it. The config's `prices` override it. A
+model without a price costs 0, and `known` is false for it.
 """
 
 from collections.abc import Mapping
@@ -43,13 +43,13 @@ Left out: the `gpt-4o-…transcribe` models, for whose audio OpenAI's pages name
 
 
 class Prices:
-    """`own` are the config's, by model name."""
+    """`overrides`: prices of the config, by model name."""
 
-    def __init__(self, own: Mapping[str, Tariff]) -> None:
-        self._table = {**PRICES, **own}
+    def __init__(self, overrides: Mapping[str, Tariff]) -> None:
+        self._table = {**PRICES, **overrides}
 
     def tariff(self, model: str) -> Tariff | None:
-        """That of the longest name which `model` is or begins with, as in `gpt-realtime-2.1-mini-2026-05-01`."""
+        """The tariff of `model`, or of `model` without its date, as in `gpt-realtime-2.1-mini-2026-05-01`."""
         names = [name for name in self._table if model == name or model.startswith(f"{name}-20")]
         return self._table[max(names, key=len)] if names else None
 
@@ -67,7 +67,7 @@ class Prices:
 
 
 def _response(usage: Mapping[str, int], tariff: Tariff) -> float:
-    """Cached tokens are counted in their input figure too."""
+    """`input_*` includes `input_cached_*`."""
     total = usage.get("output_text", 0) * tariff.text_out + usage.get("output_audio", 0) * tariff.audio_out
     for kind, price in (("text", tariff.text_in), ("audio", tariff.audio_in)):
         given = usage.get(f"input_{kind}", 0)
@@ -79,6 +79,6 @@ def _response(usage: Mapping[str, int], tariff: Tariff) -> float:
 
 def _transcription(used: Used, tariff: Tariff) -> float:
     usage = used.usage
-    heard, written = (usage.get(f"transcription_{way}", 0) for way in ("input", "output"))
+    tokens_in, tokens_out = (usage.get(f"transcription_{kind}", 0) for kind in ("input", "output"))
     seconds = used.seconds if used.seconds is not None else usage.get("transcription_ms", 0) / 1000
-    return (heard * tariff.audio_in + written * tariff.text_out) / MILLION + seconds / 60 * tariff.per_minute
+    return (tokens_in * tariff.audio_in + tokens_out * tariff.text_out) / MILLION + seconds / 60 * tariff.per_minute

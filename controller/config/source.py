@@ -1,10 +1,10 @@
-"""The text of a config file, as plain data. [pure]
+"""Parses the text of a config file to plain data. [pure]
 
-Owns what is between bytes and typed values: YAML with the line of every key, and `${NAME}` / `${NAME:-default}` in any
-text value (`$${` writes a literal `${`; as in a shell, the default also stands in for an empty variable).
+Owns YAML with the line of every key, and `${NAME}` / `${NAME:-default}` in any text value (`$${` is a literal `${`; as
+in a shell, the default also replaces an empty variable).
 
-Refuses what YAML lets pass in silence: a key written twice (the last one would win), a document that contains itself,
-more than one document. Nothing is raised: what is wrong is collected, so that one run shows all of it.
+Refuses what YAML would allow: a key written twice, a document that contains itself, more than one document. Errors are
+collected and not raised, so that one run shows all of them.
 """
 
 import re
@@ -21,12 +21,12 @@ _VARIABLE = re.compile(
 )
 _QUOTED = re.compile(r"'(?!<)[^']{2,}'")
 _NEEDS_QUOTES = ("alias", "anchor", "tag", "directive", "cannot start any token", "mapping values")
-MAX_KEYS = 50_000  # a few lines of aliases of aliases can unfold to more than memory holds
+MAX_KEYS = 50_000  # a few lines with aliases of aliases could expand beyond the memory
 
 
 @dataclass(slots=True)
 class Source:
-    """A parsed file. `written` holds, by path, the texts with variables in them as they stand in the file."""
+    """A parsed file. `written`: by path, the texts with `${NAME}`, before its replacement."""
 
     data: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Source:
     unusable: bool = False
 
     def line(self, path: Path) -> int | None:
-        """Of the key at `path`, or of the nearest one around it."""
+        """The line of the key at `path`, or of the nearest key above it."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path)
@@ -49,7 +49,7 @@ def read(text: str, env: Mapping[str, str]) -> Source:
     source = Source()
     try:
         loader = yaml.SafeLoader(text)
-    except yaml.reader.ReaderError as error:  # its own text quotes the character: of no use, and may be a secret's
+    except yaml.reader.ReaderError as error:  # its own text quotes the character, which may belong to a secret
         source.errors.append(ConfigError("", "", f"has a character that YAML does not allow, at {error.position}"))
         return source
     try:
@@ -62,7 +62,7 @@ def read(text: str, env: Mapping[str, str]) -> Source:
             source.data = _fill(loader.construct_document(node), (), env, source)
     except yaml.MarkedYAMLError as error:
         source.errors.append(_syntax_error(error))
-    except (ValueError, RecursionError):  # 2026-13-45 reads as a date, and isn't one; thousands of opened brackets
+    except (ValueError, RecursionError):  # dates such as 2026-13-45; thousands of brackets
         source.add((), "has a value that YAML can't read", "put dates, times and odd numbers in quotes")
     finally:
         loader.dispose()
@@ -70,7 +70,7 @@ def read(text: str, env: Mapping[str, str]) -> Source:
 
 
 def _syntax_error(error: yaml.MarkedYAMLError) -> ConfigError:
-    """Without the line of the file that PyYAML would quote: it may hold a secret."""
+    """Does not quote the line of the file, as PyYAML would: it may hold a secret."""
     problem = _QUOTED.sub("'…'", error.problem or "can't be read")
     mark = error.problem_mark or error.context_mark
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -85,10 +85,10 @@ def _syntax_error(error: yaml.MarkedYAMLError) -> ConfigError:
 
 
 def _survey(node: yaml.Node, path: Path, above: tuple[yaml.Node, ...], source: Source) -> None:
-    """Notes the line of every key, and the keys that stand twice, before PyYAML drops both."""
-    if any(node is other for other in above) or len(source.lines) > MAX_KEYS:
+    """Records the line of every key, and reports keys that are written twice."""
+    if any(node is parent for parent in above) or len(source.lines) > MAX_KEYS:
         if not source.unusable:
-            source.add(path, "contains itself" if len(source.lines) <= MAX_KEYS else "is too much: aliases of aliases?")
+            source.add(path, "contains itself" if len(source.lines) <= MAX_KEYS else "is too big: aliases of aliases?")
         source.unusable = True
         return
     above = (*above, node)

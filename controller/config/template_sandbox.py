@@ -1,11 +1,11 @@
-"""The part of Jinja2 that prompts are written in, and what filling one may cost. [pure]
+"""The part of Jinja2 that prompts may use, and the limit of the cost of filling one. [pure]
 
-Owns what a template may say: values, conditions, loops, filters and methods whose cost grows with what they are given
-and no faster. No macros, no powers, no `*` on texts, no widths. And the budget of one filling: each turn of a loop
-costs as much as its body has parts, each text and list according to its length. A template is filled where calls are
-controlled, in one go: what has no bound would hold every call.
+Owns what a template may hold: values, conditions, loops, filters and methods of linear cost. No macros, no powers, no
+`*` on texts, no widths. Owns also the budget of one filling: each turn of a loop costs the number of nodes in its body,
+each text and list according to its length. Templates are filled in the event loop of call control: one without a limit
+would block all calls.
 
-Source: Jinja2 3.1, "Sandbox" (its own bound is a `range` of 100,000, inside of each other without end) and "API".
+Source: Jinja2 3.1, "Sandbox" (it only limits `range` to 100,000, and nested loops multiply) and "API".
 """
 
 import functools
@@ -24,10 +24,10 @@ BUDGET = 100_000
 LONGEST = 100_000
 """Characters of a filled template."""
 LONGEST_PIECE = 10_000
-"""Characters, or entries, of what is made on the way. Variables may be longer, and be written out."""
+"""Characters or entries of an intermediate value. Variables may be longer."""
 LONGEST_LOOP = 1000
 LARGEST = 10**18
-"""Numbers beyond it are not reckoned with."""
+"""The largest number in calculations."""
 
 FILTERS = frozenset(
     ("abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items", "join", "last")
@@ -38,7 +38,7 @@ METHODS = frozenset(
     ("capitalize", "count", "cycle", "endswith", "find", "get", "isalpha", "isdigit", "items", "keys", "lower")
     + ("lstrip", "rstrip", "split", "startswith", "strip", "title", "upper", "values")
 )
-_EACH, _CONCAT = "each turn", "written together"  # no name that a template could write
+_EACH, _CONCAT = "each turn", "written together"  # names that no template can use
 
 _ALLOWED = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Assign, nodes.With),
@@ -54,11 +54,11 @@ class TooMuch(Exception):
 
 
 class NotInPrompts(jinja2.TemplateSyntaxError):
-    """Jinja2 has it, prompts have not."""
+    """A part of Jinja2 that prompts may not use."""
 
 
 class PromptSandbox(ImmutableSandboxedEnvironment):
-    """Not for two fillings at once: the budget is the sandbox's. `refill` before each."""
+    """For one filling at a time, since the sandbox holds the budget. Call `refill` before each."""
 
     intercepted_binops = frozenset(("+", "-", "*", "/", "//", "%"))
 
@@ -67,7 +67,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
             undefined=jinja2.ChainableUndefined,
             keep_trailing_newline=True,
             autoescape=False,
-            optimized=False,  # what is constant would be reckoned when a template is read, without a bound
+            optimized=False,  # the optimizer would calculate constants without a limit
             finalize=self._written,
         )
         self.globals = {"range": _short_range}
@@ -80,7 +80,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
         self.left = BUDGET
 
     def prompt(self, text: str) -> jinja2.Template:
-        """Raises TemplateSyntaxError, also for what Jinja2 would take and a prompt can't have."""
+        """Compiles a template. Raises TemplateSyntaxError, also for parts of Jinja2 that prompts may not use."""
         tree = self.parse(text)
         for node in tree.find_all(nodes.Node):
             _check(node)
@@ -106,7 +106,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
         elif isinstance(left, Undefined) or isinstance(right, Undefined):
             raise UndefinedError
         elif operator != "+" or type(left) is not type(right) or not isinstance(left, str | list):
-            raise SecurityError("texts and lists can't be reckoned with, only put together by + and ~")
+            raise SecurityError("texts and lists allow no calculation, only + and ~")
         elif len(left) + len(right) > LONGEST_PIECE:
             raise TooMuch
         return self._made(super().call_binop(context, operator, left, right))
@@ -117,7 +117,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
             raise TooMuch
 
     def _written(self, value: Any) -> Any:
-        """What is put into the text."""
+        """Called for each value that is written to the text."""
         self._charge(value)
         return value
 
@@ -160,7 +160,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
         return str(self._made(text.replace(old, new, count)))
 
     def _each(self, values: Any, parts: int) -> list[Any]:
-        """What a loop goes through, paid for in advance."""
+        """The values of a loop. Charges the budget for all turns in advance."""
         found = [] if isinstance(values, Undefined) else list(islice(values, LONGEST_LOOP + 1))
         if len(found) > LONGEST_LOOP:
             raise TooMuch
@@ -169,7 +169,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
 
 
 def _weight(value: Any) -> int:
-    """Characters, and ten for each entry. Raises TooMuch beyond LONGEST: a list may hold one long text many times."""
+    """Characters, plus ten for each entry. Raises TooMuch beyond LONGEST."""
     weight = len(value) if isinstance(value, str) else 1
     if isinstance(value, list | tuple | dict):
         weight = 10 * len(value)
@@ -210,7 +210,7 @@ def _check(node: nodes.Node) -> None:
 
 
 def _bound(tree: nodes.Template) -> None:
-    """Every loop pays for its turns, and what `~` makes has a length."""
+    """Makes every loop charge for its turns, and `~` check the length of its result."""
     for loop in list(tree.find_all(nodes.For)):
         parts = sum(1 for part in (*loop.body, loop.test) if part for _ in part.find_all(nodes.Node)) + 1
         loop.iter = _filter(loop.iter, _EACH, [nodes.Const(parts)])  # type: ignore[arg-type]  # an expression

@@ -1,9 +1,8 @@
-"""Prompts as templates: the agent's words with the call's variables in them. [pure]
+"""Fills prompt templates with the variables of a call. [pure]
 
-Owns the filling, and what becomes of a template that can't be filled; what a template may say and cost is
-`template_sandbox`'s. A variable's own text is never looked at again: a caller or a look-up can't bring a template in.
-Unknown variables are nothing. A template that fails while it is filled must not cost a call: then only its plain
-`{{name}}` places are filled.
+Owns the filling, and the fallback for a template that fails: only its plain `{{name}}` places are filled, so that the
+call continues. `template_sandbox` limits what a template may do. The value of a variable is never read as a template.
+Unknown variables are empty.
 """
 
 import re
@@ -23,7 +22,7 @@ _sandbox = PromptSandbox()
 
 
 def problem(text: str) -> str | None:
-    """What is wrong with a template, without its text; None: nothing. It is filled for that, without variables."""
+    """What is wrong with a template, without its text; None: nothing. Fills it without variables."""
     if len(text) > LONGEST:
         return f"is longer than {LONGEST} characters"
     try:
@@ -36,13 +35,13 @@ def problem(text: str) -> str | None:
         return f"does what prompts can't: {error}"
     except (RecursionError, MemoryError, SyntaxError):
         return "is no template: there is too much in brackets"
-    except Exception:  # whatever an unknown variable leads to: it is known in a call
+    except Exception:  # any error of an unknown variable, which a call may set
         return None
     return None
 
 
 def names(text: str) -> set[str]:
-    """The variables that a template asks for. One that is no template asks for none."""
+    """The names of a template's variables; empty for an invalid template."""
     try:
         return set(meta.find_undeclared_variables(_sandbox.parse(text))) - {"range"}
     except (jinja2.TemplateSyntaxError, RecursionError):
@@ -53,7 +52,7 @@ def fill(template: str, variables: Mapping[str, Any]) -> str:
     """At most LONGEST characters. Never raises, and takes milliseconds at most."""
     try:
         return _filled(_compiled(template), variables)
-    except Exception:  # the operator's template may do anything; the call goes on with what is plain in it
+    except Exception:  # a template may raise anything; the call continues with its plain places
         return _plain(template, variables)
 
 

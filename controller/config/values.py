@@ -1,7 +1,7 @@
-"""What single values of the config may hold: addresses, ports, patterns, dial templates, secrets. [pure]
+"""The types of single values in the config: addresses, ports, patterns, dial templates, secrets. [pure]
 
-Owns their types. A validator says what is wrong without repeating the value, which may have come from the environment.
-Refuses whatever could carry a second command into an Asterisk dial string.
+Validators never repeat the value, which may come from the environment. They refuse what could add a second command to
+an Asterisk dial string.
 """
 
 import ipaddress
@@ -29,7 +29,7 @@ from controller.config import templates
 from controller.dialing.caller_ids import CALLER_ID
 
 FORBIDDEN_IN_NUMBERS = "/&,;|$%{}()[]<>\"'`\\ \t\r\n"
-"""Each of these means something to Asterisk, to SIP or to a shell. `@` and `:` only ever stand in `sip:user@host`."""
+"""Characters with a meaning in Asterisk, SIP or a shell. `@` and `:` are allowed in `sip:user@host` only."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TEMPLATE = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.:@;=+/-]*\{number\}[A-Za-z0-9_.:@;=+/-]*")
@@ -49,7 +49,7 @@ def wrong(message: str, hint: str = "") -> PydanticCustomError:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen."""
+    """A host and port to listen on."""
 
     host: str
     port: int
@@ -67,7 +67,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """TCP ports in a row, both ends included."""
+    """A range of TCP ports, both ends included."""
 
     first: int
     last: int
@@ -115,8 +115,8 @@ def _workers(value: Any) -> int | Literal["auto"]:
 
 
 def _pattern(text: str) -> str:
-    if (told := patterns.problem(text)) is not None:
-        raise wrong(told, "write what a number may be, and put what it must not be under `deny`")
+    if (problem := patterns.problem(text)) is not None:
+        raise wrong(problem, "write what a number may be, and put what it must not be under `deny`")
     dangerous = sorted({sign for sign in FORBIDDEN_IN_NUMBERS if _can_match(text, sign)})
     if dangerous:
         signs = " ".join("space" if sign == " " else repr(sign)[1:-1] for sign in dangerous)
@@ -132,7 +132,7 @@ def _pattern(text: str) -> str:
 
 
 def _can_match(pattern: str, sign: str) -> bool:
-    """Not a proof, but it finds `.*`, `[^@]+` and `\\S{4,15}`. The proof is `numbers.check_number`, on each number."""
+    """Finds `.*`, `[^@]+` and `\\S{4,15}`, not all cases. `numbers.check_number` checks each number anyway."""
     return any(
         patterns.fullmatch(pattern, "1" * before + sign + "1" * (length - before - 1))
         for length in (1, 2, 3, 4, 6, 8, 10, 12, 15)
@@ -194,12 +194,12 @@ def _url(schemes: tuple[str, ...]) -> Any:
 
 
 def placeholders(template: str) -> list[str]:
-    """The arguments that a URL template names, in order."""
+    """The names of the arguments in a URL template, in order."""
     return _PLACEHOLDER.findall(template)
 
 
 def url_template(text: str) -> str:
-    """`text` if it is one. Raises PydanticCustomError."""
+    """`text` if it is a URL template. Raises PydanticCustomError."""
     start = re.match(r"https?://[^/?#{}@\\\s]+", text)
     if start is None or re.search(r"[\s\x00-\x1f\x7f\\#]", text):
         raise wrong("must begin with http:// or https:// and a host, without spaces, user names and #")
@@ -231,9 +231,9 @@ def _allowed_host(text: str) -> str:
 
 
 def _template_text(text: str) -> str:
-    said = templates.problem(text)
-    if said is not None:
-        raise wrong(said, "`{{name}}` is a variable; see docs/routing.md")
+    problem = templates.problem(text)
+    if problem is not None:
+        raise wrong(problem, "`{{name}}` is a variable; see docs/routing.md")
     return text
 
 
@@ -284,7 +284,7 @@ TemplateText = Annotated[str, AfterValidator(_some), AfterValidator(_template_te
 PhoneText = Annotated[str, Field(min_length=1, max_length=128)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 OptionalSecret = Annotated[Secret | None, BeforeValidator(lambda value: None if value == "" else value)]
-"""Empty is none, so that `${NAME:-}` may leave it out."""
+"""An empty text is None, so that `${NAME:-}` may leave it out."""
 AllowPattern = Annotated[str, Field(max_length=patterns.LONGEST), AfterValidator(_pattern)]
 EndpointTemplate = Annotated[str, AfterValidator(_template)]
 ReferTemplate = Annotated[str, AfterValidator(_refer)]
@@ -311,7 +311,7 @@ PortsInRow = Annotated[
 
 
 def plain(value: Any) -> Any:
-    """Dumped models as JSON-ready data, secrets starred."""
+    """A dumped model as JSON data; secrets become stars."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

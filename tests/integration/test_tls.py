@@ -126,8 +126,8 @@ def test_a_file_that_is_none(ours: Certificate, tmp_path: Path, file: str) -> No
     [
         (("voice.example.crt", "voice.example.key"), ""),
         (("absent.crt", "voice.example.key"), "can't be read"),
-        (("voice.example.key", "voice.example.key"), "is of no use"),
-        (("voice.example.crt", "other.example.key"), "is of no use: key values mismatch"),
+        (("voice.example.key", "voice.example.key"), "is unusable"),
+        (("voice.example.crt", "other.example.key"), "is unusable: key values mismatch"),
     ],
 )
 def test_files_of_the_config_are_looked_at(

@@ -26,12 +26,12 @@ class AuditEntryAnswer(Answer):
     operation: str
     call: str | None
     asked: dict[str, Any]
-    """What of the body or query may be kept. Numbers are masked, words left out."""
+    """The body or query, with masked numbers and without words."""
     status: int
     """Of the answer."""
     request_id: str
     source: str | None
-    """The address that it came from: of a proxy, if there is one."""
+    """The address of the client, or of a proxy in between."""
 
 
 class AuditPage(Answer):

@@ -1,6 +1,6 @@
-"""What the API's models are made of: `Answer` (what it tells), `Body` (what it is sent), and common field types. [pure]
+"""The bases of the API's models: `Answer`, `Body` (also of queries), and common field types. [pure]
 
-Moments are RFC 3339; those in answers are UTC, in milliseconds.
+Times are RFC 3339; those in answers are UTC, in milliseconds.
 """
 
 import re
@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 
 
-def moment(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def moment(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 Moment = Annotated[

@@ -1,4 +1,4 @@
-"""What happened in a call, step by step, as JSON. Nothing in it is personal, so that it may be passed on."""
+"""The trace of a call, as JSON. It holds nothing personal."""
 
 from typing import Any
 
@@ -13,20 +13,20 @@ PLAIN = (
     *("id", "direction", "agent", "trunk", "state", "started_at", "answered_at", "ended_at"),
     *("outcome", "ended_by", "cause", "sip_status"),
 )
-"""Of a call: what is not personal."""
+"""The fields of a call that are not personal."""
 
 
 class ReasonAnswer(Answer):
     message: str
     fix: str
-    """Empty where nothing is to be done."""
+    """Empty if nothing has to be done."""
 
 
 class StepAnswer(Answer):
     at: Moment
     side: str
-    """asterisk (its events), call (states; requests to Asterisk and worker), worker, or ai (kinds of Realtime events: →
-    to the provider, ← from there; told when the session has ended)."""
+    """asterisk (its events), call (states; requests to Asterisk and worker), worker, or ai (types of Realtime events: →
+    to the provider, ← from it; present after the session)."""
     what: str
     facts: dict[str, str | int | float | bool]
 
@@ -42,7 +42,7 @@ class SpokenAnswer(Answer):
 
 
 class TraceAnswer(Answer):
-    """One call for whoever looks for what went wrong. No number, and no word of anybody."""
+    """One call for the search for errors. Without numbers and words."""
 
     id: str
     direction: str
@@ -59,11 +59,11 @@ class TraceAnswer(Answer):
     detail: str | None
     cost: float
     reasons: tuple[ReasonAnswer, ...]
-    """What was not well, the most likely cause first."""
+    """Problems of the call, the most likely cause first."""
     steps: tuple[StepAnswer, ...]
-    """In their order. Empty for a call that ended long ago, or before the controller was started."""
+    """In order of time. Empty for a call that ended long ago, or before the controller started."""
     steps_dropped: int
-    """Older ones, of a long call."""
+    """The number of older steps that were dropped."""
     spoken: tuple[SpokenAnswer, ...]
     turn_times: tuple[TurnAnswer, ...]
     barge_ins: tuple[BargeInAnswer, ...]
@@ -73,13 +73,13 @@ class TraceAnswer(Answer):
     def of(cls, detail: CallDetail, trace: Trace) -> "TraceAnswer":
         call = detail.call
         steps = tuple(trace)
-        told: dict[str, Any] = {name: getattr(call, name) for name in PLAIN}
+        plain: dict[str, Any] = {name: getattr(call, name) for name in PLAIN}
         spoken = tuple(
             SpokenAnswer(at=it.at, who=it.who, letters=len(it.text), interrupted=it.interrupted, heard_ms=it.heard_ms)
             for it in detail.transcript
         )
         return cls(
-            **told,
+            **plain,
             detail=scrubbed(call.detail) if call.detail else None,
             cost=round(call.cost, 6),
             reasons=tuple(map(ReasonAnswer.model_validate, diagnosis.reasons(detail, steps))),

@@ -1,4 +1,4 @@
-"""Calls as JSON: the bodies and queries that place and list them, and a call as the API answers with it."""
+"""Calls as JSON: bodies, queries and answers."""
 
 from collections.abc import Iterable
 from dataclasses import fields
@@ -19,18 +19,18 @@ class AttemptAnswer(Answer):
     result: str
     detail: str | None
     trunk: str | None
-    """Over which it went."""
+    """The trunk of this attempt."""
     cause: int | None
     """Q.850, where Asterisk told it."""
     sip_status: int | None
-    """Of the network's answer that ended it, where it was refused."""
+    """The SIP status with which the network refused it."""
 
 
 class QueuePlace(Answer):
-    """What the queue knows of a call that we place."""
+    """The queue's data of an outbound call."""
 
     number: int
-    """Its place in the order of arrival."""
+    """The number in order of arrival."""
     status: str
     """queued, dialling or ended."""
     priority: int
@@ -38,9 +38,9 @@ class QueuePlace(Answer):
     expires_at: Moment
     asked_by: str
     place: int | None
-    """Of one that is due and waits for room: 1 is next, over its trunk. Only where one call is asked for."""
+    """The place of a due call in the line of its trunk; 1 is next. Only in the answer for a single call."""
     attempts: tuple[AttemptAnswer, ...]
-    """Those that are over."""
+    """The ended attempts."""
 
 
 class TransferAnswer(Answer):
@@ -52,7 +52,7 @@ class TransferAnswer(Answer):
     kind: str
     """blind, attended or refer."""
     detail: str | None
-    """Why it was not even tried."""
+    """Why it was not tried."""
 
 
 class SupervisionAnswer(Answer):
@@ -97,12 +97,12 @@ class CallAnswer(Answer):
     answered_at: Moment | None
     ended_at: Moment | None
     outcome: str | None
-    """null until it ended; docs/api.md lists what there is."""
+    """null until it ended; docs/api.md lists the outcomes."""
     ended_by: str | None
     cause: int | None
     """Q.850, where Asterisk told it."""
     sip_status: int | None
-    """Of the network's answer to a call that we placed, where it was refused, as Asterisk told it."""
+    """The SIP status with which the network refused an outbound call, if Asterisk reports it."""
     detail: str | None
     transfer: TransferAnswer | None
     """The latest one."""
@@ -112,20 +112,20 @@ class CallAnswer(Answer):
     cost: float
     """US dollars so far."""
     held_by: str | None
-    """Who put the caller on hold, while it lasts."""
+    """Who has put the caller on hold; null: not on hold."""
     caller_hold: bool
-    """The caller's or callee's own telephone holds the call: the agent is paused until it is back."""
+    """The caller's or callee's telephone has put the call on hold: the agent is paused until it resumes."""
     muted: tuple[str, ...]
-    """Who is not heard by the other."""
+    """The sides that the other does not hear."""
     recording: str
     """off, on or paused."""
     supervision: SupervisionAnswer | None
     """The latest one."""
     participants: tuple[ParticipantAnswer, ...]
     place: int | None
-    """Of a caller who waits for room: 1 is next. Nobody can tell how long that is."""
+    """The place of a caller in the waiting line; 1 is next."""
     queue: QueuePlace | None
-    """Of a call that we place."""
+    """null for an inbound call."""
 
     @classmethod
     def of(cls, call: view.CallView) -> "CallAnswer":
@@ -133,7 +133,7 @@ class CallAnswer(Answer):
 
 
 class UtteranceAnswer(Answer):
-    """Of an agent that was interrupted the text is cut at what was heard."""
+    """If the agent was interrupted, the text ends with what the caller heard."""
 
     at: Moment
     who: str
@@ -142,11 +142,11 @@ class UtteranceAnswer(Answer):
     interrupted: bool
     heard_ms: int | None
     consultation: bool
-    """Said between agent and target, before the transfer: the caller heard nothing of it."""
+    """Said between agent and target, before the transfer: the caller did not hear it."""
 
 
-def utterances(said: Iterable[Any]) -> tuple[UtteranceAnswer, ...]:
-    return tuple(map(UtteranceAnswer.model_validate, said))
+def utterances(rows: Iterable[Any]) -> tuple[UtteranceAnswer, ...]:
+    return tuple(map(UtteranceAnswer.model_validate, rows))
 
 
 class TurnAnswer(Answer):
@@ -173,36 +173,36 @@ class SoundAnswer(Answer):
 
 
 class CountersAnswer(Answer):
-    """Of the call's last AI session, counted by its worker. Frames last 20 ms."""
+    """Counters of the call's last AI session, from its worker. Frames last 20 ms."""
 
     frames_in: int
-    """That came from the caller."""
+    """Received from the caller."""
     frames_out: int
-    """That were sent to the caller, silence too."""
+    """Sent to the caller, with silence."""
     speech_frames_out: int
-    """Those of them with sound of the agent."""
+    """Of these, frames with the agent's speech."""
     late_frames: int
-    """Of the caller, dropped because they came late."""
+    """From the caller, dropped because they were late."""
     dropped_frames: int
-    """Of the caller, dropped because the AI's connection did not take them."""
+    """From the caller, dropped because the connection to the AI was too slow."""
     late_frames_out: int
-    """To the caller, never sent because the worker stood still."""
+    """To the caller, never sent because the worker was blocked."""
     dropped_frames_out: int
-    """To the caller, dropped because Asterisk did not take them."""
+    """To the caller, dropped because Asterisk did not read them."""
     barge_ins: int
     false_barge_ins: int
-    """After which the caller said nothing."""
+    """Interruptions without words of the caller."""
     turns: int
     reconnects: int
-    """Of the line to the AI."""
+    """Of the connection to the AI."""
     benign_errors: int
-    """That the AI told of and that did no harm."""
+    """Errors from the AI without effect on the call."""
     usage: dict[str, int]
     """Tokens, by kind."""
 
 
 class CallDetailAnswer(CallAnswer):
-    """One call with all that is kept of it. The transcript is personal."""
+    """One call with everything that is stored about it. The transcript is personal."""
 
     transcript: tuple[UtteranceAnswer, ...] | None
     """null: the token lacks the scope `recordings`."""
@@ -214,15 +214,15 @@ class CallDetailAnswer(CallAnswer):
 
     @classmethod
     def of_detail(cls, detail: view.CallDetail, *, words: bool) -> "CallDetailAnswer":
-        """`words`: with what was said."""
-        kept = {
+        """`words`: with the transcript."""
+        details = {
             "transcript": utterances(detail.transcript) if words else None,
             "turn_times": tuple(map(TurnAnswer.model_validate, detail.turns)),
             "barge_ins": tuple(map(BargeInAnswer.model_validate, detail.barge_ins)),
             "recordings": tuple(map(SoundAnswer.model_validate, detail.recordings)),
             "counters": detail.counters and CountersAnswer.model_validate(detail.counters),
         }
-        return cls.model_validate(_call_fields(detail.call) | kept)
+        return cls.model_validate(_call_fields(detail.call) | details)
 
 
 class CallPage(Answer):
@@ -233,8 +233,8 @@ class CallPage(Answer):
 
 def _call_fields(call: view.CallView) -> dict[str, Any]:
     spread = call.first_frame_ms
-    told = {each.name: getattr(call, each.name) for each in fields(call) if each.name in CallAnswer.model_fields}
-    return told | {
+    plain = {each.name: getattr(call, each.name) for each in fields(call) if each.name in CallAnswer.model_fields}
+    return plain | {
         "url": f"/v1/calls/{call.id}",
         "latency": {"first_frame_ms": spread and {"p50": round(spread.p50), "max": round(spread.max)}},
         "cost": round(call.cost, 6),
@@ -251,21 +251,21 @@ class PlaceCall(Body):
     agent: Name | None = None
     """A name from `agents` in the config; the first one if not given."""
     caller_id: Name | None = None
-    """Shown to who is called, where the trunk lets it; the trunk's own if not given."""
+    """The number that the callee sees, if the trunk allows it; default: the trunk's own."""
     variables: Variables = Field(default_factory=dict)
     """Fill `{{name}}` in the agent's instructions and greeting."""
     timeout: float | None = Field(None, gt=0, le=300)
     """Seconds it may ring; the trunk's own if not given."""
     answer_detection: bool = False
-    """Whoever answers is heard out for a few seconds, and the agent has the tool `voicemail` for machines."""
+    """Listen for a few seconds whether a machine answers; the agent gets the tool `voicemail`."""
     webhook: WebhookUrl | None = None
-    """Told what happens in this call, signed; needs `call_webhooks` in the config."""
+    """The URL that gets the signed events of this call; needs `call_webhooks` in the config."""
     priority: int = Field(0, ge=-1000, le=1000)
-    """Higher comes first; among equals who came first."""
+    """Higher comes first; equal ones in order of arrival."""
     not_before: Instant | None = None
     """RFC 3339, with its offset. The call waits until then."""
     expires: Instant | None = None
-    """RFC 3339, with its offset. If it could not be placed by then it is given up (`outbound.expire_after_s`)."""
+    """RFC 3339, with its offset. A call that was not placed by then is given up (`outbound.expire_after_s`)."""
 
 
 class CallQuery(Body):

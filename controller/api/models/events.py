@@ -18,7 +18,7 @@ class Replay(Body):
 
 class StreamQuery(Body):
     type: tuple[str, ...] = ()
-    """Only events of this type; `call.*` is all that begin so. May be given more than once."""
+    """Only events of this type; `call.*` matches all types with this beginning. May be given more than once."""
 
 
 class LetterQuery(Body):
@@ -30,7 +30,7 @@ class LetterQuery(Body):
 
 
 class LetterAnswer(Answer):
-    """A message that its receiver did not take, however often it was sent."""
+    """A message that its receiver did not accept in any attempt."""
 
     number: int
     event: str

@@ -1,4 +1,4 @@
-"""What requests for calls of the past may ask, and what they are told."""
+"""Ended calls as JSON: queries and answers."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ class HistoryFilter(Body):
     trunk: str | None = Field(None, max_length=128)
     outcome: str | None = Field(None, max_length=32)
     number: str | None = Field(None, min_length=1, max_length=300)
-    """Of the caller or the callee, as it was written down."""
+    """Of the caller or the callee, as it is stored."""
     text: str | None = Field(None, min_length=1, max_length=200)
-    """Somebody said this."""
+    """A text that somebody said."""
 
-    def sought(self) -> RecordFilter:
+    def as_filter(self) -> RecordFilter:
         return RecordFilter(**{name: getattr(self, name) for name in HistoryFilter.model_fields})
 
 
@@ -41,7 +41,7 @@ class ExportQuery(HistoryFilter):
 
 class AttemptQuery(Body):
     attempt: int | None = Field(None, ge=0, le=2**31 - 1)
-    """To call somebody, from 1; the latest one if not given."""
+    """The number of the attempt to place the call, from 1; default: the latest one."""
 
 
 class Forget(Body):
@@ -58,12 +58,12 @@ class Forgotten(Answer):
 
 
 class PastCall(Answer):
-    """A call, as it was written down. Numbers are personal, and may be masked or missing (`records.numbers`)."""
+    """An ended call, as it is stored. Numbers are personal, and may be masked or missing (`records.numbers`)."""
 
     number: int
     id: str
     attempt: int
-    """To call somebody, from 1; 0: nobody was dialled."""
+    """The number of the attempt to place the call, from 1; 0: nobody was dialled."""
     url: str
     direction: str
     agent: str
@@ -73,14 +73,14 @@ class PastCall(Answer):
     started_at: Moment
     answered_at: Moment | None
     ended_at: Moment | None
-    """null: it goes on."""
+    """null: the call is live."""
     outcome: str | None
     """As in /v1/calls; `interrupted`: the controller was killed, and nobody saw the end."""
     ended_by: str | None
     cause: int | None
     """Q.850, where Asterisk told it."""
     sip_status: int | None
-    """By which a call that we placed was refused."""
+    """The SIP status with which an outbound call was refused."""
     detail: str | None
     total_s: float | None
     talked_s: float | None
@@ -138,11 +138,11 @@ class PastEvent(Answer):
     at: Moment
     type: str
     data: dict[str, Any]
-    """As in docs/events.md, without what is personal."""
+    """As in docs/events.md, without personal data."""
 
 
 class PastCallDetail(PastCall):
-    """A call with all that is kept of it. The transcript is personal."""
+    """A call with everything that is stored about it. The transcript is personal."""
 
     attempts: tuple[int, ...]
     transcript: tuple[UtteranceAnswer, ...] | None
@@ -162,11 +162,11 @@ class HistoryPage(Answer):
 
 
 def fields_of(row: Any) -> dict[str, Any]:
-    told = {name: getattr(row, name) for name in PastCall.model_fields if hasattr(row, name)}
-    p50, most = row.first_frame_p50_ms, row.first_frame_max_ms
-    return told | {
+    plain = {name: getattr(row, name) for name in PastCall.model_fields if hasattr(row, name)}
+    p50, longest = row.first_frame_p50_ms, row.first_frame_max_ms
+    return plain | {
         "id": row.call,
         "url": f"/v1/history/{row.call}?attempt={row.attempt}",
-        "first_frame_ms": None if p50 is None else {"p50": round(p50), "max": round(most)},
+        "first_frame_ms": None if p50 is None else {"p50": round(p50), "max": round(longest)},
         "cost": round(row.cost, 6),
     }

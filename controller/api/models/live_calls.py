@@ -1,4 +1,4 @@
-"""What requests about a live call may hold. [pure]"""
+"""Bodies of requests that act on a live call. [pure]"""
 
 from typing import Annotated, Literal, Self
 
@@ -10,14 +10,12 @@ from controller.dialing.numbers import DIGITS
 Words = Annotated[
     str, StringConstraints(min_length=1, max_length=8192, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")
 ]
-
-
 _SWITCHED = ("agent", "instructions", "variables")
 
 
 class MuteCall(Body):
     side: Literal["caller", "agent"]
-    """Who is not heard by the other: `caller` by the agent, keys included, or `agent` by everybody."""
+    """caller: the agent does not hear the caller, nor keys. agent: nobody hears the agent."""
 
 
 class SendDigits(Body):
@@ -27,7 +25,7 @@ class SendDigits(Body):
 
 class Say(Body):
     text: Words
-    """What the agent says now, or what it is to do."""
+    """What the agent says now, or an instruction."""
     exact: bool = True
     """Word for word; false: `text` is an instruction."""
 
@@ -38,7 +36,7 @@ class SwitchAgent(Body):
     agent: Name | None = None
     """A name from `agents` in the config. At least one of the three is needed."""
     instructions: Words | None = None
-    """Instead of the agent's own; taken as they are."""
+    """Replace the agent's own; they are no template."""
     variables: Variables = Field(default_factory=dict)
     """Fill `{{name}}` in the agent's texts, besides those with which the call was placed."""
 
@@ -51,7 +49,7 @@ class SwitchAgent(Body):
 
 class RecordCall(Body):
     action: Literal["start", "pause", "resume", "stop"]
-    """A pause is silence in the file; after a stop the file is complete, and a start begins another one."""
+    """pause: the file gets silence. stop: the file is complete; start begins another one."""
 
 
 class AddParticipant(Body):

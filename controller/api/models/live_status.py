@@ -1,4 +1,4 @@
-"""What is heard at this moment, as JSON. [pure]"""
+"""Live levels and words of calls, as JSON. [pure]"""
 
 from typing import Literal
 
@@ -13,14 +13,14 @@ class SceneQuery(Body):
 
 
 class SceneAnswer(Answer):
-    """One live call. Levels in dBFS, the loudest since the last scene; null: not a sound."""
+    """One live call. Levels in dBFS, the loudest since the last scene; null: silence."""
 
     call: str
     caller_dbfs: float | None
     agent_dbfs: float | None
     speaking: tuple[Literal["caller", "agent"], ...]
     saying: str
-    """The agent's present words, as far as they were heard; empty for a token without the scope `recordings`."""
+    """The agent's words that the caller has heard of the present utterance; empty without the scope `recordings`."""
     cost: float
     """US dollars so far."""
 

@@ -1,4 +1,4 @@
-"""The queue of calls that we place, as JSON."""
+"""The queue of outbound calls, as JSON."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -19,16 +19,16 @@ class PauseQueue(Body):
 
 
 class SuspendedTrunkAnswer(Answer):
-    """A trunk that has failed again and again (`trunks.*.circuit_breaker`): no queued call is placed over it."""
+    """A trunk that failed several times in a row (`trunks.*.circuit_breaker`): no queued call is placed over it."""
 
     trunk: str
     since: Moment
     faults: int
     """In a row."""
     next_probe_at: Moment
-    """When one call tries it."""
+    """When one call tries the trunk."""
     probing: bool
-    """That moment has come."""
+    """Whether this time has come."""
     outcome: str
     """Of the latest fault."""
     sip_status: int | None
@@ -38,10 +38,10 @@ class QueueAnswer(Answer):
     counts: dict[str, int]
     """By status."""
     paused: bool
-    """Nobody is called over any trunk."""
+    """No calls are placed over any trunk."""
     paused_trunks: tuple[str, ...]
     suspended_trunks: tuple[SuspendedTrunkAnswer, ...] = ()
-    """`resume` has them tried at once."""
+    """`resume` tries them at once."""
 
     @classmethod
     def of(cls, summary: Summary) -> "QueueAnswer":

@@ -1,4 +1,4 @@
-"""The session of somebody at the console, as JSON. [pure]"""
+"""The session of a user of the console, as JSON. [pure]"""
 
 from pydantic import Field
 
@@ -10,7 +10,7 @@ class LogIn(Body):
 
 
 class Choices(Answer):
-    """Names of the config, for forms. The first one is what counts where nothing is chosen."""
+    """Names of the config, for forms. The first one is the default."""
 
     agents: tuple[str, ...]
     trunks: tuple[str, ...]
@@ -22,5 +22,5 @@ class Choices(Answer):
 class SessionAnswer(Answer):
     name: str
     scopes: tuple[str, ...]
-    """All that the token may do, also what a scope brings along."""
+    """The token's scopes, with those that they include."""
     choices: Choices

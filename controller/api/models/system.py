@@ -15,15 +15,15 @@ class Health(Answer):
 class Readiness(Answer):
     ready: bool
     parts: dict[str, bool]
-    """Each part that a call needs, and whether it is there."""
+    """Each part that a call needs, and whether it is ready."""
     warnings: tuple[str, ...] = ()
-    """What fails and is tried again, and does not keep calls from being carried, such as the start of one worker of
-    several, or one that Asterisk does not reach."""
+    """Failures that are tried again and do not stop calls, such as the start of one worker of several, or a worker that
+    Asterisk does not reach."""
 
 
 class DrainWorker(Body):
     seconds: float | None = Field(None, ge=0, le=86400)
-    """How long its calls may go on there; then other workers take them over. Default: `shutdown.worker_drain_s`."""
+    """How long its calls may continue; then other workers take them over. Default: `shutdown.worker_drain_s`."""
 
 
 class WorkerAnswer(Answer):
@@ -39,9 +39,9 @@ class WorkerAnswer(Answer):
     calls: int
     capacity: int
     late_ms: float
-    """Of its 20 ms tick, p99 of the last half second."""
+    """Lateness of its 20 ms tick, p99 of the last half second."""
     busy: float
-    """Share of its core that it took in the last half second."""
+    """Share of its core that it used in the last half second."""
 
     @classmethod
     def of(cls, worker: Worker) -> "WorkerAnswer":
@@ -74,4 +74,4 @@ class WorkerPage(Answer):
 
 class ConfigAnswer(Answer):
     config: dict[str, Any]
-    """As config.yaml, with what it has by default. Secrets are stars."""
+    """As config.yaml, with defaults. Secrets are stars."""

@@ -1,8 +1,7 @@
-"""Pages of the list of calls, by key and not by place: a call that ends between two pages moves nothing. [pure]
+"""Owns the paging of the list of calls; a call that ends between two pages moves no other call. [pure]
 
-A walk over the pages has a moment, at which its first page was asked for. Live at that moment: shown first, the newest
-first; ended by then: shown behind them, the latest end first. What came later is not in it. So each call is in exactly
-one place, whatever becomes of it meanwhile; it is shown as it is when its page is made.
+A cursor holds the time of the first page. Calls that were live at that time come first, newest first; then the ended
+ones, latest end first. Later calls are left out. So each call is on exactly one page; it is shown in its present state.
 """
 
 import re
@@ -16,7 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9a-f]{1,15})-([01])-([0-9a-f]{1,15})-([!-~]{1,64})", re.ASCII)
 
 Key = tuple[bool, int, str]
-"""Greater ones come first."""
+"""(live at the start, time in microseconds, id); sorted in descending order."""
 
 
 class NotACursor(ValueError):
@@ -27,32 +26,32 @@ class NotACursor(ValueError):
 class Page:
     calls: Sequence[CallView]
     next: str | None
-    """None: nothing follows."""
+    """None: this is the last page."""
 
 
 def page_of(calls: Iterable[CallView], *, limit: int, before: str | None, now: datetime) -> Page:
-    """At most `limit` of `calls`, behind those of the page that told `before`. Raises NotACursor."""
-    every = tuple(calls)
-    began, last = (_latest(every, now), None) if before is None else _read(before)
+    """At most `limit` of `calls`, from the cursor `before` on. Raises NotACursor."""
+    known = tuple(calls)
+    start, last = (_latest(known, now), None) if before is None else _read(before)
     keyed = sorted(
-        ((_key(call, began), call) for call in every if _micros(call.started_at) <= began),
+        ((_key(call, start), call) for call in known if _micros(call.started_at) <= start),
         reverse=True,
         key=lambda pair: pair[0],
     )
     rest = [(key, call) for key, call in keyed if last is None or key < last]
     page = rest[:limit]
-    more = _written(began, page[-1][0]) if len(rest) > len(page) else None
-    return Page([call for _, call in page], more)
+    cursor = _written(start, page[-1][0]) if len(rest) > len(page) else None
+    return Page([call for _, call in page], cursor)
 
 
-def _key(call: CallView, began: int) -> Key:
+def _key(call: CallView, start: int) -> Key:
     ended = _micros(call.ended_at) if call.ended_at is not None else None
-    lived = ended is None or ended > began
-    return lived, _micros(call.started_at) if lived or ended is None else ended, call.id
+    live = ended is None or ended > start
+    return live, _micros(call.started_at) if live or ended is None else ended, call.id
 
 
 def _latest(calls: Sequence[CallView], now: datetime) -> int:
-    """`now`, unless the clock was set back meanwhile: what is there already belongs to the walk."""
+    """`now`, or the latest time of a call if the clock was set back: all present calls are included."""
     known = (moment for call in calls for moment in (call.started_at, call.ended_at) if moment is not None)
     return _micros(max([now, *known]))
 
@@ -61,13 +60,13 @@ def _micros(moment: datetime) -> int:
     return max(0, (moment - _EPOCH) // timedelta(microseconds=1))
 
 
-def _written(began: int, key: Key) -> str:
-    return f"{began:x}-{int(key[0])}-{key[1]:x}-{key[2]}"
+def _written(start: int, key: Key) -> str:
+    return f"{start:x}-{int(key[0])}-{key[1]:x}-{key[2]}"
 
 
 def _read(cursor: str) -> tuple[int, Key]:
     found = _CURSOR.fullmatch(cursor)
     if found is None:
         raise NotACursor("it is no `next` of a page")
-    began, lived, at, call = found.groups()
-    return int(began, 16), (lived == "1", int(at, 16), call)
+    start, live, at, call = found.groups()
+    return int(start, 16), (live == "1", int(at, 16), call)

@@ -1,4 +1,4 @@
-"""The resource of what happened in a call, step by step: nothing in it is personal, so that it may be passed on."""
+"""The resource of a call's trace. It holds nothing personal."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from controller.telemetry.call_trace import Trace
 
 
 class TraceResources:
-    """`trace_of`: None for a call of which no steps are kept."""
+    """`trace_of`: None for a call without stored steps."""
 
     def __init__(self, calls: Calls, trace_of: Callable[[str], Trace | None]) -> None:
         self._calls = calls

@@ -1,6 +1,6 @@
-"""The resources of calls: placed, listed, shown, ended, and whether any could be carried now.
+"""The resources of calls: place, list, show, end; and health and readiness.
 
-Owns paths, scopes and status codes. Decides nothing: parse, ask `ports.Calls` or the queue's counter, answer.
+Owns paths, scopes and status codes. `ports.Calls` and `ports.OutboundPort` do the work.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ class Resources:
         )
 
     async def health(self, _: ApiRequest) -> Health:
-        """The process lives and its loop turns."""
+        """Answers if the process and its event loop run."""
         return Health()
 
     async def readiness(self, _: ApiRequest) -> ApiResponse:
@@ -89,9 +89,9 @@ class Resources:
         )
 
     async def list(self, asked: ApiRequest) -> CallPage:
-        """The cursor is a place in an order that stays (`call_pages`)."""
+        """The cursor is described in `call_pages`."""
         query: CallQuery = asked.query
-        calls = [call for call in self._calls.all() if _wanted(call, query)]
+        calls = [call for call in self._calls.all() if _matches(call, query)]
         try:
             page = page_of(calls, limit=query.limit, before=query.before, now=datetime.now(UTC))
         except NotACursor as error:
@@ -105,7 +105,7 @@ class Resources:
         except errors.UnknownCall:
             found = view.CallDetail(await self._orders.find(call))
         else:
-            with suppress(StoreError):  # what call control knows is worth an answer
+            with suppress(StoreError):  # the answer then lacks what the queue knows
                 found = replace(found, call=await self._orders.with_queue(found.call))
         return CallDetailAnswer.of_detail(found, words=asked.may("recordings"))
 
@@ -126,7 +126,7 @@ class Resources:
         return CallAnswer.of(answer)
 
 
-def _wanted(call: view.CallView, query: CallQuery) -> bool:
+def _matches(call: view.CallView, query: CallQuery) -> bool:
     state = "ended" if call.ended_at else "active"
     return (
         query.state in (None, state)

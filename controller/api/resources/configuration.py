@@ -1,6 +1,6 @@
 """GET /v1/config: the configuration in force, without secrets.
 
-Owns what is hidden besides the config's own secrets: what stands in a URL, in headers, and hashes of tokens.
+Owns what is hidden besides the config's own secrets: parts of URLs, headers, and hashes of tokens.
 """
 
 import re
@@ -19,7 +19,7 @@ _QUERY = re.compile(r"(?<=[?&])([^=&#\s]+)=[^&#\s]*")
 
 
 def shown(value: Any, name: str = "") -> Any:
-    """What may leave the process of a part of `Config.redacted()`."""
+    """A part of `Config.redacted()`, as the API may show it."""
     if name in _HIDDEN and value:
         return dict.fromkeys(value, STARS) if isinstance(value, Mapping) else STARS
     if isinstance(value, Mapping):
@@ -33,7 +33,7 @@ def shown(value: Any, name: str = "") -> Any:
 
 class ConfigResources:
     def __init__(self, config: Config) -> None:
-        self._told = ConfigAnswer(config=shown(config.redacted()))
+        self._answer = ConfigAnswer(config=shown(config.redacted()))
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -46,4 +46,4 @@ class ConfigResources:
         )
 
     async def show(self, _: ApiRequest) -> ConfigAnswer:
-        return self._told
+        return self._answer

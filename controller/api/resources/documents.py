@@ -1,7 +1,6 @@
-"""What the API tells of itself: the OpenAPI document, a page that shows it, and the list of problems.
+"""The resources that describe the API: the OpenAPI document, a page that shows it, and the list of problems.
 
-Owns these resources and the files of the page, which are served as they are, with a policy that lets a browser load
-nothing from elsewhere. Nothing here needs a token: it is the same for everybody.
+Owns the files of the page, and the policy that lets a browser load nothing from other servers. No token is needed.
 """
 
 import json
@@ -26,10 +25,10 @@ _FILES |= {"/docs/docs.css": ("docs.css", "text/css")}
 
 
 def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
-    told = json.dumps(document(operations, _version()))
+    text = json.dumps(document(operations, _version()))
 
     async def openapi(_: web.Request) -> web.Response:
-        return web.Response(text=told, content_type="application/json")
+        return web.Response(text=text, content_type="application/json")
 
     pages = [web.get(path, _file(name, kind)) for path, (name, kind) in _FILES.items()]
     return [web.get("/openapi.json", openapi), *pages, web.get("/problems/{type}", _problem)]
@@ -46,7 +45,7 @@ def _file(name: str, kind: str) -> Any:
 
 
 async def _problem(request: web.Request) -> web.Response:
-    """What a problem's `type` leads to."""
+    """The page at the URL of a problem's `type`."""
     type_ = request.match_info["type"]
     if type_ == "http-error":
         text = "What the HTTP server refuses by itself; the status says why"
@@ -62,5 +61,5 @@ async def _problem(request: web.Request) -> web.Response:
 def _version() -> str:
     try:
         return version("voiceai")
-    except PackageNotFoundError:  # run from a folder that was not installed
+    except PackageNotFoundError:  # not installed as a package
         return "0"

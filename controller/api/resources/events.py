@@ -1,8 +1,7 @@
-"""Events over HTTP: streams for those who listen, and the dead letters of webhooks.
+"""The resources of events: streams, and the dead letters of webhooks.
 
-Owns the wire format of Server-Sent Events (WHATWG HTML §9.2). A stream over HTTP is one
-subscriber of `EventStream`: it is written to as fast as its client takes it, and closed when it falls behind. Which
-events there are is decided in `controller/events`.
+Owns the wire format of Server-Sent Events (WHATWG HTML §9.2). A stream is one subscriber of `EventStream`; it is closed
+when its client reads too slowly.
 """
 
 import asyncio
@@ -27,22 +26,22 @@ from controller.events.pipeline import Events
 from controller.events.stream import EventFilter, Subscriber, TooManySubscribers
 
 HEARTBEAT_SECONDS = 15.0
-"""A comment so often, that proxies and clients know the stream lives."""
+"""Between comments that show proxies and clients that the stream is alive."""
 WRITE_SECONDS = 30.0
-"""A client that takes nothing for so long is let go."""
+"""A client that reads nothing for this time is disconnected."""
 RETRY_MS = 2000
 PIECE = 50
-"""Events that are written at once to who reads on from an old place; calls go on between two pieces."""
+"""Past events that are written at once; the event loop runs other tasks between two pieces."""
 LONGEST_ID = 100
 
 STREAM_HEADERS = {
     hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8",
-    "X-Accel-Buffering": "no",  # nginx would keep events back until it has a bufferful
+    "X-Accel-Buffering": "no",  # nginx would buffer events
 }
 
 
 Form = Callable[[OutgoingEvent], bytes]
-"""What a subscriber may see of it, as JSON."""
+"""Makes the JSON that a subscriber may see."""
 
 
 class EventResources:
@@ -55,7 +54,7 @@ class EventResources:
         return (*self._streams(), *self._letters())
 
     def _streams(self) -> tuple[Operation, ...]:
-        read_on = {"Last-Event-ID": "The id of the last event that was received: the stream goes on behind it."}
+        read_on = {"Last-Event-ID": "The id of the last event that was received: the stream continues after it."}
         stream: dict[str, Any] = {
             "scopes": ("read",),
             "query": StreamQuery,
@@ -111,12 +110,12 @@ class EventResources:
     # ------------------------------------------------------------ streams
 
     async def all(self, asked: ApiRequest) -> web.StreamResponse:
-        """What happens in all calls, from now on or from where the client left off."""
+        """The events of all calls, from now on or after the client's Last-Event-ID."""
         return await self._stream(asked, None, _types(asked.query))
 
     async def of_call(self, asked: ApiRequest) -> web.StreamResponse:
-        """What has happened in one call and what happens until its end, with which the stream ends. 204: there is
-        nothing more to come, which keeps browsers from asking again."""
+        """The past and further events of one call, until it ends. 204: there are no more, and browsers do not
+        reconnect."""
         call, types = asked.part("id"), _types(asked.query)
         if not self._events.stream.has_events_of(call) and (await self._find(call)).ended_at is not None:
             return web.Response(status=HTTPStatus.NO_CONTENT)
@@ -130,25 +129,25 @@ class EventResources:
             return await self._orders.find(call)
 
     async def _stream(self, asked: ApiRequest, call: str | None, types: frozenset[str]) -> web.StreamResponse:
-        """Of a call everything is read, so that its end is seen whatever types are wanted."""
+        """Subscribes to all types of one call, to see its end."""
         request, form = asked.request, _full if asked.may("recordings") else _wordless
         last_id = request.headers.get("Last-Event-ID") or None
-        wanted = EventFilter(types) if call is None else EventFilter(call=call)
+        filter_ = EventFilter(types) if call is None else EventFilter(call=call)
         response = web.StreamResponse(headers=STREAM_HEADERS)
         try:
-            with self._events.stream.subscribe(wanted, last_id) as subscriber:
+            with self._events.stream.subscribe(filter_, last_id) as subscriber:
                 if last_id and call is not None and not subscriber.gap and self._events.stream.has_end_of(call):
                     if not any(each.type in types for each in subscriber.missed):
                         return web.Response(status=HTTPStatus.NO_CONTENT)
                 await response.prepare(request)
                 await _open(response, subscriber, last_id or "")
                 if not await self._missed(response, subscriber, types, form, ends=call is not None):
-                    await _tell(response, subscriber, types, form, ends=call is not None)
+                    await _send_live(response, subscriber, types, form, ends=call is not None)
                 await response.write_eof()
         except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
             raise Problem("too-many-streams", headers=headers) from None
-        except (TimeoutError, ConnectionError):  # the client is gone, or as good as
+        except (TimeoutError, ConnectionError):  # the client has disconnected or hangs
             if request.transport is not None:
                 request.transport.abort()
         return response
@@ -156,8 +155,8 @@ class EventResources:
     async def _missed(
         self, response: web.StreamResponse, subscriber: Subscriber, types: frozenset[str], form: Form, *, ends: bool
     ) -> bool:
-        """What happened before. Many may ask for all that is kept, again and again: one piece for one of them in each
-        round of the event loop. True: that was all, the call is over."""
+        """Writes past events. All clients together get one PIECE in each round of the event loop. True: the last
+        event of the call was written."""
         missed, turn = subscriber.missed, self._events.stream.turn
         for start in range(0, len(missed), PIECE):
             async with turn:
@@ -175,10 +174,10 @@ class EventResources:
     async def dead_letters(self, asked: ApiRequest) -> LetterPage:
         """By number; `after` is the `next` of the page before."""
         query: LetterQuery = asked.query
-        which = {"receiver": query.receiver, "call": query.call}
-        found = await self._events.outbox.dead_letters(**which, after=query.after, most=query.limit)
-        more = found[-1].number if len(found) == query.limit else None
-        return LetterPage(dead_letters=tuple(map(LetterAnswer.model_validate, found)), next=more)
+        selection = {"receiver": query.receiver, "call": query.call}
+        found = await self._events.outbox.dead_letters(**selection, after=query.after, most=query.limit)
+        next_ = found[-1].number if len(found) == query.limit else None
+        return LetterPage(dead_letters=tuple(map(LetterAnswer.model_validate, found)), next=next_)
 
     async def replay(self, asked: ApiRequest) -> Replayed:
         return await self._replayed(receiver=asked.body.receiver, call=asked.body.call)
@@ -186,9 +185,9 @@ class EventResources:
     async def replay_one(self, asked: ApiRequest) -> Replayed:
         return await self._replayed(number=int(asked.part("number")))
 
-    async def _replayed(self, **which: Any) -> Replayed:
-        count = await self._events.outbox.replay(datetime.now(UTC), **which)
-        if "number" in which and not count:
+    async def _replayed(self, **selection: Any) -> Replayed:
+        count = await self._events.outbox.replay(datetime.now(UTC), **selection)
+        if "number" in selection and not count:
             raise Problem("unknown-dead-letter")
         self._events.replayed()
         return Replayed(replayed=count)
@@ -207,10 +206,10 @@ async def _open(response: web.StreamResponse, subscriber: Subscriber, last_id: s
     await _write(response, opening)
 
 
-async def _tell(
+async def _send_live(
     response: web.StreamResponse, subscriber: Subscriber, types: frozenset[str], form: Form, *, ends: bool
 ) -> None:
-    """Until the call has ended (if it is the stream's end), the client falls behind or goes, or the process stops."""
+    """Writes new events until the call ends (if `ends`), the client falls behind, or the process stops."""
     while True:
         news: Sequence[OutgoingEvent] = await subscriber.read(HEARTBEAT_SECONDS)
         for outgoing in news:
@@ -227,7 +226,7 @@ async def _tell(
 
 
 def _line(outgoing: OutgoingEvent, form: Form) -> bytes:
-    """None of its parts can hold a line end: JSON escapes it."""
+    """No part can hold a line end: JSON escapes it."""
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (outgoing.event.id.encode(), outgoing.type.encode(), form(outgoing))
 
 
@@ -240,7 +239,7 @@ def _wordless(outgoing: OutgoingEvent) -> bytes:
 
 
 def _special(name: str, data: dict[str, Any]) -> bytes:
-    """Has no id: it is no place to read on from."""
+    """Has no id, since a stream can't continue after it."""
     return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
 
 

@@ -1,7 +1,7 @@
-"""The resources of the past: calls that are over, their sound, exports, and forgetting.
+"""The resources of ended calls: list, show, recordings, export, deletion.
 
-Owns what of a record is shown. A recording is read from this machine's disk, and only out of a folder that the config
-names: a path comes from the store, never from a request.
+Owns which parts of a record are shown. Recordings are read from this machine's disk, only from folders of the config;
+their paths come from the store, never from a request.
 """
 
 import asyncio
@@ -50,16 +50,16 @@ WRITE_SECONDS = 30.0
 
 
 def shown(rows: Iterable[Any]) -> Iterator[PastCall]:
-    """A row that is damaged is logged and left out: it hides no other call."""
+    """A damaged row is logged and left out."""
     for row in rows:
         try:
             yield PastCall.of(row)
-        except (TypeError, ValueError):  # pydantic's errors are of the latter
+        except (TypeError, ValueError):  # pydantic's errors are ValueErrors
             log.error("a call of the past can't be read in the store; it is left out", call=str(row.call))
 
 
 def sound_folders(config: Config) -> tuple[Path, ...]:
-    """Where the agents' recordings are."""
+    """The folders of the agents' recordings."""
     return tuple({Path(each.recording.path) for each in config.agents.values() if each.recording})
 
 
@@ -67,8 +67,8 @@ LATER: dict[str, str] = {hdrs.RETRY_AFTER: "2"}
 
 
 class HistoryResources:
-    """`folders`: where recordings may be. `settings`: how numbers are written down. `catching_up`: whether calls that
-    are over wait for the store. `countries`: in which numbers of callers were read."""
+    """`folders`: where recordings may be. `settings`: how numbers are stored. `catching_up`: whether ended calls are
+    not yet in the store. `countries`: those in which callers' numbers were read."""
 
     def __init__(
         self,
@@ -127,11 +127,11 @@ class HistoryResources:
     async def list(self, asked: ApiRequest) -> HistoryPage:
         query: HistoryQuery = asked.query
         try:
-            rows = await self._history.page(self._sought(asked), before=query.before, limit=query.limit)
+            rows = await self._history.page(self._filter(asked), before=query.before, limit=query.limit)
         except TooManySearches:
-            raise Problem("too-many-requests", "Many search in the past at this moment.", headers=LATER) from None
-        more = rows[-1].number if len(rows) == query.limit else None
-        return HistoryPage(calls=tuple(shown(rows)), next=more)
+            raise Problem("too-many-requests", "Too many searches run at this moment.", headers=LATER) from None
+        next_ = rows[-1].number if len(rows) == query.limit else None
+        return HistoryPage(calls=tuple(shown(rows)), next=next_)
 
     async def show(self, asked: ApiRequest) -> PastCallDetail:
         stored = await self._stored(asked)
@@ -152,7 +152,7 @@ class HistoryResources:
         )
 
     async def sound(self, asked: ApiRequest) -> web.StreamResponse:
-        """Ranges are answered in part, so that a player can jump."""
+        """Supports ranges, so that a player can seek."""
         stored, number = await self._stored(asked), int(asked.part("number"))
         recordings = stored.parts["call_recordings"]
         path = self._inside(recordings[number - 1].path) if 1 <= number <= len(recordings) else None
@@ -162,9 +162,9 @@ class HistoryResources:
         return web.FileResponse(path, headers={hdrs.CONTENT_TYPE: kind, hdrs.CACHE_CONTROL: "private, no-store"})
 
     async def export(self, asked: ApiRequest) -> web.StreamResponse:
-        """The first page is read before anything is said: a store that is away is a problem, not an empty file."""
+        """Reads the first page before it answers: an unavailable store is a problem, not an empty file."""
         query: ExportQuery = asked.query
-        rows = self._history.everything(self._sought(asked))
+        rows = self._history.everything(self._filter(asked))
         first = await anext(rows, None)
         kind = f"{_MEDIA[query.format]}; charset=utf-8"
         shown = f'attachment; filename="calls.{"ndjson" if query.format == "json" else "csv"}"'
@@ -179,7 +179,7 @@ class HistoryResources:
         return response
 
     async def forget(self, asked: ApiRequest) -> Forgotten:
-        """Calls that go on are not touched. Asterisk's own records and backups are not ours."""
+        """Does not delete live calls, records of Asterisk, or backups."""
         if self._catching_up():
             raise Problem("store-away", "Calls of the time when it was away are not in it yet. Ask again in a moment.")
         number: str = asked.body.number
@@ -190,10 +190,10 @@ class HistoryResources:
 
     # ------------------------------------------------------------ inside
 
-    def _sought(self, asked: ApiRequest) -> RecordFilter:
-        """Raises Problem 403 for who would learn by searching what was said."""
+    def _filter(self, asked: ApiRequest) -> RecordFilter:
+        """Raises Problem 403 for a search for words without the scope `recordings`."""
         query: HistoryFilter = asked.query
-        filter_ = query.sought()
+        filter_ = query.as_filter()
         if filter_.text is not None and not asked.may("recordings"):
             raise lacking(("recordings",))
         if filter_.number is None:
@@ -207,7 +207,7 @@ class HistoryResources:
         return found
 
     def _inside(self, path: str) -> Path | None:
-        """Where that really is, if it is in one of our folders."""
+        """The resolved path, if it is in one of the folders; else None."""
         real = Path(path).resolve()
         return real if any(real.is_relative_to(folder.resolve()) for folder in self._folders) else None
 
@@ -216,8 +216,8 @@ class HistoryResources:
         for number, row in enumerate(stored.parts["call_recordings"], start=1):
             path = self._inside(row.path)
             url = f"/v1/history/{row.call}/recordings/{number}?attempt={row.attempt}"
-            there = url if path is not None and path.is_file() else None
-            found.append(PastSound(number=number, at=row.at, seconds=row.seconds, url=there))
+            found_url = url if path is not None and path.is_file() else None
+            found.append(PastSound(number=number, at=row.at, seconds=row.seconds, url=found_url))
         return tuple(found)
 
     def _delete(self, paths: Sequence[str]) -> int:
@@ -229,7 +229,7 @@ class HistoryResources:
                     path.unlink()
                     deleted += 1
                     continue
-                reason = "not in a folder of ours"
+                reason = "not in a recording folder of the config"
             except OSError as error:
                 reason = error.strerror or "it can't be deleted"
             log.warning("a recording was not deleted", path=each, reason=reason)
@@ -237,7 +237,7 @@ class HistoryResources:
 
 
 def _line(row: Any, form: export.Format) -> str:
-    """As with `shown`."""
+    """A damaged row is logged and left out."""
     try:
         return export.line(row, form)
     except (TypeError, ValueError, AttributeError, OverflowError):

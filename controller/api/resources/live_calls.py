@@ -1,6 +1,6 @@
-"""The resources of a live call: what can be done to it while it goes on.
+"""The resources that act on a live call.
 
-Owns paths, scopes and status codes. Decides nothing: parse, ask `CallControl`, answer with the call.
+Owns paths, scopes and status codes. `CallControl` does the work.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _OF_LIVE = ("unknown-call", "wrong-state", "store-away")
 
 @dataclass(frozen=True, slots=True)
 class Verb(Generic[B]):
-    """`<method> /v1/calls/{id}/<path>` with a `body`; `ask` gets what was sent, the call's id, and who asks."""
+    """`<method> /v1/calls/{id}/<path>` with a `body`; `ask` gets the body, the call's id, and the token's name."""
 
     name: str
     path: str
@@ -42,26 +42,26 @@ class Verb(Generic[B]):
 
 
 VERBS: tuple[Verb[Any], ...] = (
-    Verb("hold", "hold", "Music for the caller", Nothing, lambda verbs, _, call, by: verbs.hold(call, by=by)),
+    Verb("hold", "hold", "Put the caller on hold", Nothing, lambda verbs, _, call, by: verbs.hold(call, by=by)),
     Verb("resume", "resume", "End a hold", Nothing, lambda verbs, _, call, by: verbs.resume(call, by=by)),
     Verb(
-        *("mute", "mute", "One side is not heard by the other", MuteCall),
+        *("mute", "mute", "Mute a side: the other does not hear it", MuteCall),
         lambda verbs, sent, call, by: verbs.mute(call, side=sent.side, on=True, by=by),
     ),
     Verb(
-        *("unmute", "unmute", "It is heard again", MuteCall),
+        *("unmute", "unmute", "End a mute", MuteCall),
         lambda verbs, sent, call, by: verbs.mute(call, side=sent.side, on=False, by=by),
     ),
     Verb(
-        *("send_digits", "dtmf", "Keys for the telephone at the other end", SendDigits),
+        *("send_digits", "dtmf", "Send DTMF digits to the other party", SendDigits),
         lambda verbs, sent, call, by: verbs.send_digits(call, digits=sent.digits, by=by),
     ),
     Verb(
-        *("say", "say", "The agent says this, or does as it is told", Say),
+        *("say", "say", "Make the agent say a text or follow an instruction", Say),
         lambda verbs, sent, call, by: verbs.say(call, text=sent.text, exact=sent.exact, by=by),
     ),
     Verb(
-        *("switch_agent", "agent", "Another agent, or other instructions", SwitchAgent),
+        *("switch_agent", "agent", "Change the agent or its instructions", SwitchAgent),
         lambda verbs, sent, call, by: verbs.switch(call, **dict(sent), by=by),
         ("unknown-name",),
     ),
@@ -70,18 +70,18 @@ VERBS: tuple[Verb[Any], ...] = (
         lambda verbs, sent, call, by: verbs.record(call, action=sent.action, by=by),
     ),
     Verb(
-        *("transfer", "transfer", "Connect the caller with somebody else", TransferCall),
+        *("transfer", "transfer", "Connect the caller with another party", TransferCall),
         lambda verbs, sent, call, by: verbs.transfer(call, **dict(sent), by=by),
         ("not-allowed",),
         scopes=("control", "call"),
     ),
     Verb(
-        *("cancel_transfer", "transfer", "Call a transfer off: the caller is back with the agent", Nothing),
+        *("cancel_transfer", "transfer", "Cancel a transfer: the caller returns to the agent", Nothing),
         lambda verbs, _, call, by: verbs.cancel_transfer(call, by=by),
         method="DELETE",
     ),
     Verb(
-        *("decide_transfer", "transfer/decision", "Does the target of an attended transfer take it?", DecideTransfer),
+        *("decide_transfer", "transfer/decision", "Accept or refuse an attended transfer", DecideTransfer),
         lambda verbs, sent, call, by: verbs.decide_transfer(call, accept=sent.accept, by=by),
     ),
     Verb(
@@ -91,7 +91,7 @@ VERBS: tuple[Verb[Any], ...] = (
         scopes=("supervise", "call"),
     ),
     Verb(
-        *("leave", "supervise", "Let the supervisor go", Nothing),
+        *("leave", "supervise", "End a supervision", Nothing),
         lambda verbs, _, call, by: verbs.leave(call, by=by),
         method="DELETE",
         scopes=("supervise",),
@@ -108,7 +108,7 @@ class LiveResources:
         return (
             *map(self._operation, VERBS),
             Operation(
-                *("add_participant", "POST", "/v1/calls/{id}/participants", "Dial somebody into the call"),
+                *("add_participant", "POST", "/v1/calls/{id}/participants", "Dial another party into the call"),
                 self.add_participant,
                 ParticipantAnswer,
                 scopes=("control", "call"),
@@ -118,7 +118,7 @@ class LiveResources:
                 headers={hdrs.LOCATION: "The participant's URL."},
             ),
             Operation(
-                *("drop_participant", "DELETE", "/v1/calls/{id}/participants/{leg}", "Let a participant go"),
+                *("drop_participant", "DELETE", "/v1/calls/{id}/participants/{leg}", "Remove a participant"),
                 self.drop_participant,
                 ParticipantAnswer,
                 scopes=("control",),
@@ -148,9 +148,9 @@ class LiveResources:
         return handle
 
     async def _not_live(self, call: str) -> errors.WrongState:
-        """Of a call that waits in the queue, or was over long ago. Raises UnknownCall."""
+        """The error for a call that waits in the queue, or has ended. Raises UnknownCall."""
         found = await self._orders.find(call)
-        return errors.WrongState(f"This call is not up: it is {found.state}.")
+        return errors.WrongState(f"This call is not live: it is {found.state}.")
 
     async def add_participant(self, asked: ApiRequest) -> ApiResponse:
         call = asked.part("id")

@@ -1,4 +1,4 @@
-"""What is heard at this moment, as a stream: for pages that show who speaks. Nothing of it is kept."""
+"""The stream of live levels and words, for pages that show who speaks. Nothing of it is stored."""
 
 import asyncio
 
@@ -34,18 +34,18 @@ class SceneResources:
         try:
             with self._hub.subscribe(asked.query.call) as subscriber:
                 await response.prepare(request)
-                await _tell(response, subscriber, words=asked.may("recordings"))
+                await _send(response, subscriber, words=asked.may("recordings"))
                 await response.write_eof()
         except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
             raise Problem("too-many-streams", headers=headers) from None
-        except (TimeoutError, ConnectionError):  # the client is gone, or as good as
+        except (TimeoutError, ConnectionError):  # the client has disconnected or hangs
             if request.transport is not None:
                 request.transport.abort()
         return response
 
 
-async def _tell(response: web.StreamResponse, subscriber: LiveSubscriber, *, words: bool) -> None:
+async def _send(response: web.StreamResponse, subscriber: LiveSubscriber, *, words: bool) -> None:
     frame = f"retry: {RETRY_MS}\n\n"
     while True:
         async with asyncio.timeout(WRITE_SECONDS):
@@ -53,10 +53,10 @@ async def _tell(response: web.StreamResponse, subscriber: LiveSubscriber, *, wor
         if subscriber.closed:
             return
         statuses = await subscriber.read(HEARTBEAT_SECONDS)
-        told = ScenesAnswer(scenes=tuple(_answer(each, words=words) for each in statuses))
-        frame = f"event: scenes\ndata: {told.model_dump_json()}\n\n" if statuses else ": still here\n\n"
+        answer = ScenesAnswer(scenes=tuple(_answer(each, words=words) for each in statuses))
+        frame = f"event: scenes\ndata: {answer.model_dump_json()}\n\n" if statuses else ": still here\n\n"
 
 
 def _answer(priced: PricedStatus, *, words: bool) -> SceneAnswer:
-    told = priced.status.model_dump() | ({} if words else {"saying": ""})
-    return SceneAnswer(**told, cost=priced.cost)
+    fields = priced.status.model_dump() | ({} if words else {"saying": ""})
+    return SceneAnswer(**fields, cost=priced.cost)

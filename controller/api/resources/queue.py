@@ -1,6 +1,6 @@
-"""The resources of the queue: what waits to be placed, and whether anybody is called at present.
+"""The resources of the queue: list, pause, resume.
 
-A single call of the queue has no resource of its own: `/v1/calls/{id}` answers for it from the moment it was ordered.
+A single queued call has no resource of its own: use `/v1/calls/{id}`.
 """
 
 from controller.api.models.queue import PauseQueue, QueueAnswer, QueuePage, QueueQuery
@@ -23,7 +23,7 @@ class QueueResources:
                 tag="queue",
             ),
             Operation(
-                *("pause_queue", "POST", "/v1/queue/pause", "Call nobody any more", self.pause, QueueAnswer),
+                *("pause_queue", "POST", "/v1/queue/pause", "Place no more calls", self.pause, QueueAnswer),
                 scopes=("control",),
                 body=PauseQueue,
                 repeatable=True,
@@ -31,7 +31,7 @@ class QueueResources:
                 tag="queue",
             ),
             Operation(
-                *("resume_queue", "POST", "/v1/queue/resume", "Go on calling", self.resume, QueueAnswer),
+                *("resume_queue", "POST", "/v1/queue/resume", "Place calls again", self.resume, QueueAnswer),
                 scopes=("control",),
                 body=PauseQueue,
                 repeatable=True,

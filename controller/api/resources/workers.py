@@ -1,4 +1,4 @@
-"""The resources of workers: which there are, how loaded, and the end of one in order."""
+"""The resources of workers: list them with their load, drain one."""
 
 from controller.api.models.system import DrainWorker, WorkerAnswer, WorkerPage
 from controller.api.operation import ApiRequest, Operation
@@ -35,12 +35,12 @@ class WorkerResources:
 
     async def drain(self, asked: ApiRequest) -> WorkerAnswer:
         """It takes no new calls and ends with its last one. A supervisor (ours, systemd, compose) starts the next."""
-        name, wish = asked.part("name"), asked.body.seconds
+        name, seconds = asked.part("name"), asked.body.seconds
         try:
-            await self._workers.retire(name, self._drain_s if wish is None else wish)
+            await self._workers.retire(name, self._drain_s if seconds is None else seconds)
         except UnknownWorker as unknown:
             raise Problem("unknown-worker", str(unknown)) from None
         worker = self._workers.get(name)
         if worker is None:
-            raise Problem("unknown-worker", "It has ended in this moment.")
+            raise Problem("unknown-worker", "It has just ended.")
         return WorkerAnswer.of(worker)

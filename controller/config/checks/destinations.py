@@ -1,4 +1,4 @@
-"""Destinations that no trunk and no dialplan context lets through: they could never be reached. [pure]"""
+"""Finds destinations in the config that no trunk and no dialplan context allows. [pure]"""
 
 from controller.config.errors import ConfigError, Path, dotted
 from controller.config.models.root import Config
@@ -7,7 +7,7 @@ from controller.dialing import numbers
 
 
 def unreachable(config: Config, document: Source) -> list[ConfigError]:
-    """Destinations that no trunk and no context would let through."""
+    """An error for each destination that can never be reached."""
     places: dict[Path, str] = {("transfer", "targets", name): to for name, to in config.transfer.targets.items()}
     for agent, each in config.agents.items():
         steps = {("agents", agent, "on_ai_failure", number): step for number, step in enumerate(each.on_ai_failure)}

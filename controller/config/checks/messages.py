@@ -1,4 +1,4 @@
-"""Pydantic's findings about single values, as errors in our words. [pure]"""
+"""Translates pydantic's errors to `ConfigError`. [pure]"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,24 +14,24 @@ _EXAMPLES: Mapping[Path, str] = {
     ("mcp", "allowed_tools"): "list the tools that the model may call, e.g. `allowed_tools: [search, read_file]`",
     ("mcp", "require_approval"): "write `require_approval: never`: on a telephone there is nobody to approve a call",
 }
-"""By first and last key: what to write."""
+"""Hints, by the first and last key."""
 
 
 def problems_of(invalid: ValidationError | None, source: Source, model: type[BaseModel]) -> list[ConfigError]:
-    """Pydantic's findings in our words, without those that an unset variable alone has caused."""
+    """Pydantic's errors as ours, without those that an unset variable caused."""
     if invalid is None:
         return []
     found = []
     for detail in invalid.errors(include_url=False):
         path = _path(detail, source.data)
-        spurious = detail["type"] == "too_short" and detail["input"]  # its items are wrong, and are told themselves
+        spurious = detail["type"] == "too_short" and detail["input"]  # its items have errors of their own
         if path not in source.unset and not spurious:
             found.append(_problem(path, detail, source, model))
     return found
 
 
 def _path(detail: ErrorDetails, data: Any) -> Path:
-    """Where in the file: pydantic also names the chosen kind of a union, which is no key."""
+    """The path in the file: pydantic's also holds the kind of a union, which is no key."""
     path: list[str | int] = []
     for part in detail["loc"]:
         entries = dict(enumerate(data)) if isinstance(data, list) else data
@@ -47,7 +47,7 @@ def _path(detail: ErrorDetails, data: Any) -> Path:
 
 def _problem(path: Path, detail: ErrorDetails, source: Source, model: type[BaseModel]) -> ConfigError:
     given = detail["input"]
-    message, hint, value = _words(detail), "", shown(path, source.written.get(path, given))
+    message, hint, value = _message(detail), "", shown(path, source.written.get(path, given))
     context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
@@ -60,7 +60,7 @@ def _problem(path: Path, detail: ErrorDetails, source: Source, model: type[BaseM
         case "literal_error" if (path[0], path[-1]) in _EXAMPLES:
             hint = _EXAMPLES[path[0], path[-1]]
         case "union_tag_not_found":
-            hint, value = "add `type: server_vad` or `type: semantic_vad`", ""  # there is no other such union
+            hint, value = "add `type: server_vad` or `type: semantic_vad`", ""  # the only such union
         case "string_type" if isinstance(given, bool | int | float):
             hint = "put it in quotes; YAML took it for a number, a truth value or a time"
         case "voiceai":
@@ -69,7 +69,7 @@ def _problem(path: Path, detail: ErrorDetails, source: Source, model: type[BaseM
     return ConfigError(dotted(path), value, message, hint, source.line(path))
 
 
-def _words(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
@@ -90,5 +90,5 @@ def _words(detail: ErrorDetails) -> str:
             return "must not be empty"
         case "voiceai":
             return detail["msg"]
-        case _:  # the library's words do without the value, e.g. "Input should be less than or equal to 1"
+        case _:  # without the value, e.g. "Input should be less than or equal to 1"
             return detail["msg"].replace("Input should", "must")

@@ -1,7 +1,7 @@
-"""What agents name, and what must hold between an agent and that: providers, tools, tool servers, prices. [pure]
+"""Checks the names in agents and what they refer to: providers, tools, tool servers, prices. [pure]
 
-Works on plain data, as `config_checks` does. Owns also what a tool over HTTP must be to be safe: every argument in its
-URL is one that the model must give, its schema is a schema, and its host is one that it may ask.
+Works on plain data, as `rules` does. Owns also the rules for tools over HTTP: every argument in the path of the URL is
+required, the schema is valid, and the host is allowed.
 """
 
 import re
@@ -41,14 +41,14 @@ def check_references(top: Mapping[str, Any], source: Source) -> None:
 
 
 def _check_overflows(trunks: Mapping[str, Any], source: Source) -> None:
-    """Each leads to another trunk, and never back."""
+    """Each `overflow` names another trunk, and no chain of them is a circle."""
     for name, trunk in _named(trunks):
-        path, seen, other = ("trunks", name, "overflow"), {name}, trunk.get("overflow")
+        path, visited, other = ("trunks", name, "overflow"), {name}, trunk.get("overflow")
         if isinstance(other, str) and other not in trunks and path not in source.unset:
             near = get_close_matches(other, [str(each) for each in trunks], n=1)
             source.add(path, "no such trunk", f"did you mean `{near[0]}`?" if near else "", shown(path, other))
-        while isinstance(other, str) and other in trunks and other not in seen:
-            seen.add(other)
+        while isinstance(other, str) and other in trunks and other not in visited:
+            visited.add(other)
             other = _mapping(trunks[other]).get("overflow")
         if other == name:
             source.add(path, "leads back to this trunk", "the last trunk of a row has no overflow")
@@ -58,7 +58,7 @@ def _check_overflows(trunks: Mapping[str, Any], source: Source) -> None:
 
 
 def _providers(top: Mapping[str, Any]) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
-    """All of them: name, place, keys."""
+    """All providers: name, path, keys."""
     yield "openai", ("openai",), _mapping(top.get("openai"))
     for name, entry in _named(top.get("providers")):
         yield name, ("providers", name), entry
@@ -75,10 +75,10 @@ def _check_providers(top: Mapping[str, Any], source: Source) -> None:
 
 
 def _models(agent: Mapping[str, Any], top: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
-    """Of the providers that the agent may get."""
-    wanted = agent.get("providers", ["openai"])
+    """The models of the agent's providers, with the providers' paths."""
+    names = agent.get("providers", ["openai"])
     for name, path, provider in _providers(top):
-        if isinstance(wanted, list) and name in wanted:
+        if isinstance(names, list) and name in names:
             yield path, provider.get("model", _DEFAULT_MODEL)
 
 
@@ -94,7 +94,7 @@ def _check_reasoning(name: str, agent: Mapping[str, Any], top: Mapping[str, Any]
 
 
 def _check_prices(top: Mapping[str, Any], source: Source) -> None:
-    """A limit on money is worth nothing for a model whose price nobody knows."""
+    """With a spend limit, every model needs a known price."""
     limits = _mapping(top.get("limits"))
     capped = next((key for key in ("spend_per_call", "spend_per_day") if limits.get(key) is not None), None)
     if capped is None:
@@ -107,7 +107,7 @@ def _check_prices(top: Mapping[str, Any], source: Source) -> None:
             source.add((*path, "model"), "has no known price", hint)
 
 
-# ---------------------------------------------------------------- what agents name
+# ---------------------------------------------------------------- names in agents
 
 
 def _check_names(agent: str, entry: Mapping[str, Any], top: Mapping[str, Any], source: Source) -> None:
@@ -135,15 +135,15 @@ def _check_names(agent: str, entry: Mapping[str, Any], top: Mapping[str, Any], s
 
 
 def _check_recordings(top: Mapping[str, Any], source: Source) -> None:
-    """Files do not say whose they are: one folder has one time for which they are kept."""
+    """All agents with the same folder need the same `keep_days`: files do not show their agent."""
     first: dict[Any, tuple[str, Any]] = {}
     for agent, entry in _named(top.get("agents")):
         recording = _mapping(entry.get("recording"))
         folder, days = str(recording.get("path", "")).rstrip("/"), recording.get("keep_days")
         if not folder:
             continue
-        other, kept = first.setdefault(folder, (agent, days))
-        if kept != days:
+        other, other_days = first.setdefault(folder, (agent, days))
+        if other_days != days:
             message = f"is not that of agents.{other}.recording, which has the same path"
             source.add(("agents", agent, "recording", "keep_days"), message, "say the same, or use two folders")
 
@@ -160,7 +160,7 @@ def _check_http_tool(name: str, tool: Mapping[str, Any], source: Source) -> None
         return
     if not isinstance(url, str) or not isinstance(schema, dict):
         return
-    with suppress(PydanticCustomError):  # told already
+    with suppress(PydanticCustomError):  # reported already
         url_template(url)
         _check_arguments(url, schema, tool, path, source)
         _check_host(url, tool, path, source)
@@ -169,7 +169,7 @@ def _check_http_tool(name: str, tool: Mapping[str, Any], source: Source) -> None
 def _check_schema(schema: Mapping[str, Any], path: Path, source: Source) -> bool:
     found = argument_schema.problems(schema)
     for each in found:
-        source.add((*path, *each.place), each.told, each.hint)
+        source.add((*path, *each.place), each.message, each.hint)
     return not found
 
 

@@ -1,6 +1,6 @@
-"""The rules between keys of the config. [pure]
+"""Checks the rules between keys of the config. [pure]
 
-They work on plain data, not on models: a wrong number in one place does not hide a missing agent in another.
+Works on plain data, not on models: one invalid value does not hide errors elsewhere.
 """
 
 import re
@@ -33,7 +33,7 @@ _PLACEHOLDER = re.compile(
 
 
 def complete(source: Source) -> list[ConfigError]:
-    """What must hold between keys. Values of the wrong kind are skipped: `problems_of` names them."""
+    """All errors between keys. Values of the wrong kind are skipped: `problems_of` reports them."""
     before = len(source.errors)
     top = _mapping(source.data)
     _check_routes(top, source)
@@ -51,7 +51,7 @@ def complete(source: Source) -> list[ConfigError]:
 def _check_routes(top: Mapping[str, Any], source: Source) -> None:
     earlier: list[tuple[int, Mapping[str, Any]]] = []
     for index, route in _entries(top.get("routes")):
-        for path, key, name, section in _named_by(index, route):
+        for path, key, name, section in _references(index, route):
             _check_exists(path, key, name, _mapping(top.get(section)), source)
         for number, other in earlier:
             countries = _countries(top, route.get("trunk"))
@@ -77,8 +77,8 @@ def _check_on_ai_failure(index: int, route: Mapping[str, Any], agents: Mapping[s
                     source.add(("routes", index, "overflow", number), "is nothing for this route's agent", hint)
 
 
-def _named_by(index: int, route: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:
-    """All that a route names: where, what it is, its name, and the section that should have it."""
+def _references(index: int, route: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:
+    """All names in a route: path, kind, name, and the section that should have it."""
     here: Path = ("routes", index)
     agent = route.get("agent")
     for name in agent if isinstance(agent, dict) else ():
@@ -99,7 +99,7 @@ def _check_exists(path: Path, kind: str, name: Any, known: Mapping[str, Any], so
 
 
 def _countries(top: Mapping[str, Any], trunk: Any) -> set[str | None]:
-    """In which numbers of a route are read: its trunk's, or those of all trunks."""
+    """The countries in which numbers of a route are read: its trunk's, or those of all trunks."""
     trunks = {name: _mapping(each) for name, each in _mapping(top.get("trunks")).items()}
     of = [trunks[trunk]] if isinstance(trunk, str) and trunk in trunks else trunks.values()
     return {code if isinstance(code := each.get("country_code"), str) else None for each in of} or {None}
@@ -169,8 +169,8 @@ def _check_bridge(top: Mapping[str, Any], source: Source) -> None:
     _check_credentials(("bridge", "tokens"), bridge.get("tokens"), SHORTEST_TOKEN, source, each)
     for index, entry in _entries(bridge.get("tokens")):
         if str(workers) != "0" and re.fullmatch(r"w[0-9]+", str(entry.get("name"))):
-            own = "is what a worker of this machine is called"
-            source.add(("bridge", "tokens", index, "name"), own, "give it another name, such as edge-1")
+            taken = "is what a worker of this machine is called"
+            source.add(("bridge", "tokens", index, "name"), taken, "give it another name, such as edge-1")
     if str(workers) == "0" and not token and not bridge.get("tokens"):
         source.add(
             ("bridge", "workers"), "leaves no worker at all", "set bridge.tokens, so that remote workers may come"

@@ -1,7 +1,7 @@
-"""How transfers are to be made, against what trunks and targets can do. [pure]
+"""Checks that trunks and targets support the configured kinds of transfers. [pure]
 
-Works on plain data, as `config_checks` does. A transfer by REFER that no call could ever have is an error here; one
-that only some calls can have (their trunk has `refer`, and others' has not) is a blind one for the others.
+Works on plain data, as `rules` does. A transfer by REFER that is impossible for every call is an error. If it is
+possible for some calls only (their trunk has `refer`), the transfer is blind for the others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ def _check_contexts(contexts: Any, trunks: Mapping[str, Any], source: Source) ->
 
 
 def _by_refer(top: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Where it is asked for, and of which target; none: of all that an agent's callers are transferred to."""
+    """The places that configure REFER, each with the name of its target; empty: all targets of an agent."""
     for name, kind in _mapping(_mapping(top.get("transfer")).get("kinds")).items():
         if kind == "refer":
             yield ("transfer", "kinds", str(name)), str(name)

@@ -1,7 +1,7 @@
-"""What the toll guard has to know of a trunk: the country in which it is at home, and what counts as that. [pure]
+"""Checks `country_code` and `domestic` of trunks, which the toll-fraud rules need. [pure]
 
-Works on plain data, as `config_checks` does. Owns the question of which trunks have to say it: those that dial numbers,
-and not only extensions, and do not dial everything anyway.
+Works on plain data, as `rules` does. A trunk needs a `country_code` if it dials numbers, and not only extensions,
+unless it may dial everything.
 """
 
 import re
@@ -13,7 +13,7 @@ from controller.config.source import Source
 from controller.dialing import toll_fraud
 
 _NUMBERS = ("+4930123456", "+12125551234", "004930123456", "01149301234567", "030123456", "4930123456", "2125551234")
-"""One of each way in which numbers are written. A trunk that dials none of them dials extensions."""
+"""One for each spelling of numbers. A trunk that allows none of them dials extensions only."""
 
 
 def check_tolls(top: Mapping[str, Any], source: Source) -> None:
@@ -54,5 +54,5 @@ def _patterns(allow: Any) -> list[str]:
 
 
 def _allows(pattern: str, number: str) -> bool:
-    """What is no pattern allows nothing; `config_values` tells."""
+    """False for an invalid pattern; `values` reports that."""
     return patterns.fullmatch(pattern, number)

@@ -1,7 +1,6 @@
-"""The config's agents and what they can use: tools over HTTP, remote tool servers, recordings. [pure]
+"""config.yaml's `agents` and what they use: providers, tools over HTTP, remote tool servers, recordings. [pure]
 
-Owns the keys of one agent and of the things that agents name. What must hold between them:
-`checks/references`.
+The rules between these keys are in `checks/references`.
 """
 
 from typing import Annotated, Any, Literal

@@ -10,11 +10,11 @@ from controller.config.values import ListenAt, Name, Secret, Section, SomeText, 
 Scope = Literal["metrics", "read", "recordings", "call", "control", "supervise", "admin"]
 
 IMPLIED: Mapping[Scope, frozenset[Scope]] = {"read": frozenset({"metrics"}), "admin": frozenset(get_args(Scope))}
-"""What a scope brings along."""
+"""Scopes that a scope includes."""
 
 
 def granted(scopes: Iterable[Scope]) -> frozenset[Scope]:
-    """All that who has these may do."""
+    """These scopes and the ones that they include."""
     return frozenset(each for scope in scopes for each in (scope, *IMPLIED.get(scope, ())))
 
 

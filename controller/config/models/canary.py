@@ -1,4 +1,4 @@
-"""config.yaml's `canary`: a call of our own, now and then, to prove that calls work. [pure]"""
+"""config.yaml's `canary`: a regular test call. [pure]"""
 
 from pydantic import Field
 

@@ -1,6 +1,6 @@
-"""The events that there are, and patterns of them. [pure]
+"""The types of events, and patterns of them. [pure]
 
-Owns the patterns: a type, or one with a final `*` for everything that begins so (`call.*`).
+A pattern is a type, or a beginning of types with a final `*` (`call.*`).
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ TYPES = (
 
 
 def types_of(patterns: Iterable[str]) -> frozenset[str]:
-    """Every type that a pattern names; all of them where there is no pattern. Raises ValueError."""
+    """Every type that a pattern matches; without patterns all types. Raises ValueError."""
     found: set[str] = set()
     given = list(patterns)
     for pattern in given:
-        named = {each for each in TYPES if _fits(pattern, each)}
-        if not named:
+        matching = {each for each in TYPES if _fits(pattern, each)}
+        if not matching:
             raise ValueError("there is no such event; there are: " + ", ".join(TYPES))
-        found |= named
+        found |= matching
     return frozenset(found if given else TYPES)
 
 

@@ -1,4 +1,4 @@
-"""config.yaml's `records`: what is kept of calls, and for how long. [pure]"""
+"""config.yaml's `records`: what is stored about calls, and for how long. [pure]"""
 
 from typing import Literal, Self
 

@@ -1,6 +1,4 @@
-"""`Config`: all of config.yaml, and its sections that are small. [pure]
-
-The larger sections have files of their own beside this one."""
+"""`Config`: all of config.yaml, and its small sections. [pure]"""
 
 from typing import Annotated, Any
 

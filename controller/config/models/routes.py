@@ -1,4 +1,4 @@
-"""config.yaml's keys about calls that come in: which agent answers, and what happens when there is no room. [pure]"""
+"""config.yaml's `routes`: which agent answers an inbound call, and what happens at a limit. [pure]"""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -88,14 +88,14 @@ class Route(Section):
     """What to do, in this order, when a limit is reached. Then the caller hears that the line is busy."""
 
     @model_validator(mode="after")
-    def _some_weight(self) -> "Route":
+    def _has_weight(self) -> "Route":
         if isinstance(self.agent, dict) and not sum(self.agent.values()):
             raise wrong("has no agent with a weight above zero")
         return self
 
     @field_validator("overflow")
     @classmethod
-    def _what_follows_a_wait(cls, steps: tuple[Overflow, ...]) -> tuple[Overflow, ...]:
+    def _one_step_after_wait(cls, steps: tuple[Overflow, ...]) -> tuple[Overflow, ...]:
         first = next((number for number, step in enumerate(steps) if step.wait), len(steps))
         if len(steps) > first + 2 or any(step.agent or step.wait for step in steps[first + 1 :]):
             raise wrong("may have one step behind `wait`: a context, on_ai_failure, or busy")
@@ -103,5 +103,5 @@ class Route(Section):
 
     @property
     def agents(self) -> tuple[str, ...]:
-        """All that may answer."""
+        """All agents of the route."""
         return (self.agent,) if isinstance(self.agent, str) else tuple(self.agent)

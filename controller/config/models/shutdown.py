@@ -1,4 +1,4 @@
-"""The config's `shutdown`: how a controller, or one of its workers, ends. [pure]"""
+"""config.yaml's `shutdown`: how the controller and its workers end. [pure]"""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""config.yaml's `store`: where calls in the queue, events and records are kept. [pure]"""
+"""config.yaml's `store`: the database of queued calls, events and records. [pure]"""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,13 +26,13 @@ class Store(Section):
     """SQLAlchemy's form. A file is made if there is none, readable by its owner only; one controller per file."""
 
     def beside(self, name: str) -> Path:
-        """A file of this name next to SQLite's; without one, in `var`."""
+        """The path of a file next to the SQLite database; with another database, in `var`."""
         kind, _, path = self.url.get_secret_value().partition(":///")
         return Path(path.partition("?")[0]).with_name(name) if kind.startswith("sqlite") else Path("var") / name
 
     @property
     def lock(self) -> Path:
-        """The file that whoever uses the store has locked; the same for each path that leads to the store."""
+        """The lock file of the store; the same for each path to the store."""
         beside = self.beside("voiceai.lock")
         kind, _, path = self.url.get_secret_value().partition(":///")
         return Path(path.partition("?")[0]).resolve().with_name(beside.name) if kind.startswith("sqlite") else beside

@@ -1,4 +1,4 @@
-"""config.yaml's `traces`: where the spans of calls go. [pure]"""
+"""config.yaml's `traces`: the export of spans. [pure]"""
 
 from pydantic import Field
 

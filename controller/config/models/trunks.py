@@ -1,4 +1,4 @@
-"""config.yaml's keys about calls that we place: when a trunk may be dialled, and what is tried again. [pure]"""
+"""config.yaml's `trunks` and `outbound`: what may be dialled, when, and what is tried again. [pure]"""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Retried = Literal["busy", "no_answer", "congestion", "declined", "trunk_fault", 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `opens` to `closes` by the clock on the wall, on these days (Monday is 0). `closes` None: midnight."""
+    """From `opens` to `closes` in local time, on these days (Monday is 0). `closes` None: midnight."""
 
     days: frozenset[int]
     opens: time

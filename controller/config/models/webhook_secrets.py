@@ -4,17 +4,12 @@ import base64
 import binascii
 
 PREFIX = "whsec_"
-
-
-SHORTEST = 24
-
-
-LONGEST = 64
+SHORTEST, LONGEST = 24, 64
 """Bytes."""
 
 
 def key_of(secret: str) -> bytes:
-    """Raises ValueError."""
+    """The key in bytes. Raises ValueError."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""config.yaml's `webhooks` and `call_webhooks`: who is told by HTTP what happens in calls. [pure]"""
+"""config.yaml's `webhooks` and `call_webhooks`: receivers of events by HTTP. [pure]"""
 
 from typing import Annotated
 from urllib.parse import urlsplit

@@ -94,7 +94,7 @@ def test_taken(schema: dict[str, Any]) -> None:
     ],
 )
 def test_refused_with_its_place(schema: dict[str, Any], place: str, words: str) -> None:
-    found = {".".join(map(str, each.place)): each.told for each in problems(schema)}
+    found = {".".join(map(str, each.place)): each.message for each in problems(schema)}
     assert words in found.get(place, f"nothing at {place}, but {found}")
 
 
@@ -102,7 +102,7 @@ def test_nested_without_measure() -> None:
     schema: dict[str, Any] = {"type": "string"}
     for _ in range(400):
         schema = of(a=schema)
-    assert any("nested too deeply" in each.told for each in problems(schema))
+    assert any("nested too deeply" in each.message for each in problems(schema))
 
 
 def test_all_faults_at_once() -> None:
