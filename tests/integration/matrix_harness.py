@@ -1,7 +1,7 @@
 """One call in real time, of which a connection breaks: a real AudioSocket leg, a real session, two simulated servers.
 
 `Talk` is the caller's side of it and the controller's. The caller's sound never stops; tones of known frequency tell
-who was heard, and how long. `Talk.check` is what must be true of any call, however its line was broken.
+who was heard, and how long. `Talk.check` is what must be true of any call, however its connection broke.
 """
 
 import asyncio

@@ -20,7 +20,7 @@ from controller.store.database import Database, StoreError
 from controller.store.tables.api import sessions as sessions_table
 from controller.store.tables.records import calls as calls_table
 from tests.integration.outbound_harness import FakeControl, office
-from tests.peers.stores import on_postgresql
+from tests.integration.test_damaged_outbox import done_to, on_sqlite as on_sqlite
 from tests.unit.controller.configs import FULL, config
 from tests.unit.controller.workers.test_worker_choice import worker, workers
 
@@ -41,17 +41,6 @@ DAMAGE = {
 
 def url(folder: Path) -> str:
     return f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"
-
-
-async def done_to(database: Database, statement: str) -> None:
-    async with database.writing() as store:
-        await store.execute(text(statement))
-
-
-@pytest.fixture(autouse=True)
-def on_sqlite() -> None:
-    if on_postgresql():
-        pytest.skip("PostgreSQL refuses such rows by itself")
 
 
 @pytest.mark.parametrize("damage", list(DAMAGE))

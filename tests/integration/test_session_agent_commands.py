@@ -121,7 +121,7 @@ async def test_a_voice_waits_until_nobody_speaks_and_the_last_one_asked_for_coun
         assert harness.of(Said)[-1].text == "one two three four five six"
 
 
-async def test_an_agent_that_comes_while_the_line_is_down_has_the_next_one() -> None:
+async def test_an_agent_that_comes_while_the_connection_is_down_has_the_next_one() -> None:
     async with (
         RealtimeServer(ToneModel([GREETING]), faults=[AT_ONCE]) as server,
         call(server, greeting="x") as (harness, served),
@@ -233,7 +233,7 @@ async def test_on_hold_nobody_hears_anybody_and_afterwards_the_agent_knows_why()
         assert ("system", "The colleague did not answer.") in remembered(served)
 
 
-async def test_last_words_end_a_hold_and_outlive_a_line() -> None:
+async def test_last_words_end_a_hold_and_outlive_a_connection() -> None:
     replies = [GREETING, Say("Time is up. Goodbye.", 0.8), Say("Time is up. Goodbye.", 0.8)]
     faults: Faults = {0: [AT_ONCE, after("response.created", Drop(), nth=2)], 1: [AT_ONCE]}
     async with RealtimeServer(ToneModel(replies), faults=faults) as server, call(server, greeting="x") as (harness, _):

@@ -73,7 +73,7 @@ async def test_greeting_interruption_and_end_through_audiosocket() -> None:
     assert (kinds.count(BargedIn), kinds.count(Said)) == (1, 2)
 
 
-async def test_a_lost_line_costs_asterisk_no_frame() -> None:
+async def test_a_lost_connection_costs_asterisk_no_frame() -> None:
     """A second without AI in the middle of the call, at the real pace: frames go on, the conversation too."""
     told: list[CallEvent] = []
     ready, call = asyncio.Event(), str(uuid4())

@@ -27,7 +27,7 @@ DELAYS = (0.1, 0.2, 0.4, 0.8)
 
 @dataclass(frozen=True)
 class Way:
-    """`actions` break the line; `again`: what the next attempt meets; `fatal`: not to be tried again."""
+    """`actions` break the connection; `again`: what the next attempt meets; `fatal`: not to be tried again."""
 
     actions: tuple[Action, ...]
     again: tuple[Script, ...] = ()
@@ -114,7 +114,7 @@ async def tools_run(talk: Talk) -> None:
 
 
 async def tools_answered(talk: Talk) -> None:
-    """One in the gap, the other when the line is back. The third answer is one too many."""
+    """One in the gap, the other when the connection is back. The third answer is one too many."""
     one, *others = (each.tool_call for each in talk.of(contract.ToolCalled))
     talk.session.answer_tool(one, '"found"')
     await talk.wait(contract.Reconnected)

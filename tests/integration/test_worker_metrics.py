@@ -15,7 +15,7 @@ from bridge import contract
 from bridge.worker.metrics import Now, WorkerMetrics
 from bridge.worker.process import Worker
 from simulator.ports import free_port
-from tests.integration.test_worker_link import OPTIONS, PATIENCE, at, prepared, running
+from tests.integration.test_worker_link import OPTIONS, PATIENCE, arrived, at, prepared, running
 from tests.peers.controller import ControllerPeer
 
 CHECKOUT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ async def test_a_call_is_counted_and_promtool_has_nothing_to_say() -> None:
     async with ControllerPeer() as controller:
         options = replace(OPTIONS, controller=controller.url, metrics=("127.0.0.1", (port,)))
         async with running(options) as worker:
-            await up(controller)
+            await arrived(controller)
             call = await prepared(controller)
             async with at(controller, call):
                 await controller.event(contract.MediaConnected, call)
@@ -87,7 +87,7 @@ async def test_nothing_else_is_there_and_openmetrics_is_for_who_asks() -> None:
         ControllerPeer() as controller,
         running(replace(OPTIONS, controller=controller.url, metrics=("127.0.0.1", (port,)))),
     ):
-        await up(controller)
+        await arrived(controller)
         assert (await scraped(port, "/")).status_code == 404
         assert (await scraped(port, "/metrics/x")).status_code == 404
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
@@ -126,7 +126,7 @@ async def test_a_port_that_is_taken_costs_no_call(spare: bool) -> None:
         async with ControllerPeer() as controller:
             with capture_logs() as lines:
                 async with running(replace(OPTIONS, controller=controller.url, metrics=("127.0.0.1", ports))):
-                    await up(controller)
+                    await arrived(controller)
                     await prepared(controller)
                     if spare:
                         assert (await scraped(free)).status_code == 200
@@ -134,15 +134,10 @@ async def test_a_port_that_is_taken_costs_no_call(spare: bool) -> None:
             assert ("no metrics: nowhere to serve them, calls go on" in warned) is not spare
 
 
-async def up(controller: ControllerPeer) -> None:
-    async with asyncio.timeout(PATIENCE):
-        await controller.connected.wait()
-
-
 async def test_it_is_off_unless_it_is_asked_for() -> None:
     async with ControllerPeer() as controller:
         with capture_logs() as lines:
             async with running(replace(OPTIONS, controller=controller.url)) as worker:
-                await up(controller)
+                await arrived(controller)
                 assert isinstance(worker, Worker)
         assert "metrics are served" not in [line["event"] for line in lines]
