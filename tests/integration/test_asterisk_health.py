@@ -59,8 +59,8 @@ class Patient:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulse, "EVERY", 0.01)
-    monkeypatch.setattr(pulse, "LATE", 0.05)
+    monkeypatch.setattr(pulse, "INTERVAL", 0.01)
+    monkeypatch.setattr(pulse, "ANSWER_TIMEOUT", 0.05)
     monkeypatch.setattr(pulse, "GRACE", 0.05)
 
 
