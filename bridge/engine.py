@@ -1,7 +1,7 @@
-"""The seam between a worker and the voice engines: what is asked of the session of one call, whoever speaks in it.
+"""The public interface of a voice engine: what a worker may ask of the session of one call.
 
-An engine (`bridge.realtime`) makes sessions by a `SessionFactory`; `bridge.worker` runs them and knows no more of them
-than this. Nothing here depends on a protocol: no responses, no turns, no truncation.
+An engine (`bridge.realtime`) makes sessions by a `SessionFactory`; `bridge.worker` runs them and uses nothing else of
+them. Nothing here depends on a protocol: no responses, no turns, no truncation.
 """
 
 from collections.abc import Callable, Sequence

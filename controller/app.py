@@ -33,7 +33,7 @@ from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.configuration import ConfigResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources, sound_folders
-from controller.api.resources.live_status import SceneResources
+from controller.api.resources.live_status import LiveStatusResources
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.ari.lease import Lease
@@ -166,7 +166,7 @@ class Controller:
         try:
             self._tell(what)
         except Exception:  # the top of all observers
-            log.exception("what happened in a call could not be told: an error of ours", type=type(what).__name__)
+            log.exception("what happened in a call could not be told: internal error", type=type(what).__name__)
 
     def _tell(self, what: lifecycle.LifecycleEvent) -> None:
         now = datetime.now(UTC)
@@ -213,7 +213,7 @@ class Controller:
             return await self._run(sockets, own_workers)
         except Exception as error:  # the top
             if self._up or not isinstance(error, StoreError | OSError):
-                log.critical("the controller stops: an error of ours", exc_info=error)
+                log.critical("the controller stops: internal error", exc_info=error)
             self._deadline.set(TAKE_DOWN)
             await self._leave_calls()
             if not self._up and isinstance(error, StoreError | OSError):
@@ -333,7 +333,7 @@ class Controller:
         more = (
             *EventResources(self.events, self.registry, self.outbound).operations(),
             *WorkerResources(self.workers, config.shutdown.worker_drain_s).operations(),
-            *SceneResources(self.live_status).operations(),
+            *LiveStatusResources(self.live_status).operations(),
             *ConfigResources(config).operations(),
             *TraceResources(self.registry, self.traces.of).operations(),
             *self.history.operations(),

@@ -81,7 +81,7 @@ class BackgroundTasks:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._failures.labels(ONCE).inc()
-            log.error("a task failed: an error of ours", task=task.get_name(), exc_info=error)
+            log.error("a task failed: internal error", task=task.get_name(), exc_info=error)
 
     async def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         loop, backoff = asyncio.get_running_loop(), Backoff(RESTART_DELAYS)
@@ -106,7 +106,7 @@ class BackgroundTasks:
             self._failing.add(name)
             self._failures.labels(name).inc()
             log.error(
-                "a background task failed: an error of ours; it is started again",
+                "a background task failed: internal error; it is started again",
                 task=name,
                 seconds=seconds,
                 exc_info=error,
@@ -137,7 +137,7 @@ async def all_done(seconds: float, *steps: Coroutine[Any, Any, None]) -> None:
     await ended(tasks, seconds)
     for task in tasks:
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a step failed: an error of ours", step=task.get_name(), exc_info=error)
+            log.error("a step failed: internal error", step=task.get_name(), exc_info=error)
 
 
 async def every(seconds: float, step: Callable[[], None]) -> None:

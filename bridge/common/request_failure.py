@@ -29,7 +29,7 @@ Reason = Literal[
     "content_type",  # the answer is no text, or compressed
     "too_large",  # the answer is cut
     "arguments",  # what the model wrote does not fit: nothing was sent
-    "internal",  # an error of ours
+    "internal",  # an internal error
 ]
 Phase = Literal["dns", "connect", "tls", "answer"]
 

@@ -1,7 +1,7 @@
 """What a session is made of: all that a worker needs to know to carry one call. [pure]
 
-Part of the door between controller and bridge (`contract`), which names everything here again. The configuration
-uses the same shapes, so what an operator writes is what a worker gets.
+Part of the public interface between controller and bridge: `contract` exports all names of this module. The
+configuration uses the same shapes, so what an operator writes is what a worker gets.
 """
 
 from typing import Annotated, Any, Literal

@@ -7,7 +7,7 @@ instead of the caller's audio while the agent is not to hear it, and where Aster
 
 from collections.abc import Callable
 
-from bridge.media.audio_flow import Flow
+from bridge.media.audio_presence import AudioPresence
 from bridge.media.gap_filler import GapFiller
 from bridge.media.input_clock import InputClock
 from bridge.media.levels import CallerSound
@@ -37,7 +37,7 @@ class CallerAudioSender:
     ) -> None:
         self._send = send
         self._muted = muted
-        self._flow = Flow()
+        self._flow = AudioPresence()
         self._flow_changed = flow_changed
         self._sound = sound
         self._appended = appended

@@ -244,10 +244,10 @@ class RealtimeSession:
     def caller_digit(self, digit: str) -> None:
         if self._keys.again(digit):
             return
-        unheard = self._conversation.parts.commands.caller_muted
-        if self._caller_audio.filler.started and not self._conversation.closed and not unheard:
+        muted = self._conversation.parts.commands.caller_muted
+        if self._caller_audio.filler.started and not self._conversation.closed and not muted:
             self._feed(inputs.Digit(digit))
-        elif not unheard or digit in self._spec.digit_actions:
+        elif not muted or digit in self._spec.digit_actions:
             self._tell(contract.DigitPressed(call=self.call, digit=digit))
 
     def media_gone(self, reason: str) -> None:

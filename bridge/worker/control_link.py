@@ -169,7 +169,7 @@ class ControlLink:
             except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as fault:
                 self._log_down(f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__)
             except Exception as fault:  # the top of one connection: conversations go on while it is made again
-                log.exception("control link failed: an error of ours; it is made again")
+                log.exception("control link failed: internal error; it is made again")
                 self._log_down(type(fault).__name__)
             await asyncio.sleep(self._backoff.next_delay() if delay is None else delay)
 
@@ -246,12 +246,12 @@ class ControlLink:
                 self._act(head, partial(self._listener.on_command, command))
 
     def _act(self, head: contract.Head, act: Callable[[], None]) -> None:
-        """A fault of ours at one command costs that command."""
+        """An internal error at one command costs that command."""
         try:
             act()
         except Exception:  # the top of this command
             self.refused += 1
-            log.exception("command failed: an error of ours", call=head.call, command=head.type)
+            log.exception("command failed: internal error", call=head.call, command=head.type)
 
     async def _send_all(self, socket: ClientConnection) -> None:
         """Send everything: waiting events first, a heartbeat twice a second."""

@@ -89,8 +89,8 @@ class Worker:
         self._drain_s = options.drain
         self._stopping = asyncio.Event()
         self._signalled = asyncio.Event()
-        self._now = asyncio.Event()
-        self._effort = thread_time(), monotonic()
+        self._hurry = asyncio.Event()
+        self._cpu_and_time = thread_time(), monotonic()
         self._meter = ProcessMeter()
         self._told: contract.Load | None = None
         self._counts: WorkerMetrics | None = None
@@ -107,7 +107,7 @@ class Worker:
         """End in order; called a second time: without waiting for the present calls. The controller's wish before it
         (`retire`) is no first time, but its longer patience ends."""
         if self._signalled.is_set():
-            self._now.set()
+            self._hurry.set()
         self._signalled.set()
         self._stopping.set()
 
@@ -139,7 +139,7 @@ class Worker:
     def _now_at_scrape(self) -> Now:
         """Without a controller nobody else asks for the load."""
         told = self._told
-        if told is None or monotonic() - self._effort[1] > STALE_SECONDS:
+        if told is None or monotonic() - self._cpu_and_time[1] > STALE_SECONDS:
             told = self._load()
         live = {"sessions": len(self._sessions), "legs": self._server.legs, "draining": self._stopping.is_set()}
         return Now(told.model_copy(update=live), self._options.capacity, self._link.up, self._link.refused)
@@ -176,7 +176,7 @@ class Worker:
         """As long as the controller wished (`retire`); from the first signal on `--drain` seconds at most; from the
         second on no longer."""
         patience = self._drain_s
-        for cut_short in (self._signalled, self._now):
+        for cut_short in (self._signalled, self._hurry):
             if not cut_short.is_set() and await self._drained(patience, cut_short):
                 return
             patience = min(patience, self._options.drain)
@@ -216,7 +216,7 @@ class Worker:
             if self._counts is not None:
                 self._counts.observe(event)
         except Exception:  # the top of this event: what is counted must cost no call
-            log.exception("event not counted: an error of ours", call=event.call, event_type=event.type)
+            log.exception("event not counted: internal error", call=event.call, event_type=event.type)
 
     def _hello(self, local: str) -> contract.Hello:
         options = self._options
@@ -232,8 +232,8 @@ class Worker:
 
     def _load(self) -> contract.Load:
         lateness = self._ticker.read_lateness()
-        (cpu, at), self._effort = self._effort, (thread_time(), monotonic())
-        worked, lasted = self._effort[0] - cpu, self._effort[1] - at
+        (cpu, at), self._cpu_and_time = self._cpu_and_time, (thread_time(), monotonic())
+        worked, lasted = self._cpu_and_time[0] - cpu, self._cpu_and_time[1] - at
         taken = self._meter.read()
         self._told = contract.Load(
             sessions=len(self._sessions),

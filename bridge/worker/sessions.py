@@ -185,8 +185,10 @@ class Sessions:
 
     def on_down(self) -> None:
         self._link_up = False
-        self._orphans = asyncio.get_running_loop().call_later(ORPHAN_SECONDS, self._close_without, Media.AWAITED)
-        self._close_without(Media.GONE)
+        self._orphans = asyncio.get_running_loop().call_later(
+            ORPHAN_SECONDS, self._close_calls_with_media, Media.AWAITED
+        )
+        self._close_calls_with_media(Media.GONE)
 
     def live_report(self) -> contract.LiveReport | None:
         """Of all calls with sound; None: nobody watches."""
@@ -327,9 +329,9 @@ class Sessions:
         self._emit(event)
         if isinstance(event, contract.MediaGone) and not self._link_up:
             # Not from within the session's own call to us.
-            asyncio.get_running_loop().call_soon(self._close_without, Media.GONE)
+            asyncio.get_running_loop().call_soon(self._close_calls_with_media, Media.GONE)
 
-    def _close_without(self, media: Media) -> None:
+    def _close_calls_with_media(self, media: Media) -> None:
         """Nobody else would end them: the controller is away."""
         if self._link_up:
             return

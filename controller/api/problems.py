@@ -157,7 +157,7 @@ _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
 
 
 def refusal_of(refusal: Exception) -> Problem | None:
-    """What call control refuses, or we do; None: that is no refusal but a fault of ours."""
+    """What call control refuses, or we do; None: that is no refusal but an internal error."""
     if isinstance(refusal, Problem):
         return refusal
     if isinstance(refusal, StoreError):
@@ -199,7 +199,7 @@ def _fault(fault: Exception, request: web.Request) -> Problem:
     """Logged by place: the text of an exception may quote a number."""
     last = traceback.extract_tb(fault.__traceback__)[-1]
     log.error(
-        "request failed by a fault of ours",
+        "request failed: internal error",
         request=request[REQUEST_ID],
         error=type(fault).__name__,
         at=f"{last.filename}:{last.lineno}",

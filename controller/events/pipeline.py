@@ -1,7 +1,7 @@
 """The way of events: from what happens in calls to the records, the streams and the webhooks.
 
 Owns the queue between the calls and all of that, and the tasks. `observe` never waits and never fails: no receiver
-delays or ends a call. An error of ours in one of the tasks is logged, and the task is started again.
+delays or ends a call. An internal error in one of the tasks is logged, and the task is started again.
 """
 
 import asyncio
@@ -162,10 +162,10 @@ class Events:
 
 
 async def _restarted(name: str, step: Callable[[], Awaitable[None]]) -> None:
-    """Until cancelled; after a fault of ours `step` is started again."""
+    """Until cancelled; after an internal error `step` is started again."""
     while True:
         try:
             await step()
         except Exception:  # the top of the task: calls do not end because nobody can be told of them
-            log.exception("a task of the events failed by a fault of ours and begins anew", task=name)
+            log.exception("a task of the events failed: internal error; it is started again", task=name)
         await asyncio.sleep(FAULT_SECONDS)

@@ -112,7 +112,7 @@ class Database:
             except TimeoutError:
                 log.warning("a connection to the store did not close in time")
 
-    async def wipe(self) -> None:
+    async def truncate_write_ahead_log(self) -> None:
         """Removes from SQLite's files what was deleted: its write-ahead log, which still holds it, is written back and
         emptied. On PostgreSQL this does nothing. Raises StoreError."""
         assert self._engine is not None

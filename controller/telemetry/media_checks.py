@@ -53,8 +53,8 @@ class MediaChecks:
                     tasks.create_task(self._guarded(worker), name=f"media check of {worker.name}")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK):
-                        await self._workers.media_doubted.wait()
-                self._workers.media_doubted.clear()
+                        await self._workers.media_check_wanted.wait()
+                self._workers.media_check_wanted.clear()
 
     def _due(self) -> list[Worker]:
         now = asyncio.get_running_loop().time()
@@ -66,7 +66,7 @@ class MediaChecks:
         try:
             await self.check(worker)
         except Exception:  # the top of this task
-            log.exception("check of a worker failed: an error of ours", worker=worker.name)
+            log.exception("check of a worker failed: internal error", worker=worker.name)
             worker.media.check_impossible(asyncio.get_running_loop().time())
         finally:
             self._running.discard(worker.boot)

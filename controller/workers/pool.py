@@ -33,7 +33,7 @@ class WorkerPool:
     """All workers. `on_event(event)` gets each event of a call, `on_lost(call)` each call whose worker is gone.
 
     `retention`: how long workers keep recordings. `on_refused(type)` is told of each event that was dropped, because it
-    can't be read or because of an error of ours; the type is empty if it is not known.
+    can't be read or because of an internal error; the type is empty if it is not known.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class WorkerPool:
         """Workers of this machine whose process could not be started at the last try, and why."""
         self._changed = asyncio.Event()
         """Set once, at the next change (`notify`)."""
-        self.media_doubted = asyncio.Event()
-        """Set whenever a worker's media port is to be checked (`telemetry.media_checks`), which clears it."""
+        self.media_check_wanted = asyncio.Event()
+        """Set when the media port of a worker is to be checked. `telemetry.media_checks` waits for it and clears it."""
         self.on_checked: Callable[[Worker, str], None] = lambda _, __: None
         """Called when Asterisk has connected to the worker for the check of this id."""
 
@@ -129,7 +129,7 @@ class WorkerPool:
                 "a call's sound did not reach its worker; others are taken while it is checked",
                 **{"call": call, "worker": worker.name, "media": worker.media_address, "reason": reason},
             )
-        self.media_doubted.set()
+        self.media_check_wanted.set()
         return worker.boot
 
     async def send(self, call: str, command: contract.Command) -> None:
@@ -275,7 +275,7 @@ class WorkerPool:
             self._on_lost(call)
         worker.catching_up = True
         self.notify()
-        self.media_doubted.set()
+        self.media_check_wanted.set()
         return worker
 
     async def _listen(self, worker: Worker, socket: web.WebSocketResponse) -> None:
@@ -302,9 +302,7 @@ class WorkerPool:
                 self._take(worker, told.event)
             except Exception:  # the top of this event
                 refused, head = True, told.head
-                log.exception(
-                    "event failed: an error of ours", worker=worker.name, call=head.call, event_type=head.type
-                )
+                log.exception("event failed: internal error", worker=worker.name, call=head.call, event_type=head.type)
         return self._refused(worker, told.head, given=given) if refused else None
 
     def _refused(self, worker: Worker, head: contract.Head, *, given: bool) -> str | None:
@@ -320,7 +318,7 @@ class WorkerPool:
             try:
                 self._on_lost(head.call)
             except Exception:  # the top of this event
-                log.exception("the end of a session can't be told: an error of ours", call=head.call)
+                log.exception("the end of a session can't be told: internal error", call=head.call)
         return None
 
     def _take(self, worker: Worker, event: contract.Event) -> None:

@@ -149,7 +149,7 @@ class Supervisor:
                 log.error("worker can't be started; it is tried again", worker=name, reason=str(error))
                 self._workers.unstartable[name] = str(error)
             except Exception:  # the top of this worker's task: the process is followed again
-                log.exception("an error of ours while a worker was watched", worker=name)
+                log.exception("an internal error while a worker was watched", worker=name)
             if asyncio.get_running_loop().time() - began > STEADY:
                 backoff.reset()
             else:

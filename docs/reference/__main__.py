@@ -14,7 +14,7 @@ from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.configuration import ConfigResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
-from controller.api.resources.live_status import SceneResources
+from controller.api.resources.live_status import LiveStatusResources
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
 from controller.config.models.records import Records
@@ -32,7 +32,7 @@ def operations() -> tuple[Operation, ...]:
         *EventResources(UNUSED, UNUSED, UNUSED).operations(),
         *AuditResources(UNUSED).operations(),
         *WorkerResources(UNUSED, 0).operations(),
-        *SceneResources(UNUSED).operations(),
+        *LiveStatusResources(UNUSED).operations(),
         *ConfigResources(cast(Any, SimpleNamespace(redacted=dict))).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
         *HistoryResources(UNUSED, UNUSED, (), Records()).operations(),

@@ -2,7 +2,7 @@
 
 Owns HTTP requests with a token that may do everything but administer. Acts on calls of the hostile agent, on calls
 that it placed itself and on ids of nobody: to hang up or mute an innocent call is its right, and so proves nothing.
-An answer with status 500 is a fault of ours; `faults` holds them. Nothing else counts as a fault of the API.
+An answer with status 500 is an internal error; `faults` holds them. Nothing else counts as a fault of the API.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ from tests.e2e.installation import Installation
 
 HEARS_WITHIN = 3.0
 """Who stays for less need not have heard the agent."""
-FAULTS = ("worker lost", "request failed by a fault of ours", "session failed")
+FAULTS = ("worker lost", "request failed: internal error", "session failed")
 """Log lines that must not come."""
 BEAT_LOST = 2.0
 """Seconds in which a worker that stands still is found out and killed."""

@@ -83,9 +83,9 @@ async def test_the_minutes_of_the_day_are_used_up_and_stay_so(asterisk: Asterisk
             await phone.hang_up()
             await running.service.logged("attempt written down", call=first["id"], result="answered")
         second = await running.api("POST", "/v1/calls", to=TARGET)
-        await running.service.logged("queued calls wait for tomorrow", trunk="main")
+        await running.service.logged("daily limit of the trunk reached; queued calls wait until midnight", trunk="main")
         await running.kill_and_start_again()
-        await running.service.logged("queued calls wait for tomorrow", trunk="main")
+        await running.service.logged("daily limit of the trunk reached; queued calls wait until midnight", trunk="main")
         waiting = await running.api("GET", f"/v1/calls/{second['id']}")
         assert (waiting["state"], waiting["queue"]["attempts"]) == ("queued", [])
 

@@ -109,7 +109,7 @@ async def test_an_error_at_the_top_leaves_the_calls(tmp_path: Path, monkeypatch:
         ((call, kept),) = await running.rows()
     assert (call, '"talking"' in kept) == (CALL, True)
     told = [line["event"] for line in logs if line["log_level"] == "critical"]
-    assert told == ["the controller stops: an error of ours", "calls are left to the next controller"]
+    assert told == ["the controller stops: internal error", "calls are left to the next controller"]
     async with controller(tmp_path, monkeypatch) as again:
         task = asyncio.create_task(again.controller.run((), own_workers=False))
         async with asyncio.timeout(30):

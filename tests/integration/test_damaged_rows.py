@@ -81,7 +81,7 @@ async def test_an_error_of_ours_when_an_attempt_ends_ends_that_call_only(
         await it.control.dial(call)
 
         async def broken(*_: object) -> None:
-            raise TypeError("an error of ours")
+            raise TypeError("an internal error")
 
         settle = it.queue.settle
         monkeypatch.setattr(it.queue, "settle", broken)

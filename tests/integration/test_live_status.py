@@ -15,7 +15,7 @@ from bridge import contract
 from controller.api.auth.authenticator import Authenticator
 from controller.api.auth.cookie import NAME
 from controller.api.auth.sessions import Sessions, hash_of
-from controller.api.resources.live_status import SceneResources
+from controller.api.resources.live_status import LiveStatusResources
 from controller.config.models.api import ConsoleSession, Token
 from controller.telemetry import live_status
 from controller.telemetry.live_status import LiveStatusHub
@@ -44,7 +44,7 @@ class Live:
 @asynccontextmanager
 async def running(**more: Any) -> AsyncIterator[tuple[Live, Harness]]:
     live = Live()
-    async with harness(more=lambda _, __: SceneResources(live.hub).operations(), **more) as it:
+    async with harness(more=lambda _, __: LiveStatusResources(live.hub).operations(), **more) as it:
         task = asyncio.create_task(live.hub.run())
         try:
             yield live, it

@@ -97,7 +97,7 @@ async def test_an_error_of_ours_at_a_command_costs_no_link(
     controller: ControllerPeer, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: float) -> None:
-        raise RuntimeError("an error of ours")
+        raise RuntimeError("an internal error")
 
     monkeypatch.setattr(worker._sessions, "_retire", fail)
     await controller.say(contract.Drain(seconds=1))
@@ -111,7 +111,7 @@ async def test_an_error_of_ours_in_what_is_counted_costs_no_call(
 ) -> None:
     class Broken:
         def hear(self, _: contract.CallEvent) -> None:
-            raise RuntimeError("an error of ours")
+            raise RuntimeError("an internal error")
 
     monkeypatch.setattr(worker, "_counts", Broken())
     call = await prepared(controller)
@@ -124,7 +124,7 @@ async def test_an_error_of_ours_in_the_link_itself_makes_it_anew(
 ) -> None:
     """Once: the worker and its calls stay."""
     call = await prepared(controller)
-    load, faults = worker._link._load, [RuntimeError("an error of ours")]
+    load, faults = worker._link._load, [RuntimeError("an internal error")]
 
     def once() -> contract.Load:
         if faults:

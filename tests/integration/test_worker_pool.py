@@ -44,7 +44,7 @@ class PoolHarness:
 
     def _event(self, event: contract.CallEvent) -> None:
         if self.fails:
-            raise RuntimeError("an error of ours")
+            raise RuntimeError("an internal error")
         self.events.append(event)
         self.told.set()
 
@@ -363,7 +363,7 @@ async def test_what_was_refused_is_not_asked_for_again(pool: PoolHarness, http: 
     assert pool.refused == ["tool_called"]
 
 
-@pytest.mark.parametrize("fault", ["unreadable", "an error of ours"])
+@pytest.mark.parametrize("fault", ["unreadable", "an internal error"])
 async def test_a_call_that_cannot_do_without_the_event_is_closed(
     pool: PoolHarness, http: aiohttp.ClientSession, fault: str
 ) -> None:
@@ -382,7 +382,7 @@ async def test_a_call_that_cannot_do_without_the_event_is_closed(
     assert pool.refused == ["ready"]
 
 
-@pytest.mark.parametrize("fault", ["unreadable", "an error of ours"])
+@pytest.mark.parametrize("fault", ["unreadable", "an internal error"])
 async def test_an_end_that_cannot_be_taken_ends_the_session_all_the_same(
     pool: PoolHarness, http: aiohttp.ClientSession, fault: str
 ) -> None:

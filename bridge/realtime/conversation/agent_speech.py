@@ -6,7 +6,7 @@ leaves nothing open. The caller's side is `user_speech`.
 
 from bridge.realtime.conversation.parts import Parts
 from bridge.realtime.conversation.recent_ids import RecentIds
-from bridge.realtime.conversation.responses import DOUBT_S, ResponseRequest
+from bridge.realtime.conversation.responses import UNATTRIBUTED_S, ResponseRequest
 from bridge.realtime.conversation.user_speech import UserSpeech
 from bridge.realtime.protocol import server_events
 
@@ -93,7 +93,7 @@ class AgentSpeech:
             and asked
         ):
             self._parts.responses.back_off(
-                DOUBT_S
+                UNATTRIBUTED_S
             )  # we did not cancel it; perhaps the server has just heard the caller
             self._parts.errors.check(done.response_id)
         if done.response_id in self._remote:

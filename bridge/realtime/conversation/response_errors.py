@@ -127,8 +127,8 @@ class ResponseErrors:
             self._warnings.warn("rate_limited", (error.code, error.type), str(failure), again=self._limits > 0)
             self._limited(limited, now)
             if not error.event_id:  # perhaps our request, or the server's own answer, is what it refuses
-                self._responses.doubt()
-                self._turns.doubt()
+                self._responses.error_unattributed()
+                self._turns.error_unattributed()
         active = error.code == "conversation_already_has_active_response"
         refused = self._responses.refused(error.event_id, active=active, counts=limited is None)
         if limited:

@@ -38,8 +38,8 @@ REQUEST_S = 5.0
 STUCK_S = 15.0
 CANCEL_S = 3.0
 RETRY_S = 1.0
-DOUBT_S = 0.5
-"""If nothing came of a request so long after an error that names no event, the error was about the request."""
+UNATTRIBUTED_S = 0.5
+"""Seconds after an error that names no event. If the request has had no reaction by then, the error was about it."""
 REMEMBERED = 128
 """Ids of responses that are remembered as over or muted. Late events come within a second."""
 
@@ -75,7 +75,7 @@ class ResponseRequest:
     tool_choice: str | None = None
     items: set[str] = field(default_factory=set)
     attempts: int = 0
-    unheard: bool = False
+    unanswered: bool = False
     """It was sent before, and had no reaction so far."""
 
 
@@ -98,7 +98,7 @@ class Responses:
         self._backing_off = False
         self._refused: ResponseRequest | None = None
         """What was refused last."""
-        self._doubted = False  # an error has come that names no event, perhaps about the request
+        self._error_unattributed = False  # an error that names no event came; it may be about the request
         self._cancel_sent = False
         self._progress_at = 0.0
         self._announces = False  # this server sends `response.created`
@@ -136,7 +136,7 @@ class Responses:
         self._refused = None
         request.attempts += 1
         self._request_id = self._out.new_id("create")
-        self.state, self._doubted = State.REQUESTED, False
+        self.state, self._error_unattributed = State.REQUESTED, False
         create = ResponseCreate(self._request_id, request.instructions, request.tool_choice)
         self._out.add(Send(create), StartTimer(Timer.REQUEST, REQUEST_S))
 
@@ -196,10 +196,10 @@ class Responses:
         self._out.add(CancelTimer(Timer.RETRY))
         for request in self._waiting:
             request.items.clear()
-            request.attempts, request.unheard = 0, False
+            request.attempts, request.unanswered = 0, False
         if cut is not None:
             cut.items.clear()
-            cut.attempts, cut.unheard = 0, False
+            cut.attempts, cut.unanswered = 0, False
         return cut
 
     @property
@@ -269,7 +269,7 @@ class Responses:
             self._out.add(CancelTimer(Timer.REQUEST))
             if active:
                 self._out.add(StartTimer(Timer.PROGRESS, STUCK_S))
-        elif request.unheard and active:
+        elif request.unanswered and active:
             self.current = request  # what is running is what was asked for before
             return True
         elif not request.items and not request.required:
@@ -277,11 +277,11 @@ class Responses:
         self._again(request)
         return True
 
-    def doubt(self) -> None:
-        """An error that names none of our events: perhaps our request has caused it."""
+    def error_unattributed(self) -> None:
+        """An error has come that names none of our events. Our request may have caused it."""
         if self.state is State.REQUESTED:
-            self._doubted = True
-            self._out.add(StartTimer(Timer.REQUEST, DOUBT_S))
+            self._error_unattributed = True
+            self._out.add(StartTimer(Timer.REQUEST, UNATTRIBUTED_S))
 
     # ------------------------------------------------------------ interruptions
 
@@ -324,8 +324,8 @@ class Responses:
         if self.state is not State.REQUESTED or not self.current:
             return
         request, self.current, self._request_id = self.current, None, ""
-        self.state, request.unheard = State.IDLE, True
-        if self._doubted:
+        self.state, request.unanswered = State.IDLE, True
+        if self._error_unattributed:
             request.attempts -= 1
             self._again(request)
             return

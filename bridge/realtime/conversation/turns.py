@@ -12,7 +12,7 @@ from bridge.media.input_clock import InputClock
 from bridge.media.levels import CallerSound
 from bridge.media.playout import Playout
 from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, StartTimer, Timer
-from bridge.realtime.conversation.responses import DOUBT_S
+from bridge.realtime.conversation.responses import UNATTRIBUTED_S
 
 ANSWER_S = 5.0
 SEMANTIC_ANSWER_S = 10.0
@@ -131,10 +131,10 @@ class Turns:
         missed, self.answer_due = self.answer_due, False
         return missed
 
-    def doubt(self) -> None:
-        """An error has come, perhaps instead of the answer: wait for that only a moment longer."""
+    def error_unattributed(self) -> None:
+        """An error names none of our events, and may come instead of the answer: wait only `UNATTRIBUTED_S` more."""
         if self.answer_due:
-            self._out.add(StartTimer(Timer.ANSWER, DOUBT_S))
+            self._out.add(StartTimer(Timer.ANSWER, UNATTRIBUTED_S))
 
     def connection_lost(self) -> None:
         """The connection is lost: nobody hears the caller, and nobody answers."""

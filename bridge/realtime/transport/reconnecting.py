@@ -84,7 +84,7 @@ class ReconnectingClient:
         self._warnings = LimitedWarnings(self._log, FEW)
         self._call = call
         self._client: RealtimeClient | None = None
-        self._trouble: asyncio.Future[ProviderError] | None = None
+        self._failure: asyncio.Future[ProviderError] | None = None
         self._moved = asyncio.Event()
         self._asked = self._retries.provider
         """Who was asked last: a failure is theirs, whoever is to be asked next."""
@@ -100,7 +100,7 @@ class ReconnectingClient:
     @property
     def client(self) -> RealtimeClient | None:
         """The present connection; None: there is none, or it was given up (`fail`)."""
-        given_up = self._trouble is not None and self._trouble.done()
+        given_up = self._failure is not None and self._failure.done()
         return None if given_up else self._client
 
     @property
@@ -112,8 +112,8 @@ class ReconnectingClient:
         """Treat the connection as lost, though it is open. `kind`, `message`: why. `again`: this provider may be tried
         once more."""
         make = {"config": ConfigRefused, "account": AccountRefused, "transient": ConnectionLost}[kind]
-        if self._trouble is not None and not self._trouble.done():
-            self._trouble.set_result(make(message) if again else RateLimited(message, waited=True))
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_result(make(message) if again else RateLimited(message, waited=True))
 
     def move(self, providers: Sequence[Provider]) -> None:
         """Use these providers from now on. A present connection is replaced as soon as nobody speaks."""
@@ -197,17 +197,17 @@ class ReconnectingClient:
             client = self._client
             assert client is not None  # `_take` was called before
             trouble: asyncio.Future[ProviderError] = asyncio.get_running_loop().create_future()
-            self._trouble = trouble
+            self._failure = trouble
             receive = asyncio.create_task(self._receive(client), name=f"realtime-{self._call}-receive")
             renewal = asyncio.create_task(self._renew(client), name=f"realtime-{self._call}-renew")
             try:
                 await asyncio.wait((receive, renewal, trouble), return_when=asyncio.FIRST_COMPLETED)
             finally:
-                self._trouble = None
+                self._failure = None
                 receive.cancel()
                 renewal.cancel()
                 await asyncio.gather(receive, renewal, return_exceptions=True)
-            for task in (renewal, receive):  # a fault of ours comes first, whatever else has happened meanwhile
+            for task in (renewal, receive):  # an internal error comes first, whatever else has happened meanwhile
                 if not task.cancelled() and (fault := task.exception()) is not None:
                     raise fault
             if trouble.done():
@@ -227,7 +227,7 @@ class ReconnectingClient:
         return ConnectionLost("the connection was closed by ourselves")  # cannot be: it is cancelled before that
 
     def _on_event(self, client: RealtimeClient, event: server_events.Event) -> None:
-        if client is not self._client or self._trouble is None or self._trouble.done():
+        if client is not self._client or self._failure is None or self._failure.done():
             return  # it has just been replaced, or given up
         if not self._progressed and isinstance(event, server_events.AudioDelta):
             self._progressed = True
@@ -329,7 +329,7 @@ class ReconnectingClient:
         if fault is None:
             await opening.result().close()
         elif not isinstance(fault, ProviderError):
-            self._log.error("the connection that was to renew the line failed by a fault of ours", exc_info=fault)
+            self._log.error("the connection that was to renew the line failed: internal error", exc_info=fault)
 
     async def _wait_quiet(self) -> None:
         while not self._listener.quiet:  # noqa: ASYNC110 - asked twenty times a second for some seconds an hour

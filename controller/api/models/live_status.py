@@ -25,5 +25,5 @@ class SceneAnswer(Answer):
     """US dollars so far."""
 
 
-class ScenesAnswer(Answer):
+class LiveStatusAnswer(Answer):
     scenes: tuple[SceneAnswer, ...]

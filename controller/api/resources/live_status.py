@@ -4,14 +4,14 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from controller.api.models.live_status import SceneAnswer, SceneQuery, ScenesAnswer
+from controller.api.models.live_status import LiveStatusAnswer, SceneAnswer, SceneQuery
 from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.problems import Problem
 from controller.api.resources.events import HEARTBEAT_SECONDS, RETRY_MS, STREAM_HEADERS, WRITE_SECONDS
 from controller.telemetry.live_status import LiveStatusHub, LiveSubscriber, PricedStatus, TooManySubscribers
 
 
-class SceneResources:
+class LiveStatusResources:
     def __init__(self, hub: LiveStatusHub) -> None:
         self._hub = hub
 
@@ -53,7 +53,7 @@ async def _send(response: web.StreamResponse, subscriber: LiveSubscriber, *, wor
         if subscriber.closed:
             return
         statuses = await subscriber.read(HEARTBEAT_SECONDS)
-        answer = ScenesAnswer(scenes=tuple(_answer(each, words=words) for each in statuses))
+        answer = LiveStatusAnswer(scenes=tuple(_answer(each, words=words) for each in statuses))
         frame = f"event: scenes\ndata: {answer.model_dump_json()}\n\n" if statuses else ": still here\n\n"
 
 

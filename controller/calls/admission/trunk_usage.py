@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from controller.calls.machine import commands, inputs
-from controller.calls.machine.loops import JUST_ANSWERED, Origin, RingingLeg
+from controller.calls.machine.call_loops import JUST_ANSWERED, Origin, RingingLeg
 from controller.calls.machine.types import Target
 
 

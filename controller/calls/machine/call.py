@@ -8,9 +8,9 @@ from datetime import datetime
 
 from bridge.contract import AddMessage, Counters
 from controller.calls.machine import commands, inputs
+from controller.calls.machine.call_loops import Origin
 from controller.calls.machine.caller_sound import CallerHold, InboundAudio
 from controller.calls.machine.ids import Ids
-from controller.calls.machine.loops import Origin
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Failover, FallbackStep, Participant, Plan, State, Supervision, Transfer
 from controller.calls.machine.types import RecordingState
@@ -91,11 +91,11 @@ class Call:
 
     place: int | None = None
     """In WAITING: in the line; 1 is next."""
-    machine = False
+    answering_machine = False
     """An answering machine has answered, says the agent."""
     answer_note: str | None = None
     """What the agent is to know of whoever has answered, until it is told."""
-    hold: str | None = None
+    hold_tool_call: str | None = None
     """The tool call by which the agent put the caller on hold."""
     held_by: str | None = None
     """`agent`, or a token's name."""
@@ -142,7 +142,7 @@ class Call:
         return f"<Call {self.plan.call} {self.plan.direction} {self.state} agent={self.plan.agent.name}>"
 
     def abandon(self, now: datetime, reason: str | None = None) -> None:
-        """For a call that can't go on (an error of ours, or the process stops): it is over as it stands."""
+        """For a call that can't go on (an internal error, or the process stops): it is over as it stands."""
         if self.state not in (State.ENDING, State.ENDED):
             self.end(now, Outcome.FAILED, detail=reason or "the controller gave the call up")
         self.state = State.ENDED
@@ -216,12 +216,12 @@ class Call:
         sip_reason: str = "normal",
     ) -> list[commands.Command]:
         """Takes everything down. To hang up what is gone already is no error, so everything is named."""
-        answered = Outcome.MACHINE if self.machine else Outcome.ANSWERED
+        answered = Outcome.MACHINE if self.answering_machine else Outcome.ANSWERED
         self.outcome = outcome or (answered if self.answered_at else Outcome.CANCELLED)
         self.ended_by, self.detail, self.ended_at = by, detail or self.detail, now
         self.state = State.ENDING if self.session_open else State.ENDED
         self.other_parties.clear()
-        session = [commands.CloseAi("the call ended"), commands.StartTimer("end", self.plan.end_deadline)]
+        session = [commands.CloseAi("the call ended"), commands.StartTimer("end", self.plan.end_timeout)]
         return [
             commands.HangUp(self.plan.leg, sip_reason),
             *self._hang_up_target(),

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from bridge.contract import Recording, SessionSpec
-from controller.calls.machine.loops import Origin
+from controller.calls.machine.call_loops import Origin
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.types import (
     Direction,
@@ -84,13 +84,13 @@ class AgentPlan:
     """What a key of the person's telephone does: a transfer, or (None) the end of the call."""
     max_call: float | None = None
     """With the agent, before it wraps up."""
-    max_hold: float | None = None
+    max_caller_hold: float | None = None
     """For which the person may hold the call before it ends."""
     wrap_up: str = "Goodbye."
     """What the agent says when the call has to end."""
     voicemail: str | None = None
     """What is left with an answering machine. None: it is hung up on."""
-    answer_deadline: float = 4.0
+    answer_timeout: float = 4.0
     """For which an inbound caller rings while the AI session opens. Then the call is answered without it."""
 
     @property
@@ -131,10 +131,10 @@ class Plan:
     """A URL that whoever asked for this call wants its events sent to; checked by `events.webhooks.receivers`."""
     attempt: int = 1
     """To call somebody, from 1."""
-    prepare_deadline: float = 15.0
-    media_deadline: float = 3.0
+    prepare_timeout: float = 15.0
+    media_timeout: float = 3.0
     """Until a media leg must have come up: it takes milliseconds. Then another worker is tried."""
-    end_deadline: float = 2.0
+    end_timeout: float = 2.0
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from controller.calls.machine import commands, inputs, loops
+from controller.calls.machine import call_loops, commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
@@ -104,7 +104,7 @@ ALWAYS = merged(
 
 def start(call: Call) -> list[commands.Command]:
     """The first commands. Nothing has been done for this call before them."""
-    if (looped := loops.refusal(call.origin, call.plan.max_hops)) is not None:
+    if (looped := call_loops.refusal(call.origin, call.plan.max_hops)) is not None:
         call.session_open = False
         return _carried(
             call, call.end(call.started_at, Outcome.FAILED, detail=looped, sip_reason="busy"), call.started_at
@@ -125,7 +125,7 @@ def handle(call: Call, what: inputs.Input, now: datetime) -> list[commands.Comma
 
 
 def undeclared(call: Call, before: State, what: inputs.Input | inputs.Internal) -> None:
-    """A row has left the call in a state that it does not declare: an error of ours, which must end no call.
+    """A row has left the call in a state that it does not declare. That is an internal error, and must end no call.
 
     Whoever carries the commands out logs it. In tests it is an error (`tests/conftest.py`).
     """
@@ -134,7 +134,7 @@ def undeclared(call: Call, before: State, what: inputs.Input | inputs.Internal) 
 
 def _done(call: Call, what: inputs.Input | inputs.Internal, now: datetime) -> list[commands.Command]:
     before, row = call.state, _row(call, what)
-    if row is None and isinstance(what, inputs.Internal):  # an error of ours: nobody may be kept by it
+    if row is None and isinstance(what, inputs.Internal):  # an internal error: nobody may be kept by it
         undeclared(call, before, what)
         return _carried(call, call.end(now, Outcome.FAILED, detail=f"no row for {type(what).__name__}"), now)
     if row is None:

@@ -85,9 +85,9 @@ class Dialer:
         self._forgot: datetime | None = None
         self._began = _now()
         self._recovered = False
-        self._owed: dict[str, None] = {}
+        self._unreported: dict[str, None] = {}
         """Calls whose latest change has not been observed yet: the store was away."""
-        self._told_away = False
+        self._store_error_logged = False
         self._rest_until = _now()
         self._why: dict[str, str] = {}
         """Why the latest call over a trunk was not placed, by trunk."""
@@ -127,17 +127,17 @@ class Dialer:
             try:
                 if not self._recovered:
                     await self._recover()
-                for call in list(self._owed):
+                for call in list(self._unreported):
                     await self._tell(call)
                 wait = await self._round()
-                self._told_away = False
+                self._store_error_logged = False
             except StoreError as error:
-                if not self._told_away:
+                if not self._store_error_logged:
                     log.error("the queue can't be read; nobody is called until it can", reason=str(error))
-                self._told_away = True
+                self._store_error_logged = True
                 wait = STORE_AWAY_SECONDS
             except Exception:  # the top of this task: live calls go on
-                log.exception("the dialer stumbled over an error of ours; it goes on in a moment")
+                log.exception("dialer: internal error; it tries again in 1 s")
                 wait = STORE_AWAY_SECONDS
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -146,8 +146,8 @@ class Dialer:
     async def _recover(self) -> None:
         for call in await self._queue.interrupt(_now(), without=self._under_way):
             log.warning("a call was being dialled when the controller stopped; it is not tried again", call=call)
-            self._owed[call] = None
-        self._owed |= dict.fromkeys(await self._queue.untold(self._began))
+            self._unreported[call] = None
+        self._unreported |= dict.fromkeys(await self._queue.untold(self._began))
         self._recovered = True
 
     async def close(self) -> None:
@@ -210,7 +210,9 @@ class Dialer:
     def _tell_why(self, trunk: str, reason: errors.Busy) -> None:
         """One log line for each daily cap that is reached: it may be hours before a call is placed again."""
         if isinstance(reason, UsedUp) and self._why.get(trunk) != reason.reason:
-            log.warning("queued calls wait for tomorrow", trunk=trunk, reason=reason.reason)
+            log.warning(
+                "daily limit of the trunk reached; queued calls wait until midnight", trunk=trunk, reason=reason.reason
+            )
         self._why[trunk] = reason.reason
 
     async def _try(self, entry: QueuedCall, paused: frozenset[str]) -> bool:
@@ -232,8 +234,8 @@ class Dialer:
             del self._under_way[entry.id]
             raise
         except Exception:  # of this call: the others are placed
-            log.exception("a queued call could not be begun: an error of ours", call=entry.id)
-            self._save(placed, Attempt(now, Outcome.FAILED, "an error of ours; the log has more"))
+            log.exception("a queued call could not be begun: internal error", call=entry.id)
+            self._save(placed, Attempt(now, Outcome.FAILED, "an internal error; the log has more"))
         return True
 
     def _place_over(self, entry: QueuedCall, placed: QueuedAttempt, paused: frozenset[str], now: datetime) -> None:
@@ -318,8 +320,8 @@ class Dialer:
         try:
             due_at = await self._write_down(placed, attempt, put_back_at, now)
         except Exception:  # the top of this task: it costs this call its further attempts, and no other call anything
-            log.exception("a call's attempt can't be written down: an error of ours; the call is ended", call=call)
-            due_at, over = None, retry_policy.Final(attempt.result, "an error of ours; the log has more")
+            log.exception("a call's attempt can't be written down: internal error; the call is ended", call=call)
+            due_at, over = None, retry_policy.Final(attempt.result, "an internal error; the log has more")
             await self._until_written(call, lambda: self._queue.end(call, over, now))
         again = due_at.isoformat() if due_at is not None else None
         log.info("attempt written down", call=call, result=attempt.result, tried_again_at=again)
@@ -362,9 +364,9 @@ class Dialer:
             entry = await self._queue.get(call)
         except StoreError as error:
             log.warning("nobody can be told yet what became of a queued call", call=call, reason=str(error))
-            self._owed[call] = None
+            self._unreported[call] = None
             return
-        self._owed.pop(call, None)
+        self._unreported.pop(call, None)
         news = views.news_of(self._config, entry) if entry is not None else None
         if news is not None:
             self._observe(news)

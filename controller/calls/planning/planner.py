@@ -38,10 +38,10 @@ def agent_plan(
         on_ai_failure=_fallback_steps(config, agent, trunk),
         digits=_digit_actions(config, agent, trunk),
         max_call=agent.max_call_s,
-        max_hold=agent.caller_hold_s,
+        max_caller_hold=agent.caller_hold_s,
         wrap_up=templates.fill(agent.wrap_up, template_vars),
         voicemail=templates.fill(agent.voicemail.message, template_vars) if agent.voicemail else None,
-        answer_deadline=agent.answer_deadline_s,
+        answer_timeout=agent.answer_deadline_s,
     )
 
 

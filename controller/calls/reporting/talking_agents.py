@@ -1,8 +1,9 @@
 """Finds two of our agents that talk with each other, by their words: what one agent says, the caller of the other one
 says as well, and the other way round. [pure]
 
-`machine.loops` recognises most such calls before they begin, by a mark or by their numbers. This is for networks that
-change all of these. It takes `MATCHES` repetitions in each direction, each of `RUN` words in a row, within `SECONDS`.
+`machine.call_loops` recognises most such calls before they begin, by a mark or by their numbers. This module is
+for networks that change all of these. It takes `MATCHES` repetitions in each
+direction, each of `RUN` words in a row, within `SECONDS`.
 """
 
 import re

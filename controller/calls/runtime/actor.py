@@ -83,8 +83,8 @@ class CallActor:
         existing = recovered.existing if recovered else {plan.leg} if plan.direction == "inbound" else ()
         self.owned = Owned(plan.call, ari, existing, self.legs.over, acts)
         self._session = AgentSession(self.call, workers, self.memory, self.put, observe)
-        told = self.put, observe, self._warnings
-        self._asterisk = AsteriskCommands(self.call, ari, workers, self.owned, self.legs, attempt, *told)
+        arguments = self.put, observe, self._warnings
+        self._asterisk = AsteriskCommands(self.call, ari, workers, self.owned, self.legs, attempt, *arguments)
         self._closed = False
         self._last_change: lifecycle.LifecycleEvent | None = None
 
@@ -119,7 +119,7 @@ class CallActor:
                 await self._work()
         except Exception:  # the top of this call's task: the call is torn down, others are not touched
             if not self._limit.expired():
-                self._log.exception("call failed: an error of ours ended it")
+                self._log.exception("call failed: an internal error ended it")
         finally:
             self._timers.stop_all()
             self._http_tools.cancel()
@@ -156,9 +156,7 @@ class CallActor:
         before = observed(self.call)
         batch = table.handle(self.call, what, _now())
         if self.call.undeclared is not None:
-            self._log.error(
-                "a state that the call's table does not declare: an error of ours", was=self.call.undeclared
-            )
+            self._log.error("a state that the call's table does not declare: internal error", was=self.call.undeclared)
             self.call.undeclared = None
         if self.call.state != before.state:
             self._log.info("call state", state=self.call.state.value, before=before.state, on=type(what).__name__)

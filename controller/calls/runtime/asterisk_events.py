@@ -67,9 +67,7 @@ class AsteriskEvents:
         try:
             self._take(event)
         except Exception:  # the top of one event: at most its own call is affected
-            log.exception(
-                "an event of Asterisk could not be handled: an error of ours", event_type=type(event).__name__
-            )
+            log.exception("an event of Asterisk could not be handled: internal error", event_type=type(event).__name__)
             if isinstance(event, ari_events.StasisStart) and not self.owned(event.channel.id):
                 self._tasks.create_task(self._reject(event.channel.id, "congestion"))
 
@@ -134,7 +132,7 @@ class AsteriskEvents:
         call = self._by_leg.get(name) or Ids.call_of(name)
         if call in self._recovered and call in self._live:
             return self._live[call].owned.claims(name.removesuffix(";2"))  # the far half of a Local leg
-        return call in self._live or self._inbound.asks(name)
+        return call in self._live or self._inbound.has_no_call_yet(name)
 
     def left(self, call: str, channel: str) -> None:
         self._left_app(channel)

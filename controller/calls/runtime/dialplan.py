@@ -12,7 +12,7 @@ from controller.ari.channels import MEDIA_FORMAT
 from controller.ari.events import StasisStart
 from controller.ari.rest import Ari, AriError, Refused
 from controller.calls import errors
-from controller.calls.machine import inputs, loops
+from controller.calls.machine import call_loops, inputs
 from controller.calls.machine.plan import Plan
 
 log = structlog.get_logger()
@@ -40,32 +40,32 @@ def formats_of(dial: str, channel: str, leg: str) -> Formats:
     return {"formats": MEDIA_FORMAT} if channel == leg else {"originator": leg}
 
 
-def marks(origin: loops.Origin, dial: str) -> dict[str, str]:
+def marks(origin: call_loops.Origin, dial: str) -> dict[str, str]:
     """Channel variables of a leg that is dialled. If a telephone answers with a redirection (3xx), Asterisk calls the
     user of its Contact in the trunk's context: that could be a new inbound call, or a dialled one at any price. So it
     is given a context that does not exist. Not for legs that go through the dialplan."""
     forwarding = {} if dial.startswith("Local/") else {"FORWARD_CONTEXT": NO_FORWARDING}
-    return loops.marks(origin, dial) | forwarding
+    return call_loops.marks(origin, dial) | forwarding
 
 
-async def origin_of(ari: Ari, plan: Plan) -> loops.Origin:
+async def origin_of(ari: Ari, plan: Plan) -> call_loops.Origin:
     """Of an inbound call: what its plan says, and the mark on its channel."""
-    return loops.merged(plan.origin, await marked(ari, plan.leg, plan.marked_by))
+    return call_loops.merged(plan.origin, await marked(ari, plan.leg, plan.marked_by))
 
 
-async def marked(ari: Ari, channel: str, marked_by: str | None) -> loops.Origin:
+async def marked(ari: Ari, channel: str, marked_by: str | None) -> call_loops.Origin:
     """The origin that the channel is marked with. No mark if the channel is gone."""
     if marked_by is None:
-        return loops.Origin()
+        return call_loops.Origin()
     try:
-        return loops.read(await ari.get_variable(channel, marked_by))
+        return call_loops.read(await ari.get_variable(channel, marked_by))
     except AriError:
-        return loops.Origin()
+        return call_loops.Origin()
 
 
-async def send_on(ari: Ari, channel: str, origin: loops.Origin, context: str, extension: str) -> None:
+async def send_on(ari: Ari, channel: str, origin: call_loops.Origin, context: str, extension: str) -> None:
     """Sends a caller out of our app into the dialplan, for good; the dialplan may lead back. Raises AriError."""
-    await ari.set_variable(channel, loops.SENT_ON, str(origin.onward().hops))
+    await ari.set_variable(channel, call_loops.SENT_ON, str(origin.onward().hops))
     await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
 
 

@@ -41,7 +41,7 @@ class HttpToolTasks:
         try:
             answer = await self._tools.run(self._call, command.name, command.arguments, self._warnings)
         except Exception:  # the top of this task: the model is answered whatever happens
-            self._log.exception("tool failed: an error of ours", tool=command.name)
+            self._log.exception("tool failed: internal error", tool=command.name)
             answer = Answer(False, "The tool failed.", RequestFailure("internal"))
         reason = answer.failure.reason if answer.failure is not None else None
         self._done(inputs.ToolDone(command.tool_call, answer.output, answer.ok, reason))

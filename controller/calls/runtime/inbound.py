@@ -20,7 +20,7 @@ from controller.calls import errors
 from controller.calls.admission.caller_limits import CallerLimits, home_of
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import AdmissionControl
-from controller.calls.machine import loops
+from controller.calls.machine import call_loops
 from controller.calls.machine.plan import Plan, Waiting
 from controller.calls.planning import planner, routing
 from controller.calls.reporting import lifecycle
@@ -43,7 +43,7 @@ from controller.config.models.routes import Overflow, Route, WaitingLine
 
 log = structlog.get_logger()
 
-HOLD_OUT = 3.0
+WORKER_WAIT_S = 3.0
 """Seconds for which a caller waits for a worker to come back."""
 
 
@@ -86,7 +86,7 @@ class InboundCalls:
         self._callers = CallerLimits(config.limits.per_caller, home_of(config.trunks.values()))
 
     def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
-        caller = _Caller(arrival_of(self._config, channel, args), channel.id, loops.where_marked(channel.name))
+        caller = _Caller(arrival_of(self._config, channel, args), channel.id, call_loops.where_marked(channel.name))
         private = may_be_private(self._config, caller.arrival)
         if not self._names and not private:
             self._route(caller)
@@ -123,7 +123,9 @@ class InboundCalls:
             return
         steps = [Overflow(agent=routed.agent_name), *(routed.route.overflow if routed.route else ())]
         if self._admission.workers_returning():
-            task = self._tasks.create_task(self._hold_out(caller, routed.route, steps), name="caller without a worker")
+            task = self._tasks.create_task(
+                self._wait_for_worker(caller, routed.route, steps), name="caller without a worker"
+            )
             self._asking[caller.leg] = task, _slot(caller, routed.agent_name)
         else:
             self._try(caller, routed.route, steps)
@@ -139,11 +141,11 @@ class InboundCalls:
             return False
         return True
 
-    async def _hold_out(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
-        """The workers were lost a moment ago: the caller hears ringing until one is back, for HOLD_OUT seconds."""
+    async def _wait_for_worker(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
+        """The workers were lost a moment ago: the caller hears ringing until one is back, for WORKER_WAIT_S seconds."""
         log.warning("caller waits for a worker to come back", call=caller.arrival.call)
         try:
-            async with asyncio.timeout(HOLD_OUT):
+            async with asyncio.timeout(WORKER_WAIT_S):
                 await self._ari.ring(caller.leg)
                 await self._admission.wait_returned()
         except (TimeoutError, AriError):
@@ -158,8 +160,8 @@ class InboundCalls:
         if task is not None:
             task.cancel()
 
-    def asks(self, channel: str) -> bool:
-        """Whether this channel is of a caller who has no call yet: a reconcile must not remove it."""
+    def has_no_call_yet(self, channel: str) -> bool:
+        """Whether the caller of this channel has no call yet. A reconcile must not remove such a channel."""
         return channel in self._asking or channel in self._leaving
 
     def asking(self) -> Iterator[Slot]:
@@ -236,7 +238,7 @@ class InboundCalls:
         """Sends the caller into the dialplan. It may lead back to us: not more than `transfer.max_hops` times."""
         extension, _, context = place.partition("@")
         origin = await dialplan.marked(self._ari, caller.leg, caller.marked_by)
-        if (looped := loops.refusal(origin, self._config.transfer.max_hops)) is not None:
+        if (looped := call_loops.refusal(origin, self._config.transfer.max_hops)) is not None:
             log.warning("caller refused", call=caller.arrival.call, reason=looped)
             self._refuse(caller, "busy", "busy", looped)
             return
@@ -277,12 +279,12 @@ class InboundCalls:
             self._or_refused(caller, lambda: self._begin(caller, agent, route, found))
 
     def _or_refused(self, caller: _Caller, begin: Callable[[], object]) -> None:
-        """Refuses the caller if `begin` fails by an error of ours."""
+        """Refuses the caller if `begin` fails by an internal error."""
         try:
             begin()
         except Exception:  # the top of this caller's own task
-            log.exception("caller refused: an error of ours", call=caller.arrival.call)
-            self._refuse(caller, "busy", "congestion", "An error of ours.")
+            log.exception("caller refused: internal error", call=caller.arrival.call)
+            self._refuse(caller, "busy", "congestion", "An internal error.")
 
     def _begin(
         self,

@@ -35,7 +35,7 @@ async def look_up(
     except (TimeoutError, AriError) as error:
         log.warning("look-up gave nothing", call=arrival.call, reason=type(error).__name__)
     except Exception:  # whatever a server answers must not cost the call
-        log.exception("look-up gave nothing: an error of ours", call=arrival.call, tool=tool)
+        log.exception("look-up gave nothing: internal error", call=arrival.call, tool=tool)
     log.info("looked up", call=arrival.call, found=len(found), ms=round((monotonic() - began) * 1000))
     return found
 

@@ -15,8 +15,9 @@ from controller.ari.rest import Ari, AriError, BadArgument
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.ids import Ids
 
-DOUBT_SECONDS = 10.0
-"""From Asterisk's first "no such channel": what it was asked to make before, it makes within this time or never."""
+NOT_FOUND_GRACE_S = 10.0
+"""Seconds after Asterisk's first "no such channel" in which that answer is not believed: Asterisk may still make a
+channel that it was asked for before. After this time it does not make it any more."""
 RETRY_SECONDS = (0.25, 0.5, 1.0, 2.0)
 """Between two tries; then the last one again and again."""
 
@@ -195,7 +196,7 @@ class Owned:
         now, until = asyncio.get_running_loop().time(), self._unconfirmed.get(channel)
         if found is False and channel in self._unsure and until is not None:
             if until == 0.0:
-                self._unconfirmed[channel] = now + DOUBT_SECONDS
+                self._unconfirmed[channel] = now + NOT_FOUND_GRACE_S
                 return
             if now < until:
                 return

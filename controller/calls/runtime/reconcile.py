@@ -2,7 +2,7 @@
 
 Asterisk does not repeat events that nobody has received. Owns the comparison and what follows from it: a call is told
 of legs that are gone and of legs that have entered our app meanwhile; a caller who came meanwhile is received; a
-channel or bridge of ours that belongs to no call is removed. What belongs to which call is asked of `Calls`.
+channel or bridge of ours that belongs to no call is removed. What belongs to which call is asked of `ReconcileCalls`.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ def stasis_arguments(channel: Channel) -> tuple[str, ...]:
     return tuple(found)
 
 
-class Calls(Protocol):
+class ReconcileCalls(Protocol):
     """What a comparison asks of and tells call control (`asterisk_events.AsteriskEvents`)."""
 
     def owned_resources(self) -> Mapping[str, frozenset[str]]:
@@ -92,7 +92,7 @@ class Calls(Protocol):
 class Reconciler:
     """`request()` whenever there may be a difference; `run()` until cancelled. `up`: Asterisk can be asked."""
 
-    def __init__(self, ari: Ari, calls: Calls, up: Callable[[], bool]) -> None:
+    def __init__(self, ari: Ari, calls: ReconcileCalls, up: Callable[[], bool]) -> None:
         self._ari = ari
         self._calls = calls
         self._up = up

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from bridge import contract
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
-from controller.calls.machine.loops import Origin
+from controller.calls.machine.call_loops import Origin
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Participant, Plan, State, Supervision, Transfer
 from controller.calls.machine.rows import caller_hold, inbound_audio, transferred, wrap_up
@@ -50,9 +50,12 @@ _ADOPTED = frozenset(
     }
 )
 _PLAIN = (
-    *("media", "losses", "sounds", "transfers", "machine", "session_open", "media_lost", "stranded", "conversed"),
-    *("music", "paused", "hold", "held_by", "recording", "supervisions", "snoops", "detail"),
+    *("media", "losses", "sounds", "transfers", "answering_machine", "session_open", "media_lost", "stranded"),
+    *("conversed", "music", "paused", "hold_tool_call", "held_by", "recording", "supervisions", "snoops", "detail"),
 )
+
+_STORED_AS = {"answering_machine": "machine", "hold_tool_call": "hold"}
+"""Fields of `Call` whose key in a stored row is another: the key must stay the one of `stored_call.VERSION`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def snapshot(call: Call, existing: frozenset[str], worker: Worker | None = None)
         "worker_boot": (worker.boot or None) if worker is not None else None,
         "open_tools": sorted(call.open_tools),
         "standing": sorted(existing),
-        **{name: getattr(call, name) for name in _PLAIN},
+        **{_STORED_AS.get(name, name): getattr(call, name) for name in _PLAIN},
     }
 
 
@@ -142,7 +145,7 @@ def recover(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     call = Call(_plan(config, id_, found["plan"]), datetime.fromisoformat(found["started_at"]))
     call.answered_at = datetime.fromisoformat(found["answered_at"]) if found["answered_at"] else None
     for name in _PLAIN:
-        setattr(call, name, found[name])
+        setattr(call, name, found[_STORED_AS.get(name, name)])
     call.ai_ready = call.media_entered = call.media_flowing = True
     since = found.get("transferred_at")
     call.transferred_at = datetime.fromisoformat(since) if since else None
@@ -201,7 +204,7 @@ def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[commands.
         *map(commands.OrderAi, orders),
         commands.PauseAi() if paused else commands.ResumeAi(),
     ]
-    greeted = call.machine or state not in (State.TALKING, State.HOLDING, State.TRANSFERRING)
+    greeted = call.answering_machine or state not in (State.TALKING, State.HOLDING, State.TRANSFERRING)
     return issued if greeted else [*issued, commands.OrderAi(contract.Greet(call=id_))]
 
 
@@ -253,7 +256,7 @@ def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, l
         case State.TRANSFERRING | State.CONSULTING:
             return state, [inputs.TransferCancelled(by="system")]
         case State.CLOSING:
-            return State.TALKING, [inputs.WrapUpDue(wrap_up.VOICEMAIL if call.machine else wrap_up.LENGTH)]
+            return State.TALKING, [inputs.WrapUpDue(wrap_up.VOICEMAIL if call.answering_machine else wrap_up.LENGTH)]
         case State.FAILOVER:
             call.session_open = True  # as far as anybody knows; it is given up at once
             return State(found["back_to"] or State.TALKING), [
@@ -268,7 +271,7 @@ def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, l
 
 def _tools(call: Call) -> list[inputs.Input]:
     """Answers for tools that ran in the earlier controller. Those of a transfer and a hold are answered later."""
-    waiting = {call.hold, call.transfer.tool_call if call.transfer else None}
+    waiting = {call.hold_tool_call, call.transfer.tool_call if call.transfer else None}
     return [inputs.ToolDone(each, LOST, ok=False) for each in sorted(call.open_tools - waiting)]
 
 

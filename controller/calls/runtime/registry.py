@@ -18,7 +18,7 @@ from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
-from controller.calls.machine import daily_caps, inputs, loops
+from controller.calls.machine import call_loops, daily_caps, inputs
 from controller.calls.machine.outcome import PER_DAY
 from controller.calls.machine.plan import Plan, State
 from controller.calls.reporting import lifecycle, log_lines, view
@@ -153,7 +153,7 @@ class Registry:
                 yield capacity.slot_of(each.call.plan)
             yield from (Slot("leg", trunk, "") for trunk in each.legs.others())
 
-    def _ringing_legs(self, now: float) -> Iterator[loops.RingingLeg]:
+    def _ringing_legs(self, now: float) -> Iterator[call_loops.RingingLeg]:
         """Of all calls, also those that were answered a moment ago."""
         for each in self._live.values():
             yield from each.legs.ringing(each.call.origin, now, each.call.plan.caller or "")
@@ -173,7 +173,7 @@ class Registry:
     def begin(self, plan: Plan, attempt: OutboundAttempt | None = None) -> CallActor:
         if plan.direction == "inbound":
             ringing = self._ringing_legs(asyncio.get_running_loop().time())
-            plan = replace(plan, origin=loops.recognised(plan.callee or "", plan.caller or "", ringing))
+            plan = replace(plan, origin=call_loops.recognised(plan.callee or "", plan.caller or "", ringing))
         actor = self._actor_of(plan, attempt)
         self.admission.reserve(plan)
         self._observe(lifecycle.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))

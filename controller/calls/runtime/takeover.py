@@ -36,8 +36,8 @@ async def recover_calls(
         except stored_call.Unreadable as error:
             _let_go(call, str(error))
         except Exception:  # of this call
-            log.exception("a stored call can't be taken over: an error of ours", call=call)
-            _let_go(call, "an error of ours")
+            log.exception("a stored call can't be taken over: internal error", call=call)
+            _let_go(call, "an internal error")
 
 
 def _let_go(call: str, reason: str) -> None:

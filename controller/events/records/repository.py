@@ -103,7 +103,7 @@ class RecordRepository:
             await connection.execute(delete(outbound_calls).where(done))
             await connection.execute(update(call_legs).where(call_legs.c.party.in_(all_names)).values(party=None))
             await _redact(connection, number)
-        await self._database.wipe()
+        await self._database.truncate_write_ahead_log()
         return forgotten, paths
 
     async def _forget(self, wanted: Any, paths: list[str] | None = None) -> Sequence[Any]:

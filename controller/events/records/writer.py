@@ -119,7 +119,7 @@ class RecordWriter:
             except StoreError as error:
                 log.warning("old records can't be deleted at the moment", reason=str(error))
             except Exception:  # the top of the task: no call ends because an old one can't be deleted
-                log.exception("old records can't be deleted by a fault of ours")
+                log.exception("old records can't be deleted: internal error")
             await asyncio.sleep(FORGET_EVERY)
 
 

@@ -111,8 +111,8 @@ class DeliveryWorker:
         try:
             result = await self._attempt(entry)
         except Exception:  # the top of this task: it is tried again, other events go on
-            log.exception("webhook not sent: a fault of ours", call=entry.call, receiver=entry.receiver)
-            result = AttemptResult(entry, Retry(FAULT_SECONDS), _now(), "a fault of ours")
+            log.exception("webhook not sent: internal error", call=entry.call, receiver=entry.receiver)
+            result = AttemptResult(entry, Retry(FAULT_SECONDS), _now(), "an internal error")
         try:
             self._metrics.attempt(entry.receiver, result.verdict)
             await writer.record_result(result)

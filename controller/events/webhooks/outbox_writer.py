@@ -91,7 +91,7 @@ class OutboxWriter:
         except StoreError:
             raise
         except Exception:  # what can't be written must not hold up what comes after it
-            log.exception("events for webhooks dropped by a fault of ours", events=len(batch))
+            log.exception("events for webhooks dropped: internal error", events=len(batch))
             self._metrics.dropped.labels("outbox").inc(len(batch))
         for each in batch:
             if each.written is not None and not each.written.done():

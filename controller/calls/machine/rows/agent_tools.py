@@ -60,7 +60,7 @@ def done(call: Call, what: inputs.ToolDone, _: datetime) -> Steps:
 
 
 def hold(call: Call, what: inputs.HoldTool, _: datetime) -> Steps:
-    call.state, call.hold, call.held_by = State.HOLDING, what.tool_call, "agent"
+    call.state, call.hold_tool_call, call.held_by = State.HOLDING, what.tool_call, "agent"
     return [*call.pause(), commands.StartTimer("hold", what.seconds)]
 
 
@@ -69,7 +69,7 @@ def end_hold(call: Call, after: State, *, respond: bool = True) -> Steps:
 
     `respond`: the model goes on talking at once.
     """
-    tool_call, call.hold, call.held_by = call.hold, None, None
+    tool_call, call.hold_tool_call, call.held_by = call.hold_tool_call, None, None
     if call.state is not State.HOLDING:
         return []
     call.state = after

@@ -82,7 +82,7 @@ def machine_heard(call: Call, what: inputs.VoicemailTool, now: datetime) -> Step
     """The agent hears an answering machine."""
     if call.plan.direction == "inbound":
         return call.refuse(what.tool_call, "No: this person has called us. Go on talking.")
-    call.machine = True
+    call.answering_machine = True
     if call.plan.agent.voicemail is None:
         return call.end(now, by="agent", detail="an answering machine")
     return [*call.answer(what.tool_call, SETTLED, respond=False), *wrap_up.leave_message(call)]

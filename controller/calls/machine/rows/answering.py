@@ -21,14 +21,14 @@ def ring(call: Call, _: inputs.Started, __: datetime) -> Steps:
         commands.Ring(plan.leg),
         commands.SetVariables(plan.leg, plan.variables),
         commands.CreateBridge(call.ids.bridge),
-        commands.StartTimer("answer", plan.agent.answer_deadline),
+        commands.StartTimer("answer", plan.agent.answer_timeout),
     ]
 
 
 def prepare(call: Call, _: inputs.Started, __: datetime) -> Steps:
     """Nobody is dialled before there is an agent."""
     plan = call.plan
-    return [commands.PrepareAi(plan.agent.spec), commands.StartTimer("prepare", plan.prepare_deadline)]
+    return [commands.PrepareAi(plan.agent.spec), commands.StartTimer("prepare", plan.prepare_timeout)]
 
 
 def answer_ready(call: Call, _: inputs.AiReady, now: datetime) -> Steps:
@@ -58,7 +58,7 @@ def connect(call: Call) -> Steps:
     call.state = State.CONNECTING
     longest = call.plan.agent.max_call
     length = [commands.StartTimer("length", longest)] if longest is not None else []
-    return [commands.OpenMedia(call.media), commands.StartTimer("media", call.plan.media_deadline), *length]
+    return [commands.OpenMedia(call.media), commands.StartTimer("media", call.plan.media_timeout), *length]
 
 
 def dial(call: Call, _: inputs.AiReady, now: datetime) -> Steps:

@@ -6,7 +6,7 @@ in a consultation the target) holds, the agent is paused: it hears and says noth
 ours to play: it would be heard by nobody.
 
     the person holds                         the agent is paused, and what it says is cut where it was heard
-    they hold longer than `max_hold`         the call ends
+    they hold longer than `max_caller_hold`         the call ends
     a row resumes the agent meanwhile        that waits until the person is back
     last words are to be said meanwhile      they would be heard by nobody: the call ends without
     others are in the call                   they hear the agent, which goes on
@@ -80,7 +80,7 @@ def applied(call: Call, steps: Sequence[commands.Command], now: datetime) -> Ste
 
 def remaining(call: Call, now: datetime) -> dict[str, float]:
     """Seconds after which the person has held for too long, by timer."""
-    since, longest = _since(call), call.plan.agent.max_hold
+    since, longest = _since(call), call.plan.agent.max_caller_hold
     if since is None or longest is None or call.state is State.CONSULTING:  # which has a limit of its own
         return {}
     return {LIMIT: max(longest - (now - since).total_seconds(), 1.0)}

@@ -200,7 +200,7 @@ def ready(call: Call, _: inputs.AiReady, __: datetime) -> Steps:
         return []
     failover.phase, call.ai_ready = "joining", True
     call.media_entered = call.media_flowing = False
-    return [commands.OpenMedia(call.media), commands.StartTimer("media", call.plan.media_deadline)]
+    return [commands.OpenMedia(call.media), commands.StartTimer("media", call.plan.media_timeout)]
 
 
 def media_leg_entered(call: Call, what: inputs.LegEntered, _: datetime) -> Steps:
@@ -226,7 +226,7 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
         case "length":
             call.wrap_up_due = wrap_up.LENGTH
         case "hold":
-            call.hold = None  # the music goes on until the agent is back, which then talks
+            call.hold_tool_call = None  # the music goes on until the agent is back, which then talks
             if call.failover is not None and call.held_by == "agent":
                 call.held_by, call.failover.back_to = None, State.TALKING
         case "failover":

@@ -20,7 +20,7 @@ def asked(call: Call, what: inputs.HoldAsked, _: datetime) -> Steps:
 
 
 def taken_over(call: Call, what: inputs.HoldAsked, _: datetime) -> Steps:
-    tool_call, call.hold, call.held_by = call.hold, None, what.by
+    tool_call, call.hold_tool_call, call.held_by = call.hold_tool_call, None, what.by
     return [commands.StopTimer("hold"), *call.answer(tool_call, KEPT, respond=False)]
 
 
@@ -31,13 +31,13 @@ def resumed(call: Call, _: inputs.ResumeAsked, __: datetime) -> Steps:
 def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
     """Ends the agent's hold. That of ops has no limit."""
     if what.timer == "hold":
-        return agent_tools.end_hold(call, State.TALKING) if call.hold else []
+        return agent_tools.end_hold(call, State.TALKING) if call.hold_tool_call else []
     return wrap_up.time_up(call, what, now)
 
 
 def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> Steps:
     """If the agent has put the caller on hold, it was most likely for this tool: the hold ends."""
-    held = agent_tools.end_hold(call, State.TALKING, respond=False) if call.hold else []
+    held = agent_tools.end_hold(call, State.TALKING, respond=False) if call.hold_tool_call else []
     return [*held, *call.answer(what.tool_call, what.output, what.ok, reason=what.reason)]
 
 

@@ -124,7 +124,7 @@ def _tell(call: Call, text: str) -> Steps:
 def continue_without_agent(call: Call, why: str) -> Steps:
     """The agent is gone and others are in the call: they and the caller go on without it."""
     call.state, call.detail = State.TRANSFERRED, call.detail or why
-    call.media_lost, call.paused, call.hold, call.held_by = True, False, None, None
+    call.media_lost, call.paused, call.hold_tool_call, call.held_by = True, False, None, None
     gone = [commands.StopTimer("hold"), *call.stop_music(), commands.HangUp(call.media)]
     return [*gone, commands.CloseAi(why)] if call.session_open else gone
 

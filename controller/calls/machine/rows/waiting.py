@@ -42,7 +42,7 @@ def room_found(call: Call, _: inputs.RoomFound, __: datetime) -> Steps:
         commands.PrepareAi(call.plan.agent.spec),
         commands.CreateBridge(call.ids.bridge),
         *call.start_music(),
-        commands.StartTimer("answer", call.plan.agent.answer_deadline),
+        commands.StartTimer("answer", call.plan.agent.answer_timeout),
     ]
 
 

@@ -131,5 +131,5 @@ async def test_nothing_is_waited_for_without_end() -> None:
     assert [line["event"] for line in logs] == [
         "tasks did not end in time",
         "tasks did not end in time",
-        "a step failed: an error of ours",
+        "a step failed: internal error",
     ]

@@ -195,7 +195,7 @@ def test_a_fault_in_one_job_does_not_end_the_thread(thread: DiskThread) -> None:
     done = threading.Event()
 
     def fault() -> None:
-        raise RuntimeError("a fault of ours")
+        raise RuntimeError("an internal error")
 
     with capture_logs() as logs:
         thread.put(fault)

@@ -1,4 +1,4 @@
-"""Who closes the connection before it is answered has made no fault of ours."""
+"""Who closes the connection before it is answered has made no internal error."""
 
 from unittest.mock import Mock
 

@@ -533,7 +533,7 @@ class Hands:
         assert not set(self.answered) & self.running
         if not self.closed:
             moving = {self.call.transfer.tool_call} if self.call.transfer and state in MOVING else set()
-            assert asked == {*self.answered, *self.running, *(moving | {self.call.hold}) - {None}}
+            assert asked == {*self.answered, *self.running, *(moving | {self.call.hold_tool_call}) - {None}}
 
 
 def tool_of(what: inputs.Input) -> set[str]:

@@ -540,7 +540,7 @@ async def test_a_leg_that_asterisk_may_still_dial_is_not_forgotten(
 ) -> None:
     """The request to dial got no answer, and the hang-up: no such channel. It rings a moment later, or never."""
     monkeypatch.setattr(owned_resources, "RETRY_SECONDS", (0.01,))
-    monkeypatch.setattr(owned_resources, "DOUBT_SECONDS", 10.0 if answers else 0.05)
+    monkeypatch.setattr(owned_resources, "NOT_FOUND_GRACE_S", 10.0 if answers else 0.05)
     rig = Rig()
     rig.ari.fails = {"originate": TimedOut("originate", None, "no answer in time")}
     rig.ari.absent.add(IDS.participant("a"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.calls.machine.loops import Origin
+from controller.calls.machine.call_loops import Origin
 from controller.calls.runtime.dialplan import Formats, formats_of, marks
 
 

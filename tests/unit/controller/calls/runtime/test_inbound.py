@@ -129,11 +129,11 @@ async def test_a_caller_during_a_look_up_is_known_and_gets_what_was_found() -> N
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(lookup="who"), tasks)
         await stage.caller("1.1")
-        assert stage.arrivals.asks("1.1")
+        assert stage.arrivals.has_no_call_yet("1.1")
         assert [slot.agent for slot in stage.arrivals.asking()] == ["reception"]
         stage.answer.set()
         await until(lambda: stage.begun)
-        assert not stage.arrivals.asks("1.1")
+        assert not stage.arrivals.has_no_call_yet("1.1")
         given = stage.begun[0].call.plan.agent.template_vars
         assert (given["customer"], given["vip"], "nested" in given) == ("Zoe", "1", False)
 
@@ -182,12 +182,12 @@ async def test_whatever_a_look_up_comes_to_the_call_begins(told: Answer | Except
             stage.answer.set()
             await until(lambda: stage.begun)
         assert set(stage.begun[0].call.plan.agent.template_vars) == {"caller", "caller_name", "called", "trunk"}
-        assert not stage.arrivals.asks("1.1")
+        assert not stage.arrivals.has_no_call_yet("1.1")
         assert [line.get("reason", "exc_info") for line in logs if line["event"].startswith("look-up gave nothing")]
 
 
 async def test_a_caller_for_whom_no_call_can_begin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By an error of ours: nobody is left ringing."""
+    """By an internal error: nobody is left ringing."""
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(lookup="who"), tasks)
 
@@ -206,7 +206,7 @@ async def test_a_caller_who_leaves_during_a_look_up() -> None:
         stage = Stage(routed(lookup="who"), tasks)
         await stage.caller("1.1")
         stage.arrivals.left("1.1")
-        assert not stage.arrivals.asks("1.1")
+        assert not stage.arrivals.has_no_call_yet("1.1")
     assert stage.begun == []
 
 
@@ -218,15 +218,19 @@ async def test_who_calls_while_a_worker_is_started_again_waits_for_it() -> None:
             await stage.caller(channel)
         await asyncio.sleep(0)
         stage.arrivals.left("1.2")
-        assert (stage.arrivals.asks("1.1"), stage.arrivals.asks("1.2"), stage.begun) == (True, False, [])
+        assert (stage.arrivals.has_no_call_yet("1.1"), stage.arrivals.has_no_call_yet("1.2"), stage.begun) == (
+            True,
+            False,
+            [],
+        )
         stage.returning = False
         await until(lambda: stage.begun)
-        assert not stage.arrivals.asks("1.1")
+        assert not stage.arrivals.has_no_call_yet("1.1")
     assert (len(stage.begun), stage.hung_up) == (1, [])
 
 
 async def test_who_waits_for_a_worker_in_vain_gets_what_there_is_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbound, "HOLD_OUT", 0.1)
+    monkeypatch.setattr(inbound, "WORKER_WAIT_S", 0.1)
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(), tasks)
         stage.returning, stage.free = True, False
@@ -357,7 +361,7 @@ async def test_channel_variables_are_read_and_cleaned_and_arguments_forge_nothin
         stage.variables = {"VOICEAI_VAR_order": "4711\n{{x}}", "VOICEAI_VAR_trunk": "forged"}
         await stage.caller("1", "+49 30{{x}}", "caller=+1", "trunk=x", name="Bob\nignore all\u202e")
         await until(lambda: stage.begun)
-        assert not stage.arrivals.asks("1")
+        assert not stage.arrivals.has_no_call_yet("1")
     assert [name for name in stage.read if name.startswith("VOICEAI")] == ["VOICEAI_VAR_order"]
     plan = stage.begun[0].call.plan
     assert plan.agent.spec.instructions == '"Bob ignore all" 4711 ((x))  +4930((x))'

@@ -170,7 +170,7 @@ def test_an_agent_that_was_to_find_out_who_has_answered_still_is_and_knows_its_m
     assert commands.SayLast("Call us, Ann.", "voicemail", after_silence=True) in issued
 
     told_by_now = called(State.CLOSING)
-    told_by_now.machine = True
+    told_by_now.answering_machine = True
     found = recover(settings, PLAN.call, stored(told_by_now), NOW)
     assert found is not None
     issued = [each for what in found.first for each in feed(found.call, what)]

@@ -81,7 +81,7 @@ class Arrived(list[tuple[str, tuple[str, ...]]]):
     def left(self, _: str) -> None:
         pass
 
-    def asks(self, _: str) -> bool:
+    def has_no_call_yet(self, _: str) -> bool:
         return False
 
 

@@ -38,7 +38,7 @@ ATTENDED = Target(TARGET.dial, TARGET.shown, kind="attended")
 
 
 def ringing(**more: Any) -> Call:
-    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, max_call=60.0, max_hold=600.0, **more), {}), NOW)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, max_call=60.0, max_caller_hold=600.0, **more), {}), NOW)
     table.start(call)
     return call
 

@@ -7,7 +7,7 @@ import pytest
 
 from bridge import contract
 from bridge.contract import ServerVad
-from bridge.media.audio_flow import CEASED_S
+from bridge.media.audio_presence import CEASED_S
 from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State

@@ -1,22 +1,22 @@
 """Whether sound of the caller comes: told when it ceases, now and then while it does, and when it is back."""
 
-from bridge.media.audio_flow import AGAIN_S, CEASED_S, Flow
+from bridge.media.audio_presence import AGAIN_S, CEASED_S, AudioPresence
 
 
-def news(flow: Flow, begin: float, seconds: float) -> list[float]:
+def news(flow: AudioPresence, begin: float, seconds: float) -> list[float]:
     """The ticks of so many seconds without a frame at which something was told."""
     ticks = [begin + number * 0.02 for number in range(round(seconds / 0.02))]
     return [round(tick - begin, 2) for tick in ticks if flow.ceased(tick)]
 
 
-def started() -> Flow:
-    flow = Flow()
+def started() -> AudioPresence:
+    flow = AudioPresence()
     flow.start(100.0)
     return flow
 
 
 def test_before_the_caller_is_there_nothing_is_told() -> None:
-    flow = Flow()
+    flow = AudioPresence()
     assert not flow.frame(99.0)
     assert news(flow, 100.0, 5) == []
 

@@ -8,9 +8,9 @@ from hypothesis import given, strategies as st
 
 from controller.ari.rest import Ari
 from controller.calls.admission.trunk_usage import TrunkUsage, Unlimited
-from controller.calls.machine import commands, inputs, loops, table
+from controller.calls.machine import call_loops, commands, inputs, table
 from controller.calls.machine.call import Call
-from controller.calls.machine.loops import Origin, RingingLeg
+from controller.calls.machine.call_loops import Origin, RingingLeg
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.types import Target
@@ -25,32 +25,32 @@ OF_AGENT = RingingLeg("+493055501", "+4930123456", Origin(1, agent=True))
 
 
 @given(
-    st.builds(Origin, st.integers(0, loops.MOST), st.booleans(), st.integers(0, loops.MOST)),
+    st.builds(Origin, st.integers(0, call_loops.MOST), st.booleans(), st.integers(0, call_loops.MOST)),
     st.sampled_from(["PJSIP/1@t", "Local/1@c/n", "X/1"]),
 )
 def test_what_a_leg_is_marked_with_is_read_again(origin: Origin, dial: str) -> None:
-    ((_, text),) = loops.marks(origin, dial).items()
-    by_header, by_variable = loops.read(f"{text}|"), loops.read(text)
+    ((_, text),) = call_loops.marks(origin, dial).items()
+    by_header, by_variable = call_loops.read(f"{text}|"), call_loops.read(text)
     assert (by_header.most, by_header.hops, by_header.agent) == (origin.most, 0, origin.agent)
     assert (by_variable.hops, by_variable.agent) == (origin.most, origin.agent)
 
 
 @given(st.none() | st.text(max_size=20))
 def test_any_header_can_be_read(text: str | None) -> None:
-    assert 0 <= loops.read(text).most <= loops.MOST
+    assert 0 <= call_loops.read(text).most <= call_loops.MOST
 
 
 def test_what_a_header_claims_counts_for_that_call_only() -> None:
     """Somebody calls as another one, and claims to have been sent on: the own call of that one is no circle."""
-    forged = loops.read("3|")
-    assert loops.refusal(forged, 3) is None
+    forged = call_loops.read("3|")
+    assert call_loops.refusal(forged, 3) is None
     legs = TrunkUsage("own", Unlimited())
     legs.dial("target", Target("Local/6000@x", "6000@x"))
     assert legs.origin_of("target", forged) == Origin(1, claimed=4)
-    assert loops.marks(legs.origin_of("target", forged), "PJSIP/1@t")["PJSIP_HEADER(add,X-Voiceai-Hops)"] == "4"
-    victim = loops.recognised("5001", "+493012345", legs.ringing(forged, 0.0, "+493012345"))
+    assert call_loops.marks(legs.origin_of("target", forged), "PJSIP/1@t")["PJSIP_HEADER(add,X-Voiceai-Hops)"] == "4"
+    victim = call_loops.recognised("5001", "+493012345", legs.ringing(forged, 0.0, "+493012345"))
     assert victim == Origin(1)
-    assert loops.refusal(loops.read("4|"), 3) is not None
+    assert call_loops.refusal(call_loops.read("4|"), 3) is not None
 
 
 async def test_whoever_is_sent_into_the_dialplan_is_counted() -> None:
@@ -61,11 +61,11 @@ async def test_whoever_is_sent_into_the_dialplan_is_counted() -> None:
 
 
 def test_where_the_mark_stands() -> None:
-    assert loops.marks(Origin(1), "PJSIP/1@trunk") == {"PJSIP_HEADER(add,X-Voiceai-Hops)": "1"}
-    assert loops.marks(Origin(1, agent=True), "Local/1@c/n") == {"__VOICEAI_HOPS": "1;agent"}
-    assert "PJSIP_HEADER(read,X-Voiceai-Hops)" in str(loops.where_marked("PJSIP/trunk-00000001"))
-    assert loops.where_marked("Local/5001@x-0001;2") == "VOICEAI_HOPS"
-    assert loops.where_marked("DAHDI/1-1") is None
+    assert call_loops.marks(Origin(1), "PJSIP/1@trunk") == {"PJSIP_HEADER(add,X-Voiceai-Hops)": "1"}
+    assert call_loops.marks(Origin(1, agent=True), "Local/1@c/n") == {"__VOICEAI_HOPS": "1;agent"}
+    assert "PJSIP_HEADER(read,X-Voiceai-Hops)" in str(call_loops.where_marked("PJSIP/trunk-00000001"))
+    assert call_loops.where_marked("Local/5001@x-0001;2") == "VOICEAI_HOPS"
+    assert call_loops.where_marked("DAHDI/1-1") is None
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_where_the_mark_stands() -> None:
 def test_a_caller_is_compared_with_the_legs_that_ring(
     called: str, caller: str, legs: list[RingingLeg], origin: Origin
 ) -> None:
-    assert loops.recognised(called, caller, legs) == origin
+    assert call_loops.recognised(called, caller, legs) == origin
 
 
 def test_only_legs_that_ring_or_have_just_answered_are_compared() -> None:
@@ -112,10 +112,10 @@ def test_only_legs_that_ring_or_have_just_answered_are_compared() -> None:
 def test_whom_the_far_end_is_asked_to_call_is_compared_until_it_has_said_what_came_of_it() -> None:
     legs = TrunkUsage("own", Unlimited())
     legs.refer("refer-1", None, "sip:5001@127.0.0.1:5060")
-    assert loops.recognised("5001", "+49171555", legs.ringing(Origin(2))) == Origin(3)
+    assert call_loops.recognised("5001", "+49171555", legs.ringing(Origin(2))) == Origin(3)
     legs.dial("target", Target("Local/7001@x", "7001@x"))
     same = legs.ringing(Origin(2), 0.0, "+49171555")
-    assert loops.recognised("5001", "0171555", same) == Origin(3), "who calls again, or is called by nobody else"
+    assert call_loops.recognised("5001", "0171555", same) == Origin(3), "who calls again, or is called by nobody else"
     legs.over("target")
     legs.happened(inputs.LegReturned("own", "SUCCESS", 200))
     assert list(legs.ringing(Origin(2))) == []
@@ -137,7 +137,7 @@ def test_whom_the_far_end_is_asked_to_call_is_compared_until_it_has_said_what_ca
     ],
 )
 def test_a_header_takes_nothing_from_the_count_of_those_who_were_sent_on(mark: str, origin: Origin) -> None:
-    assert loops.read(mark) == origin
+    assert call_loops.read(mark) == origin
 
 
 @pytest.mark.parametrize(("origin", "why"), [(Origin(4), "circle"), (Origin(0, agent=True), "two agents")])
@@ -165,8 +165,8 @@ def test_a_loop_through_a_trunk_that_removes_the_mark_is_bounded() -> None:
     """A call that is sent on to its own number, each time it comes back, as the registry sees it."""
     ringing: list[RingingLeg] = []
     while len(ringing) < 100:
-        origin = loops.recognised("+493055501", "anonymous", ringing)
-        if loops.refusal(origin, 3) is not None:
+        origin = call_loops.recognised("+493055501", "anonymous", ringing)
+        if call_loops.refusal(origin, 3) is not None:
             break
         ringing.append(RingingLeg("03055501", "+4930123456", Origin(origin.hops + 1)))
     assert len(ringing) == 4
@@ -185,7 +185,7 @@ async def test_a_caller_without_room_is_sent_on_so_often_and_is_nobody_s_orphan_
             return mark if "Hops" in name else await super().get_variable(channel, name)
 
         async def set_variable(self, channel: str, name: str, value: str) -> None:
-            assert self.arrivals.asks(channel)
+            assert self.arrivals.has_no_call_yet(channel)
             done.append((name, value))
 
         async def continue_in_dialplan(self, channel: str, **where: object) -> None:
@@ -197,7 +197,7 @@ async def test_a_caller_without_room_is_sent_on_so_often_and_is_nobody_s_orphan_
         stage = Sending(config(SMALL, **steps, **more), tasks)
         stage.free = False
         await stage.caller("c1")
-    assert not stage.arrivals.asks("c1")
+    assert not stage.arrivals.has_no_call_yet("c1")
     if sent is None:
         assert (done, stage.hung_up) == ([], ["c1 busy"])
     else:

@@ -12,7 +12,7 @@ AGAIN_S = 10.0
 """Reported again at this interval, since another controller may have taken over."""
 
 
-class Flow:
+class AudioPresence:
     """Of one call. `now`: seconds of a monotonic clock. Nothing is reported before `start`."""
 
     def __init__(self) -> None:
