@@ -142,7 +142,7 @@ def queue_list(
     context: typer.Context,
     token: Token,
     url: Url = LOCAL,
-    status: Annotated[str | None, typer.Option(help="queued, dialling or ended")] = None,
+    status: Annotated[str | None, typer.Option(help="queued, dialing or ended")] = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:

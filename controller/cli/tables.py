@@ -90,11 +90,11 @@ def _suspended(one: SuspendedTrunkAnswer) -> str:
 
 
 def queue_table(queue: QueueAnswer) -> Table:
-    table = Table("queued", "dialling", "ended", "paused", box=None)
+    table = Table("queued", "dialing", "ended", "paused", box=None)
     paused = "everything" if queue.paused else ", ".join(queue.paused_trunks) or "no"
     if queue.suspended_trunks:
         paused += "; failing: " + ", ".join(map(_suspended, queue.suspended_trunks))
-    table.add_row(*(str(queue.counts.get(status, 0)) for status in ("queued", "dialling", "ended")), _plain(paused))
+    table.add_row(*(str(queue.counts.get(status, 0)) for status in ("queued", "dialing", "ended")), _plain(paused))
     return table
 
 

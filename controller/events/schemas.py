@@ -62,7 +62,7 @@ class Answered(Data, type="call.answered", facts=(lifecycle.CallAnswered,)):
     """The call was answered: by us, or by who was called."""
 
     after_s: float
-    """Seconds from arrival, or from the request to dial."""
+    """Seconds from `call.started`, which follows the look-up of a caller and precedes the dialling of a callee."""
 
     @classmethod
     def of(cls, fact: lifecycle.CallAnswered, at: datetime) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Metrics:
         self._ended = self._counter("calls", "Calls that ended.", "direction", "outcome")
         self._refused = self._counter("callers_refused", "Callers for whom no call began.", "reason")
         self._answer = self._histogram(
-            "call_answer_seconds", "From arrival, or the request to dial, to the answer.", SETUP_BUCKETS, "direction"
+            "call_answer_seconds", "From the beginning of the call to the answer.", SETUP_BUCKETS, "direction"
         )
         self._greet = self._histogram(
             "call_greet_seconds", "From the answer until the agent is told to greet.", SETUP_BUCKETS, "direction"
@@ -117,8 +117,9 @@ class Metrics:
                 self._taken.inc()
             case lifecycle.CallerRefused(reason):
                 self._refused.labels(reason).inc()
-            case lifecycle.CallGreeted(direction, answer_s, greet_s):
-                self._answer.labels(direction).observe(answer_s)
+            case lifecycle.CallAnswered(_, direction, after_s):
+                self._answer.labels(direction).observe(after_s)
+            case lifecycle.CallGreeted(direction, greet_s):
                 self._greet.labels(direction).observe(greet_s)
             case lifecycle.CallFailedOver(_, gap_s):
                 self._failed_over.observe(gap_s)

@@ -96,7 +96,7 @@ async def test_paused_cancelled_and_expired_calls_are_never_dialled(asterisk: As
         found = await running.api("POST", f"/v1/calls/{cancelled}/hangup")
         assert (found["state"], found["outcome"]) == ("ended", "cancelled")
         await running.service.logged("a call has waited too long and is given up", call=expired)
-        assert (await running.api("POST", "/v1/queue/resume"))["counts"] == {"queued": 1, "dialling": 0, "ended": 2}
+        assert (await running.api("POST", "/v1/queue/resume"))["counts"] == {"queued": 1, "dialing": 0, "ended": 2}
         outcomes = {call["id"]: call["outcome"] for call in (await all_ended(running)).values()}
         assert outcomes == {expired: "expired", cancelled: "cancelled", called: "answered"}
         assert callees.called() == {wanted[2]: 1}

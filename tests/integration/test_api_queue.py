@@ -33,7 +33,7 @@ async def test_the_queue_is_listed() -> None:
             "attempts": [],
         }
         assert body["next"] == 2
-        assert body["counts"] == {"queued": 3, "dialling": 0, "ended": 0}
+        assert body["counts"] == {"queued": 3, "dialing": 0, "ended": 0}
         assert (body["paused"], body["paused_trunks"]) == (False, [])
 
 

@@ -63,7 +63,7 @@ async def test_a_damaged_row_that_was_being_dialled_does_not_stop_the_next_contr
     async with office(tmp_path, FakeControl(room=0)) as it:
         bad = await it.order("+4930100")
         await done_to(
-            it.queue._database, f"UPDATE outbound_calls SET status='dialling', attempts='{{' WHERE id = '{bad}'"
+            it.queue._database, f"UPDATE outbound_calls SET status='dialing', attempts='{{' WHERE id = '{bad}'"
         )
     async with office(tmp_path) as it:
         await it.order("+4930200")

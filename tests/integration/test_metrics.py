@@ -29,7 +29,7 @@ def metrics() -> Metrics:
     made = Metrics(CollectorRegistry())
     made.registry.register(Present(lambda: 2, lambda: {"asterisk": True}, lambda: []))
     made.observe(lifecycle.CallBegan("inbound", call_view()))
-    made.observe(lifecycle.CallGreeted("inbound", 1.2, 0.1))
+    made.observe(lifecycle.CallAnswered("c", "inbound", 1.2))
     made.observe(contract.TurnMeasured(call="c", turn=1, first_delta_ms=250.0, first_frame_ms=290.0))
     made.ari_request("answer", 0.003, "ok")
     return made

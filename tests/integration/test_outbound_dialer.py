@@ -38,7 +38,7 @@ async def test_an_order_is_placed_at_once_dialled_and_told(tmp_path: Path) -> No
         await it.control.dial(call)
         dialling = await it.queue.get(call)
         assert dialling is not None
-        assert (dialling.status, dialling.dialled_at is not None) == (Status.DIALLING, True)
+        assert (dialling.status, dialling.dialled_at is not None) == (Status.DIALING, True)
         it.control.end(call, "busy", detail="engaged", cause=17, sip_status=486)
         entry = await it.over(call)
         assert [(each.cause, each.sip_status) for each in entry.attempts] == [(17, 486)]
@@ -261,7 +261,7 @@ async def test_a_controller_that_leaves_its_calls_loses_no_entry(tmp_path: Path)
         await asyncio.gather(*late, return_exceptions=True)
         found = {call: await it.queue.get(call) for call in calls}
         assert [entry and entry.status for entry in found.values()][1:] == [
-            Status.DIALLING,
+            Status.DIALING,
             Status.QUEUED,
             Status.QUEUED,
         ]

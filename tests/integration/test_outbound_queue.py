@@ -85,7 +85,7 @@ async def test_dialling_is_written_once_and_only_for_what_waits(queue: Queue) ->
     await queue.dial(call, NOW)
     found = await queue.get(call)
     assert found is not None
-    assert (found.status, found.dialled_at) == (Status.DIALLING, NOW)
+    assert (found.status, found.dialled_at) == (Status.DIALING, NOW)
     for other in (call, str(uuid4())):
         with pytest.raises(NotQueued):
             await queue.dial(other, NOW)
@@ -126,7 +126,7 @@ async def test_a_restart_finds_everything_and_redials_nothing(tmp_path: Path) ->
         assert (found.status, found.result, found.ended_at) == (Status.ENDED, "interrupted", NOW + SECOND)
         assert found.attempts[0].at == NOW
         assert "not known" in (found.detail or "")
-        assert await queue.counts() == {Status.QUEUED: 1, Status.DIALLING: 0, Status.ENDED: 2}
+        assert await queue.counts() == {Status.QUEUED: 1, Status.DIALING: 0, Status.ENDED: 2}
 
 
 async def test_cancelled_and_expired(queue: Queue) -> None:

@@ -292,4 +292,4 @@ async def test_the_queue_waits_and_goes_on_and_nobody_is_called_twice(server: Se
         await asyncio.wait({running})
         await dialer.finish()
         assert control.placed == [f"+4930{number:05d}" for number in range(6)]
-        assert (await queue.counts())[Status.DIALLING] == 0
+        assert (await queue.counts())[Status.DIALING] == 0

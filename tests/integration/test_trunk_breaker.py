@@ -21,7 +21,7 @@ async def fail_one(it: Office, **how: Any) -> str:
 
 async def suspended(it: Office, call: str) -> None:
     """Once the end of `call` is written down."""
-    await it.until(call, lambda entry: entry.status is not Status.DIALLING)
+    await it.until(call, lambda entry: entry.status is not Status.DIALING)
     assert (await it.orders.summary()).suspended
 
 

@@ -32,7 +32,7 @@ class QueuePlace(Answer):
     number: int
     """The number in order of arrival."""
     status: str
-    """queued, dialling or ended."""
+    """queued, dialing or ended."""
     priority: int
     due_at: Moment
     expires_at: Moment

@@ -68,7 +68,7 @@ def _queue_fields(summary: Summary) -> dict[str, Any]:
 
 
 class QueueQuery(Body):
-    status: Literal["queued", "dialling", "ended"] | None = None
+    status: Literal["queued", "dialing", "ended"] | None = None
     """Only those."""
     limit: int = Field(100, ge=1, le=1000)
     """Calls per page."""

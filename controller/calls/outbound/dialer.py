@@ -22,6 +22,7 @@ from controller.calls.machine.outcome import Outcome
 from controller.calls.outbound import retry_policy, views
 from controller.calls.outbound.attempt import Dialling, QueuedAttempt
 from controller.calls.outbound.entry import INTERRUPTED, REJECTED, Attempt, QueuedCall, Status
+from controller.calls.outbound.planner import ring_s
 from controller.calls.outbound.queue import ALL_TRUNKS, Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers, TrunkSuspended, fault_of
 from controller.calls.reporting import lifecycle, view
@@ -96,7 +97,7 @@ class Dialer:
         """For a call that an earlier controller was placing, and that is up. None: it did not come from the queue.
         Raises StoreError."""
         entry = await self._queue.get(call)
-        if entry is None or entry.status is not Status.DIALLING:
+        if entry is None or entry.status is not Status.DIALING:
             return None
         placed = QueuedAttempt(entry, self._queue, self._over, self._dialling)
         placed.dialled_at = entry.dialled_at or _now()
@@ -287,8 +288,7 @@ class Dialer:
         if placed.dialled_at is None or attempt.result in _NOTHING_OF_THE_TRUNK:
             self.breakers.without_answer(trunk, placed.entry.id)
             return None
-        settings = self._config.trunks.get(trunk)
-        timeout = placed.entry.order.timeout or (settings.timeout if settings else 0.0)
+        timeout = ring_s(placed.entry.order, self._config.trunks.get(trunk))
         rang = now - placed.dialled_at
         through = placed.got_through
         fault = fault_of(attempt.result, attempt.sip_status, got_through=through, rang_s=rang, timeout=timeout)
@@ -314,7 +314,7 @@ class Dialer:
             log.error("a call stays as it is in the queue until the next start", task=task.get_name(), exc_info=error)
 
     async def _settle(self, placed: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None) -> None:
-        """Writes the result, however often it takes: the next controller would take a row that is still `dialling` for
+        """Writes the result, however often it takes: the next controller would take a row that is still `dialing` for
         interrupted."""
         call, now = placed.entry.id, _now()
         try:

@@ -1,6 +1,6 @@
 """One call that is to be placed: what was asked for, and what has become of it. [pure]
 
-Its status: `queued` (it waits for calling hours, for room, or for its next attempt), `dialling` (stored before Asterisk
+Its status: `queued` (it waits for calling hours, for room, or for its next attempt), `dialing` (stored before Asterisk
 is asked to dial; an attempt is under way), `ended` (with a result).
 """
 
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 class Status(StrEnum):
     QUEUED = "queued"
-    DIALLING = "dialling"
+    DIALING = "dialing"
     ENDED = "ended"
 
 

@@ -17,7 +17,7 @@ from controller.store.database import StoreError
 log = structlog.get_logger()
 
 EVERY = 15.0
-SHOWN = (Status.QUEUED, Status.DIALLING)
+SHOWN = (Status.QUEUED, Status.DIALING)
 
 
 class QueueMetrics:

@@ -6,9 +6,10 @@ from controller.calls.machine.ids import Ids
 from controller.calls.machine.plan import Plan
 from controller.calls.machine.types import Target
 from controller.calls.outbound.attempt import QueuedAttempt
-from controller.calls.outbound.entry import QueuedCall
+from controller.calls.outbound.entry import CallOrder, QueuedCall
 from controller.calls.planning import planner
 from controller.config import Config
+from controller.config.models.trunks import Trunk
 from controller.dialing import numbers
 
 
@@ -18,7 +19,7 @@ def outbound(config: Config, entry: QueuedCall) -> Plan:
     trunk = config.trunks[planner.trunk_named(config, order.trunk)]
     number = numbers.check_number(trunk, order.callee)
     shown = numbers.check_caller_id(trunk, order.caller_id) if order.caller_id else trunk.caller_id
-    dialled, timeout = numbers.dial_string(trunk, number), order.timeout or trunk.timeout
+    dialled, timeout = numbers.dial_string(trunk, number), ring_s(order, trunk)
     return Plan(
         call=entry.id,
         direction="outbound",
@@ -36,6 +37,11 @@ def outbound(config: Config, entry: QueuedCall) -> Plan:
         attempt=len(entry.attempts) + 1,
         max_transfer=config.transfer.max_s,
     )
+
+
+def ring_s(order: CallOrder, trunk: Trunk | None) -> float:
+    """Seconds that a call may ring: of the order, or else of the trunk. 0 if the config has that trunk no more."""
+    return order.timeout or (trunk.timeout if trunk else 0.0)
 
 
 def placed_by(

@@ -1,7 +1,7 @@
 """The queue in the store: calls that wait, that are being dialled, that have ended.
 
 Owns the SQL. Each method is one short transaction; what it returns is committed. Raises `store.database.StoreError`. A
-call is dialled at most once for each `dial` that returned: it changes the row from `queued` to `dialling` before
+call is dialled at most once for each `dial` that returned: it changes the row from `queued` to `dialing` before
 anybody is called, and only the end of that attempt changes it back. Each change that observers are told of is marked
 `untold` in the same transaction; the outbox removes the mark together with the event. A row that can't be read is
 logged and left out, and ended when it is its turn.
@@ -135,7 +135,7 @@ class Queue:
         """Calls with a change before that moment of which no observer was told: the controller was killed in
         between."""
         old = (calls.c.created_at < before, calls.c.ended_at.is_(None) | (calls.c.ended_at < before))
-        query = select(calls.c.id).where(calls.c.untold, calls.c.status != Status.DIALLING, *old)
+        query = select(calls.c.id).where(calls.c.untold, calls.c.status != Status.DIALING, *old)
         async with self._database.reading() as store:
             return list((await store.execute(query.order_by(calls.c.number))).scalars())
 
@@ -147,7 +147,7 @@ class Queue:
             changed = await store.execute(
                 update(calls)
                 .where(calls.c.id == call, _is(Status.QUEUED))
-                .values(status=Status.DIALLING, dialled_at=now)
+                .values(status=Status.DIALING, dialled_at=now)
             )
         if changed.rowcount != 1:
             raise NotQueued
@@ -175,7 +175,7 @@ class Queue:
         """The attempt under way does not count: nobody was reached, and the reason was not the number called."""
         async with self._database.writing() as store:
             values = {"status": Status.QUEUED, "due_at": due_at, "dialled_at": None, "untold": True}
-            await store.execute(update(calls).where(calls.c.id == call, _is(Status.DIALLING)).values(values))
+            await store.execute(update(calls).where(calls.c.id == call, _is(Status.DIALING)).values(values))
 
     async def give_up(self, call: str, what: Final, now: datetime) -> bool:
         """Ends a call that waits; False: it does not wait."""
@@ -197,7 +197,7 @@ class Queue:
 
     async def interrupt(self, now: datetime, *, without: Collection[str] = ()) -> list[str]:
         """At the start: what an earlier controller was dialling when it stopped. Returns the ids."""
-        stopped_in = (_is(Status.DIALLING), calls.c.id.not_in(list(without)))
+        stopped_in = (_is(Status.DIALING), calls.c.id.not_in(list(without)))
         async with self._database.writing() as store:
             rows = (await store.execute(select(calls).where(*stopped_in))).all()
             for row in rows:

@@ -60,7 +60,7 @@ def changes(call: Call, before: ObservedState) -> list[LifecycleEvent]:
     now, id_ = observed(call), call.plan.call
     found: list[LifecycleEvent] = []
     if call.answered_at is not None and not before.answered:
-        found.append(CallAnswered(id_, (call.answered_at - call.started_at).total_seconds()))
+        found.append(CallAnswered(id_, call.plan.direction, (call.answered_at - call.started_at).total_seconds()))
     moved = call.transfer
     if moved is not None and (now.attempt, now.transfer) != (before.attempt, before.transfer):
         outcome = moved.outcome.value if moved.outcome else None

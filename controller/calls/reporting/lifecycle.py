@@ -16,9 +16,8 @@ from typing import Literal
 from bridge.contract import CallEvent, Used
 from controller.calls.machine.commands import Command
 from controller.calls.machine.inputs import Input
+from controller.calls.machine.types import Direction
 from controller.calls.reporting.view import CallView
-
-Direction = Literal["inbound", "outbound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,10 @@ class CallRang:
 @dataclass(frozen=True, slots=True)
 class CallAnswered:
     call: str
+    direction: Direction
     after_s: float
-    """From arrival, or the request to dial."""
+    """From the beginning of the call: of an inbound one when its variables are read, a worker was waited for and the
+    look-up is done; of an outbound one before the AI session is opened and the number is dialled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +140,9 @@ class ControlChanged:
 
 @dataclass(frozen=True, slots=True)
 class CallGreeted:
-    """The agent was told to greet. `answer_s`: from arrival (or the request to dial) to the answer."""
+    """The agent was told to greet."""
 
     direction: Direction
-    answer_s: float
     greet_s: float
     """From the answer."""
 

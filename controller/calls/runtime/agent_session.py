@@ -121,8 +121,8 @@ class AgentSession:
             self._log.info("another worker has taken the call over", gap_ms=round(gap * 1000))
             self._observe(lifecycle.CallFailedOver(self._id, gap))
         elif call.answered_at is not None:
-            answer, greet = call.answered_at - call.started_at, _now() - call.answered_at
-            self._observe(lifecycle.CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))
+            greet = _now() - call.answered_at
+            self._observe(lifecycle.CallGreeted(call.plan.direction, greet.total_seconds()))
 
     async def _close_session(self, reason: str) -> None:
         """A worker whose link is down closes the session when it is back: the call is unknown then."""

@@ -147,7 +147,7 @@ def refused_view(arrival: routing.Arrival, why: str, detail: str, now: datetime)
         answered_at=None,
         ended_at=now,
         outcome="no_room" if why == "busy" else why,
-        ended_by="controller",
+        ended_by="system",
         cause=None,
         detail=detail,
         transfer=None,

@@ -9,7 +9,7 @@ outbound_calls = Table(
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),  # first come, first served
     Column("id", String(36), nullable=False, unique=True),  # the call's own
-    Column("status", String(16), nullable=False),  # queued, dialling, ended
+    Column("status", String(16), nullable=False),  # queued, dialing, ended
     Column("trunk", String(64), nullable=False),
     Column("callee", String(300), nullable=False),
     Column("agent", String(64), nullable=False),

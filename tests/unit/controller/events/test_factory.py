@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bridge import contract
+from controller.calls.machine.types import Direction
 from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import Spread
 from controller.events import schemas
@@ -17,7 +18,7 @@ SECRETS = ("+4930123", "5001", "my card is 1234", "+49555")
 HOOK = "https://crm.example/hook"
 
 
-def begun(direction: lifecycle.Direction = "inbound") -> lifecycle.CallBegan:
+def begun(direction: Direction = "inbound") -> lifecycle.CallBegan:
     return lifecycle.CallBegan(direction, call_view(direction=direction), HOOK)
 
 
@@ -40,7 +41,7 @@ STORY: list[lifecycle.LifecycleEvent] = [
     begun(),
     lifecycle.CallRang(CALL),
     lifecycle.CallRang(CALL),
-    lifecycle.CallAnswered(CALL, 2.00049),
+    lifecycle.CallAnswered(CALL, "inbound", 2.00049),
     lifecycle.StateChanged(CALL, "talking", "connecting"),
     contract.Said(call=CALL, who="caller", text="my card is 1234", item="i"),
     contract.TurnMeasured(call=CALL, turn=1, first_delta_ms=250.0, first_frame_ms=None),
@@ -177,7 +178,7 @@ def test_of_calls_that_are_over_or_never_began_nothing_is_told() -> None:
     factory = EventFactory("e")
     assert factory.make(lifecycle.CallRang(CALL), STARTED) is None
     assert factory.make(lifecycle.CallerRefused("busy"), STARTED) is None
-    assert factory.make(lifecycle.CallGreeted("inbound", 1.0, 1.0), STARTED) is None
+    assert factory.make(lifecycle.CallGreeted("inbound", 1.0), STARTED) is None
     assert [factory.make(each, STARTED) is not None for each in (begun(), over(), over())] == [True, True, False]
     assert factory.make(contract.Recorded(call=CALL, path="x", seconds=1), STARTED) is None
     assert "0 live calls" in repr(factory)

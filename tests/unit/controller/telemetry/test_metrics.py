@@ -63,10 +63,12 @@ class Meter:
         (lifecycle.CallBegan("inbound", CALL_VIEW), {("calls_started_total", ("inbound",)): 1}),
         (lifecycle.CallerRefused("no_route"), {("callers_refused_total", ("no_route",)): 1}),
         (
-            lifecycle.CallGreeted("outbound", 4.5, 0.25),
+            lifecycle.CallAnswered(CALL, "outbound", 4.5),
+            {("call_answer_seconds_count", ("outbound",)): 1, ("call_answer_seconds_sum", ("outbound",)): 4.5},
+        ),
+        (
+            lifecycle.CallGreeted("outbound", 0.25),
             {
-                ("call_answer_seconds_count", ("outbound",)): 1,
-                ("call_answer_seconds_sum", ("outbound",)): 4.5,
                 ("call_greet_seconds_count", ("outbound",)): 1,
                 ("call_greet_seconds_sum", ("outbound",)): 0.25,
             },

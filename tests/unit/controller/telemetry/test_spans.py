@@ -36,7 +36,7 @@ def told(*steps: tuple[float, lifecycle.LifecycleEvent], view: CallView = VIEW) 
 def test_the_call_is_the_first_span_and_holds_all_others() -> None:
     root, *inner = told(
         (0.5, contract.Ready(call=CALL, model="m", session="s", took_ms=400)),
-        (1.5, lifecycle.CallAnswered(CALL, 1.5)),
+        (1.5, lifecycle.CallAnswered(CALL, "inbound", 1.5)),
         (9.0, contract.TurnMeasured(call=CALL, turn=1, endpointing_ms=300, first_delta_ms=500, first_frame_ms=700)),
         (12.0, contract.BargedIn(call=CALL, item="i", heard_ms=900, latency_ms=20)),
         (15.0, lifecycle.ToolTimed("look_up", 2.0, ok=False, call=CALL)),
@@ -78,5 +78,5 @@ def test_a_call_that_does_not_end_its_turns_is_bounded() -> None:
 
 def test_what_is_told_of_no_live_call_is_nothing() -> None:
     spans = Spans()
-    assert spans.observe(lifecycle.CallAnswered(CALL, 1.0), NOW) is None
+    assert spans.observe(lifecycle.CallAnswered(CALL, "inbound", 1.0), NOW) is None
     assert spans.observe(lifecycle.CallerRefused("busy"), NOW) is None

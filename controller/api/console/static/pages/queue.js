@@ -19,7 +19,7 @@ export function open(main, me) {
     columns: [
       { label: "No.", cell: (call) => String(call.queue.number), kind: "number" },
       { label: "To", cell: (call) => h("a", { href: `#/calls/${encodeURIComponent(call.id)}`, "data-focus": `open ${call.id}` }, party(call)), kind: "wide" },
-      { label: "Status", cell: (call) => h("span", { class: `badge ${{ queued: "wait", dialling: "good" }[call.queue.status] || "over"}` }, call.queue.status) },
+      { label: "Status", cell: (call) => h("span", { class: `badge ${{ queued: "wait", dialing: "good" }[call.queue.status] || "over"}` }, call.queue.status) },
       { label: "Agent", cell: (call) => call.agent },
       { label: "Trunk", cell: (call) => call.trunk || "–" },
       { label: "Due", cell: (call) => day(call.queue.due_at) },
@@ -31,7 +31,7 @@ export function open(main, me) {
           on: { click: (event) => hangUp(call, event.currentTarget) } }, "Cancel") }] : []),
     ],
   });
-  const status = field("status", "Show", { options: [{ value: "", label: "All" }, "queued", "dialling", "ended"] });
+  const status = field("status", "Show", { options: [{ value: "", label: "All" }, "queued", "dialing", "ended"] });
   const tiles = h("dl", { class: "tiles" }), acts = h("div", { class: "verbs" });
   const more = h("button", { type: "button", hidden: true }, "More");
   let limit = PAGE;

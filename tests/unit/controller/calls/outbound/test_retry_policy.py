@@ -26,7 +26,7 @@ RETRYING = trunk(retries=RETRIES)
 def entry(*results: str, expires: float = 86400) -> QueuedCall:
     attempts = tuple(Attempt(NOW, result) for result in results)
     order = CallOrder("1234", "main", "reception", "ops")
-    return QueuedCall(1, "id", Status.DIALLING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
+    return QueuedCall(1, "id", Status.DIALING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ ROW: dict[str, Any] = {
 
 def tried(*attempts: Attempt, callee: str = "1234", expires: float = 60) -> QueuedCall:
     order = CallOrder(callee, "main", "reception", "ops")
-    return QueuedCall(1, "id", Status.DIALLING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
+    return QueuedCall(1, "id", Status.DIALING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_an_inbound_call_with_two_transfers() -> None:
         table.handle(call, what, later(second))
         told += changes(call, before)
     assert told == [
-        CallAnswered(CALL, 1.0),
+        CallAnswered(CALL, "inbound", 1.0),
         StateChanged(CALL, "connecting", "ringing"),
         StateChanged(CALL, "talking", "connecting"),
         TransferMoved(CALL, 1, "ringing", "4930", "ops", None),
