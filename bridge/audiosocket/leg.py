@@ -215,7 +215,7 @@ class Leg(asyncio.Protocol):
                 self._end("no media id in the first frame", fault=True)
 
     def _await(self, otherwise: str) -> None:
-        """`accept`, or more of the handshake; `otherwise` this is over."""
+        """Waits for `accept`, or the next frame of the handshake. `otherwise`: why the leg ends if neither comes."""
         if self._handshake is not None:
             self._handshake.cancel()
         loop = asyncio.get_running_loop()
@@ -238,14 +238,14 @@ class Leg(asyncio.Protocol):
         if self._sink is None:
             if not self.media:
                 self._end("no media id in the first frame", fault=True)
-            return  # nobody's yet, and in no bridge: there is nothing to hear
+            return  # not accepted yet, and so in no bridge: the frame holds no sound
         self.counters.frames_in += 1
         if rate != self._rate:
             self._adopt(rate, len(pcm))
         self._sink.caller_audio(pcm if self._converter is None else self._converter.to_ours(pcm))
 
     def _adopt(self, rate: int, frame_bytes: int) -> None:
-        """The leg's rate is known, or, which no Asterisk does, it changed: answer in kind."""
+        """Send at the rate at which the peer sends: it is now known. Asterisk never changes it; another peer may."""
         first = not self._rate
         self._rate = rate
         self._converter = None if rate == OUR_RATE else Resampler(rate)
@@ -257,7 +257,7 @@ class Leg(asyncio.Protocol):
     # ------------------------------------------------------------ out
 
     def _tick(self) -> bool:
-        """One frame, one write. Whether it was sound."""
+        """Sends one frame by one write. Returns whether it was sound."""
         pcm = None if self._sink is None else self._sink.next_frame()
         if pcm is not None and len(pcm) != FRAME_BYTES:
             raise wire.LocalProtocolError(f"a frame of {len(pcm)} bytes from the session")

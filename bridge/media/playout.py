@@ -66,7 +66,7 @@ class Counters:
     padded_frames: int = 0
     """Frames whose last part was silence."""
     underruns: int = 0
-    """Times the queue ran dry while an item that had begun was not told to be at its end: mostly an audible gap."""
+    """Times that the queue ran dry in the middle of an item, before its end was known: mostly an audible gap."""
     dropped_bytes: int = 0
     """Received and never played: cut by an interruption, or come too late for a cut item, or half a sample."""
     interrupts: int = 0

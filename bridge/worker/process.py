@@ -104,15 +104,15 @@ class Worker:
         return self._host, self._port
 
     def stop(self) -> None:
-        """End in order; called a second time: without waiting for the present calls. The controller's wish before it
-        (`retire`) is no first time, but its longer patience ends."""
+        """Ends the worker in order: the present calls may go on for `--drain` seconds. A second `stop` ends them at
+        once. `retire` does not count as a first `stop`, but the longer time that it granted is over."""
         if self._signalled.is_set():
             self._hurry.set()
         self._signalled.set()
         self._stopping.set()
 
     def retire(self, seconds: float) -> None:
-        """As `stop`, at the controller's wish, with so many seconds for the present calls."""
+        """As `stop`, on request of the controller: the present calls may go on for `seconds`."""
         if not self._stopping.is_set():
             self._drain_s = seconds
             self._stopping.set()
@@ -147,7 +147,7 @@ class Worker:
     async def _carry(self) -> None:
         self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
         systemd.notify("READY=1")
-        # Without calls it keeps time as well: else nobody knew that it can't before a caller heard it.
+        # The ticker also runs without calls, so that its lateness is known before a caller can hear it.
         own = self._ticker.add(lambda: False, lambda fault: None)
         link = asyncio.create_task(self._link.run(), name="control link")
         waiting = [asyncio.create_task(self._stopping.wait(), name="stop"), link]
@@ -173,8 +173,8 @@ class Worker:
                 raise end
 
     async def _drain(self) -> None:
-        """As long as the controller wished (`retire`); from the first signal on `--drain` seconds at most; from the
-        second on no longer."""
+        """Waits until the present calls are over: for the time that the controller granted (`retire`), after the first
+        signal for at most `--drain` seconds, and after the second signal not at all."""
         patience = self._drain_s
         for cut_short in (self._signalled, self._hurry):
             if not cut_short.is_set() and await self._drained(patience, cut_short):
@@ -183,7 +183,7 @@ class Worker:
         await self._sessions.drain(0)
 
     async def _drained(self, seconds: float, cut_short: asyncio.Event) -> bool:
-        """Whether no call is left, which it is not if `cut_short` is set before."""
+        """Drains the sessions. False: `cut_short` was set before that was done."""
         drain = asyncio.create_task(self._drain_politely(seconds), name="drain")
         cut = asyncio.create_task(cut_short.wait(), name="drain cut short")
         try:
@@ -201,7 +201,7 @@ class Worker:
         await self._sessions.drain(seconds)
 
     async def _alone(self, seconds: float) -> None:
-        """Returns when the controller has been away and no call was left for so long: nobody needs this process."""
+        """Returns when there was neither a controller nor a call for `seconds`: nobody needs this process."""
         loop = asyncio.get_running_loop()
         needed = loop.time()
         while loop.time() - needed < seconds:
@@ -262,9 +262,12 @@ def advertised(wanted: str, bound: str, local: str) -> str:
 
 
 def settle_memory() -> None:
-    """Modules and their classes, 50,000 objects, live for ever: a full collection walks them for 50 ms, which is more
-    than two frames of every call; frozen they cost nothing. What a call makes is freed by reference count, so that
-    the collector may come less often than every 700 allocations."""
+    """Sets the garbage collector so that it does not delay calls.
+
+    Modules and their classes are 50,000 objects that are never freed. A full collection visits them for 50 ms, longer
+    than two frames of every call; frozen objects are not visited. The objects of a call are freed by their reference
+    count, so the collector may run less often than after 700 allocations, the default.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

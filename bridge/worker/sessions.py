@@ -26,11 +26,11 @@ from bridge.recording.recorder import Recordings
 from bridge.recording.tap import RecordingTap
 
 ORPHAN_SECONDS = 30.0
-"""So long after the link broke, a call without a media leg will not get one."""
+"""Seconds after the link broke. A call that has no media leg by then will not get one, and is closed."""
 SAYING = 1000
-"""Characters of the agent's present words that are shown to those who watch."""
+"""Characters of the agent's present words that a live report shows."""
 CLOSE_SECONDS = 2.0
-"""What a session may take to close before its task is cancelled."""
+"""Seconds in which a session may close. Then its task is cancelled."""
 
 STOPPING = "the worker stops"
 FAULT = "fault in the worker"
@@ -165,7 +165,7 @@ class Sessions:
             self._cancel(entry, FAULT)
 
     def on_unreadable(self, head: contract.Head) -> None:
-        """The controller believes that it was done. A call that can't do without it is ended."""
+        """The controller believes that the command was carried out. A call that needs it is closed."""
         entry = self._calls.get(head.call)
         if entry is not None and head.needed:
             self._close(entry, UNREADABLE)
@@ -174,7 +174,7 @@ class Sessions:
 
     def on_unsendable(self, call: str) -> None:
         if (entry := self._calls.get(call)) is not None:
-            # Not from within the session's own call to us.
+            # Later: this runs inside a call from the session, which must not be closed in the middle of it.
             asyncio.get_running_loop().call_soon(self._close, entry, UNSENDABLE)
 
     def on_up(self) -> None:
@@ -328,11 +328,11 @@ class Sessions:
                 entry.ended = True
         self._emit(event)
         if isinstance(event, contract.MediaGone) and not self._link_up:
-            # Not from within the session's own call to us.
+            # Later: this runs inside a call from the session, which must not be closed in the middle of it.
             asyncio.get_running_loop().call_soon(self._close_calls_with_media, Media.GONE)
 
     def _close_calls_with_media(self, media: Media) -> None:
-        """Nobody else would end them: the controller is away."""
+        """Closes the calls whose media leg is in this state if the controller is away: nobody else would end them."""
         if self._link_up:
             return
         for entry in [each for each in self._calls.values() if each.media is media]:

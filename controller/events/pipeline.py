@@ -100,8 +100,8 @@ class Events:
             await self._sender.close()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Within so long, twice: what has happened is sent to streams and written to the outbox, requests under way
-        end."""
+        """Two steps, each for at most `seconds`: first the events are made and sent to the streams; then they are
+        written to the outbox, and the requests that are under way end."""
         try:
             async with asyncio.timeout(seconds):
                 await self._quiet.wait()

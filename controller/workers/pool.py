@@ -149,12 +149,12 @@ class WorkerPool:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await worker.socket.send_str(frame)
         except ConnectionError:
-            worker.pending.append((call, frame))  # it breaks in this moment; what comes of it is told to the call
+            worker.pending.append((call, frame))  # the link is breaking: the frame is sent when it is back
         except TimeoutError as error:
             raise WorkerUnreachable("the worker does not read its link") from error
 
     async def retire(self, name: str, seconds: float) -> None:
-        """Lets a worker end with its last call, or after so many seconds: other workers take over the calls that are
+        """Lets a worker end with its last call, or after `seconds`: then other workers take over the calls that are
         left. Raises UnknownWorker."""
         worker = self._workers.get(name)
         if worker is None or worker.socket is None:
@@ -234,12 +234,15 @@ class WorkerPool:
         return socket
 
     async def _taken(self, hello: contract.Hello, remote: str | None) -> str | None:
-        """Why this worker can't have its name: another one has it and lives. One that is silent is given up."""
+        """Why this worker can't register under its name: another live process has it. None: the name is free. A process
+        that has the name and sends no heartbeat for `SILENT` seconds is given up."""
         rival = self._rival(hello)
         if rival is None:
             return None
         rival.beaten.clear()
-        for _ in range(4):  # in steps: if this process stood still, a heartbeat may wait in our socket
+        for _ in range(
+            4
+        ):  # four short waits: if the controller itself stood still, a heartbeat may be unread in its socket
             with suppress(TimeoutError):
                 async with asyncio.timeout(SILENT / 4):
                     await rival.beaten.wait()

@@ -13,6 +13,7 @@ What was heard is counted by `bridge.media.playout`.
 
 from collections import deque
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from bridge.common.strict_json import well_formed
 from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
@@ -26,24 +27,32 @@ SPOKEN_MS = 60
 FASTEST_MS = 10
 """What a character takes at least, however fast the agent speaks. Text beyond that was not said."""
 FASTER = 2.5
-"""No agent becomes so many times as fast as it was before in the call, or as `SPOKEN_MS`."""
+"""The agent speaks at most this many times as fast as before in the call, or as `SPOKEN_MS`."""
 BROKEN_OFF_MS = SPOKEN_MS / 2
 """The same as `FASTEST_MS`, for a response that stopped in the middle: text and audio seldom stop together."""
 SLACK_MS = 500
 WORDS_S = 5.0
-"""So long after the response is over, words may still come."""
+"""Seconds after the end of a response in which its words may still come."""
 WORDLESS_MS = 300
-"""If so much of an interrupted item was heard, it must have had words."""
+"""An interrupted item of which this much was heard must have had words."""
 MOST_PARTS = 64
 """Content parts of one item whose words are kept."""
 MOST_OPEN = 64
 """Items that are not reported yet. Further ones are ignored."""
 LEARNED_FROM = 40
-"""So many characters must have been said in full before the pace is measured by them."""
+"""Characters that must have been said in full before the pace is measured by them."""
 LATEST = 8
 """Reported items whose words are kept: their response may still be going on."""
 REMEMBERED = 256
 """Ids of reported items: what still comes for them is late, not new."""
+
+
+class _Words(Enum):
+    """Whether the report of an utterance waits for its words."""
+
+    NOT_AWAITED = auto()
+    AWAITED = auto()
+    GIVEN_UP = auto()
 
 
 @dataclass(slots=True)
@@ -66,8 +75,7 @@ class _Utterance:
     stopped: bool = False
     """The server did not make all of its audio."""
     connection_lost: bool = False
-    waits: bool | None = None
-    """It waits for its words. None: not yet; False: no longer."""
+    words: _Words = _Words.NOT_AWAITED
     ended_at: float | None = None
     """When the last of its sound was heard, or it was cut."""
 
@@ -115,7 +123,7 @@ class AgentTranscript:
     # ------------------------------------------------------------ as it is generated
 
     def sound(self, response_id: str, item_id: str, length: int) -> None:
-        """So many bytes of sound have come, played or not."""
+        """`length` bytes of sound have come. They may not have been played yet."""
         if utterance := self._of(response_id, item_id):
             utterance.generated += length
             if utterance.cut_ms is None:
@@ -169,7 +177,7 @@ class AgentTranscript:
     # ------------------------------------------------------------ as it is heard
 
     def cut(self, item_id: str, heard_ms: int) -> None:
-        """The item was interrupted after so much. Reported as soon as its text is complete."""
+        """The item was interrupted after `heard_ms`. It is reported as soon as its text is complete."""
         if utterance := self._open.get(item_id):
             utterance.cut_ms, utterance.ended_at = heard_ms, self.now
             utterance.stopped = utterance.stopped or not (utterance.sound_done or utterance.over)
@@ -187,24 +195,24 @@ class AgentTranscript:
         """Report the rest with the words known by now."""
         for utterance in list(self._open.values()):
             if utterance.generated:
-                utterance.waits = False
+                utterance.words = _Words.GIVEN_UP
                 self._report(utterance)
         self._open.clear()
 
     def no_more_words(self) -> None:
         """The connection is gone on which words were to come: do not wait for them."""
-        for utterance in [each for each in self._open.values() if each.waits]:
+        for utterance in [each for each in self._open.values() if each.words is _Words.AWAITED]:
             self.wordless(utterance.item_id)
 
     @property
     def awaits_words(self) -> bool:
         """Words are still to come on this connection, and would not come on another one."""
-        return any(each.waits for each in self._open.values())
+        return any(each.words is _Words.AWAITED for each in self._open.values())
 
     def wordless(self, item_id: str) -> None:
         """The words of an item have not come in time."""
-        if (utterance := self._open.get(item_id)) and utterance.waits:
-            utterance.waits = False
+        if (utterance := self._open.get(item_id)) and utterance.words is _Words.AWAITED:
+            utterance.words = _Words.GIVEN_UP
             self._report(utterance)
 
     def items_of(self, response_id: str) -> list[str]:
@@ -247,15 +255,16 @@ class AgentTranscript:
 
     def _waits(self, utterance: _Utterance) -> bool:
         """Whether it is to be reported later, because its words have not come."""
-        if utterance.waits is None and not utterance.text:
-            utterance.waits = True
+        if utterance.words is _Words.NOT_AWAITED and not utterance.text:
+            utterance.words = _Words.AWAITED
             self._out.add(StartTimer(Timer.WORDS, WORDS_S, utterance.item_id))
-        return bool(utterance.waits) and not utterance.text
+        return utterance.words is _Words.AWAITED and not utterance.text
 
     def _report(self, utterance: _Utterance) -> None:
         if self._waits(utterance):
             return
-        self._out.add(*([CancelTimer(Timer.WORDS, utterance.item_id)] if utterance.waits else []))
+        if utterance.words is _Words.AWAITED:
+            self._out.add(CancelTimer(Timer.WORDS, utterance.item_id))
         del self._open[utterance.item_id]
         self._reported[utterance.item_id] = None
         while len(self._reported) > REMEMBERED:
@@ -320,7 +329,9 @@ class AgentTranscript:
     def _spoken_ms(self, utterance: _Utterance) -> int:
         """The estimated duration of all its words."""
         generated_ms = utterance.generated // BYTES_PER_MS
-        return max(generated_ms + utterance.connection_lost, round(len(utterance.text) * self._pace))
+        if utterance.connection_lost:
+            generated_ms += 1  # the words go on after the sound that has come
+        return max(generated_ms, round(len(utterance.text) * self._pace))
 
 
 def cut_text(text: str, heard_ms: int, generated_ms: int) -> str:

@@ -70,7 +70,7 @@ class ResponseRequest:
     cuts: int = 0
     """How often the server stopped in the middle of it and was asked to go on."""
     for_tool: str = ""
-    """The id of the tool call whose answer makes this request needless."""
+    """The id of a tool call: once its answer is there, this request is not needed any more."""
     instructions: str | None = None
     tool_choice: str | None = None
     items: set[str] = field(default_factory=set)
@@ -156,11 +156,11 @@ class Responses:
         ]
 
     def extend_deadline(self, seconds: float, now: float) -> None:
-        """The running response may be without events for so long, since the server waits for somebody else."""
+        """The running response may have no event for `seconds` more, since the server waits for somebody else."""
         self._progress_at = now + seconds
 
     def back_off(self, seconds: float) -> None:
-        """No create for so long: the last response failed."""
+        """Send no request for `seconds`: the last response failed."""
         self._backing_off = True
         self._out.add(StartTimer(Timer.RETRY, seconds))
 
@@ -188,7 +188,9 @@ class Responses:
 
         The next server gets the history first, so waiting requests need not wait for their items.
         """
-        cut = self.current or ResponseRequest() if self.state in (State.REQUESTED, State.ACTIVE) else None
+        cut: ResponseRequest | None = None
+        if self.state in (State.REQUESTED, State.ACTIVE):
+            cut = self.current or ResponseRequest()
         if self.response_id:
             self._remember(self._over, self.response_id)
         self._idle()
@@ -241,12 +243,12 @@ class Responses:
         return lost
 
     def done(self, response_id: str, *, failed: bool = False) -> bool:
-        """`response.done`. False: it was over already; or it never began, as a server that sends `response.created` may
-        cancel one before. One that `failed` before it began does count."""
+        """`response.done`. False: the response was over already, or never began: a server may cancel a response before
+        its `response.created`. A response that `failed` before it began counts as one that began."""
         fresh = response_id not in self._over
         begun = self.state in (State.ACTIVE, State.CANCELLING)
-        none = self.response_id if begun else self._announces and not failed
-        if fresh and none and response_id not in self._known:
+        may_be_unseen = not self.response_id if begun else failed or not self._announces
+        if fresh and not may_be_unseen and response_id not in self._known:
             self._remember(self._over, response_id)
             return False
         self._remember(self._known, response_id)
@@ -262,7 +264,8 @@ class Responses:
         if not event_id or event_id != self._request_id or not self.current:
             return False
         request, self.current, self._request_id = self.current, None, ""
-        request.attempts -= not counts
+        if not counts:
+            request.attempts -= 1
         self._refused = None if active else request
         if self.state is State.REQUESTED:
             self.state = State.ACTIVE if active else State.IDLE
@@ -270,7 +273,7 @@ class Responses:
             if active:
                 self._out.add(StartTimer(Timer.PROGRESS, STUCK_S))
         elif request.unanswered and active:
-            self.current = request  # what is running is what was asked for before
+            self.current = request  # the running response is the one that was asked for before
             return True
         elif not request.items and not request.required:
             return True  # the server's own response has seen all that we wanted answered

@@ -213,7 +213,7 @@ class ReconnectingClient:
             if trouble.done():
                 error = trouble.result()
             elif client is not self._client:
-                continue  # renewed: that one is listened to now
+                continue  # renewed: listen to the new connection
             else:
                 error = receive.result()
             self._release()
@@ -224,11 +224,13 @@ class ReconnectingClient:
             await client.receive(lambda event: self._on_event(client, event))
         except ProviderError as error:
             return error
-        return ConnectionLost("the connection was closed by ourselves")  # cannot be: it is cancelled before that
+        return ConnectionLost(
+            "the connection was closed by ourselves"
+        )  # not reached: this task is cancelled before we close the connection
 
     def _on_event(self, client: RealtimeClient, event: server_events.Event) -> None:
         if client is not self._client or self._failure is None or self._failure.done():
-            return  # it has just been replaced, or given up
+            return  # this connection has just been replaced or given up
         if not self._progressed and isinstance(event, server_events.AudioDelta):
             self._progressed = True
             self._retries.progressed(client.provider)

@@ -74,15 +74,16 @@ def merged(tables: Iterable[Mapping[Key, Row]]) -> dict[Key, Row]:
     return found
 
 
-CONCERNED: tuple[tuple[Callable[[Call, inputs.Input], object], Row], ...] = (
-    (caller_hold.concerned, caller_hold.CONCERNED),
-    (teardown.unexpected, teardown.UNEXPECTED),
-    (participants.concerned, participants.CONCERNED),
-    (supervision.concerned, supervision.CONCERNED),
-    (inbound_audio.concerned, inbound_audio.CONCERNED),
-    (failover.is_look, failover.CONCERNED),
+TAKEN_FIRST: tuple[tuple[Callable[[Call, inputs.Input], object], Row], ...] = (
+    (caller_hold.takes, caller_hold.ROW),
+    (teardown.unexpected, teardown.ROW),
+    (participants.participant_of, participants.ROW),
+    (supervision.takes, supervision.ROW),
+    (inbound_audio.takes, inbound_audio.ROW),
+    (failover.is_look, failover.ROW),
 )
-"""Whose an input is in any state, before the table is asked: the first that says so takes it."""
+"""Inputs that have the same row in every state. They are looked up here before `TABLE`: the row of the first function
+that returns true is used."""
 
 TABLE = merged(
     each.ROWS
@@ -99,7 +100,7 @@ ALWAYS = merged(
         *(command_failure, teardown),
     )
 )
-"""What any state does that has no row of its own for the input."""
+"""The rows for states that have no row of their own for the input."""
 
 
 def start(call: Call) -> list[commands.Command]:
@@ -113,12 +114,12 @@ def start(call: Call) -> list[commands.Command]:
 
 
 def handle(call: Call, what: inputs.Input, now: datetime) -> list[commands.Command]:
-    """What to do about an input, in order. Never raises for an input that comes late or twice."""
+    """Returns the commands that follow from an input, in order. Never raises for an input that comes late or twice."""
     late = call.state is State.ENDED or (isinstance(what, inputs.Tool) and not call.opened(what.tool_call))
     done = [] if late else _done(call, what, now)
     steps = [
         *transferred.after_input(call, now),
-        *caller_hold.applied(call, done, now),
+        *caller_hold.filter_commands(call, done, now),
         *inbound_audio.after_input(call),
     ]
     return _carried(call, steps, now)
@@ -146,7 +147,7 @@ def _done(call: Call, what: inputs.Input | inputs.Internal, now: datetime) -> li
 
 
 def _carried(call: Call, steps: Steps, now: datetime) -> list[commands.Command]:
-    """What a row has left to another one is done in its place."""
+    """The steps of a row, with each internal input replaced by the commands that follow from it."""
     found: list[commands.Command] = []
     for step in steps:
         found += _done(call, step, now) if isinstance(step, inputs.Internal) else [step]
@@ -155,7 +156,7 @@ def _carried(call: Call, steps: Steps, now: datetime) -> list[commands.Command]:
 
 def _row(call: Call, what: inputs.Input | inputs.Internal) -> Row | None:
     if not isinstance(what, inputs.Internal):
-        for concerned, row in CONCERNED:
-            if concerned(call, what):
+        for takes, row in TAKEN_FIRST:
+            if takes(call, what):
                 return row
     return TABLE.get((call.state, type(what))) or ALWAYS.get(type(what))

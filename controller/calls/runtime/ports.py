@@ -24,7 +24,7 @@ class DrainableCall(Protocol):
 
 
 class LiveCall(DrainableCall, Protocol):
-    """A live call, as far as those are concerned who ask something of it."""
+    """What a live call offers to those who ask something of it."""
 
     @property
     def id(self) -> str: ...

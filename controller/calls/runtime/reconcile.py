@@ -125,7 +125,7 @@ class Reconciler:
         return min(EVERY, max(min(self._first_seen.values()) + ORPHAN_GRACE - _now(), 0.0))
 
     async def reconcile(self, *, missed: bool = False) -> None:
-        """`missed`: events may have been missed, so it is asked whose telephone holds a call."""
+        """Compares once. `missed`: events may have been missed, so Asterisk is asked too who holds a call."""
         before = self._calls.owned_resources()
         try:
             bridges = await self._ari.bridges()
@@ -253,17 +253,17 @@ class Reconciler:
                 await self._remove(name, bridge=name in bridges)
 
     async def _remove(self, name: str, *, bridge: bool) -> None:
-        del self._first_seen[name]  # if it is still there later, that one finds it
+        del self._first_seen[name]  # if the channel is still there later, the next comparison finds it again
         try:
             if bridge:
                 log.warning("orphan bridge removed", bridge=name)
                 await self._ari.destroy_bridge(name)
             elif await self._ari.hangup(name, reason="normal"):
-                # One that is listed, and not to be found, was hung up in the middle of a REFER: docs/transfers.md.
+                # A channel that is listed but not found was hung up in the middle of a REFER: docs/transfers.md.
                 log.warning("orphan channel removed", channel=name)
         except AriError as error:
             self._first_seen[name] = _now()
-            log.warning("could not remove what is nobody's; it is tried again", what=name, reason=str(error))
+            log.warning("an orphan could not be removed; it is tried again", what=name, reason=str(error))
 
 
 def _untellable(error: AriError) -> bool:

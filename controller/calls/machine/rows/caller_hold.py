@@ -39,25 +39,25 @@ def shown(call: Call) -> bool:
     return call.plan.leg in call.caller_hold.legs and call.state is not State.ENDED
 
 
-def concerned(call: Call, what: inputs.Input) -> bool:
+def takes(call: Call, what: inputs.Input) -> bool:
     if call.state in (State.ENDING, State.ENDED):
         return False
     return isinstance(what, inputs.SipHold) or (isinstance(what, inputs.TimeUp) and what.timer == LIMIT)
 
 
-def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
+def handle(call: Call, what: inputs.Input, now: datetime) -> Steps:
     legs = call.caller_hold.legs
     if isinstance(what, inputs.SipHold):
         if what.on:
             legs.setdefault(what.channel, now)
         else:
             legs.pop(what.channel, None)
-        return inbound_audio.happened(call, what, now)
+        return inbound_audio.handle(call, what, now)
     return call.end(now, detail=LIMIT) if _since(call) is not None else []
 
 
-def applied(call: Call, steps: Sequence[commands.Command], now: datetime) -> Steps:
-    """The commands of a row, as far as they can be carried out while the person holds."""
+def filter_commands(call: Call, steps: Sequence[commands.Command], now: datetime) -> Steps:
+    """The commands of a row as they are carried out. While the person holds, the agent is paused and not resumed."""
     last = next((each for each in steps if isinstance(each, commands.SayLast)), None)
     if last is not None and shown(call) and not call.other_parties:
         return [*steps[: steps.index(last)], *call.end(now, detail=last.why)]
@@ -121,4 +121,4 @@ def _over(call: Call, steps: Sequence[commands.Command], now: datetime) -> Steps
     return [*over, commands.ResumeAi("\n".join(notes) or None)]
 
 
-CONCERNED = Row(happened, to=END)
+ROW = Row(handle, to=END)

@@ -16,12 +16,12 @@ from controller.calls.machine.rows import agent_tools, attended_transfer, failov
 
 def command_failed(call: Call, what: inputs.CommandFailed, now: datetime) -> Steps:
     command, transfer = what.command, call.transfer
-    concerned: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
     match command:
         case commands.Dial():
-            concerned = (command.channel,)
+            channels = (command.channel,)
         case commands.Join():
-            concerned = command.channels
+            channels = command.channels
         case commands.Play() if not what.gone:
             return waiting.not_announced(call) if call.state is State.WAITING else [inputs.NextFallback()]
         case commands.SendDigits() if not what.gone:
@@ -29,14 +29,14 @@ def command_failed(call: Call, what: inputs.CommandFailed, now: datetime) -> Ste
         case commands.Answer():
             call.answered_at = None
     if transfer is not None and transfer.consultation and _concerns(command, transfer.consultation):
-        concerned = (transfer.channel,)
+        channels = (transfer.channel,)
         attended_transfer.not_begun(call, transfer)
     if isinstance(command, commands.Refer):
         return refer.not_sent(call, what, now)
-    if transfer is not None and transfer.channel in concerned:
+    if transfer is not None and transfer.channel in channels:
         transfer.detail = what.reason if what.full else None
         return [inputs.TransferFailed(Outcome.NO_ROOM if what.full else Outcome.FAILED)]
-    if call.media in concerned and call.plan.leg not in concerned:
+    if call.media in channels and call.plan.leg not in channels:
         return [inputs.AgentLost(f"its leg could not be moved: {what.reason}")]
     if what.gone:
         return call.end(now, by="caller", detail=what.reason)

@@ -9,10 +9,10 @@ soft tones after `QUIET` (or the music of the hold that they are on) until the a
 
 A worker that Asterisk does not reach (its media leg does not come up) is not taken again for the call.
 
-All of it has `LIMIT` seconds (`FIRST_LIMIT` before the agent was heard), and a call may lose its agent `MOST` times.
-Then there is no AI for it (`fallback`). Before the call is answered only the session is asked for again: nobody
-notices. A call that has come further than to caller and agent talking (others have joined, the last words are said) is
-not moved: `fallback` has those rows. While a target of a transfer rings, the agent is asked for again only if nobody
+The phases together may take `LIMIT` seconds (`FIRST_LIMIT` before the agent was heard), and a call may lose its agent
+`MOST` times. After that the call goes on without an AI (`fallback`). Before the call is answered, only a new session is
+asked for: nobody notices. If others have joined, or the last words are said, the call is not moved to another worker:
+`fallback` has the rows for that. While a target of a transfer rings, the agent is asked for again only if nobody
 answers.
 
 Mutes, the hold and the recording stay as they were. What ops ask meanwhile is refused.
@@ -283,7 +283,7 @@ def _as_before(call: Call) -> Steps:
 
 
 _BACK = {State.TALKING, State.HOLDING, State.CLOSING}
-CONCERNED = Row(look_again)
+ROW = Row(look_again)
 ROWS: Rows = {
     **in_states([State.DIALING, State.DETECTING], {inputs.AiReady: Row(ready_early)}),
     **in_states(

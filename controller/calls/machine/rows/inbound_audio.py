@@ -29,30 +29,31 @@ from controller.calls.machine.row import Row, Steps
 TIMER = "caller audio"
 OTHERS = "other parties audio"
 LOOKS_S = (0.05, 0.1, 0.25, 0.6)
-"""Between one look at the leg that the agent hears and the next; the last value repeats. Two looks fit into a quarter
-of a second: a server that waits for 300 ms of silence would take what is dropped for the end of the caller's turn. The
-third look is for a second jump right after the first, which waits for `PAUSES_S`."""
+"""Seconds between two looks at the leg that the agent hears; the last value repeats. The first two looks fit into a
+quarter of a second: after 300 ms a server may take the dropped sound for silence, and so for the end of the caller's
+turn. The third look finds a second jump right after the first; the leg joins anew after `PAUSES_S`."""
 WITH_AGENT_S, WITHOUT_AGENT_S = 1.0, 2.0
-"""Between looks at the legs of several people: with an agent among them, and without."""
+"""Seconds between two looks at the legs of several people: with an agent among them, and without."""
 SOUND_BYTES_PER_S = 500
-"""Every codec sends more while there is sound; keys (200) and comfort noise are below."""
+"""Every codec sends more than this while there is sound. Keys (200) and comfort noise send less."""
 JUMPED = 30_000
-"""Packets that seem lost at once: Asterisk takes a sequence number that went back for one that wrapped around."""
+"""If this many packets seem lost at once, the sequence numbers jumped: Asterisk takes a number that went back for one
+that wrapped around."""
 PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Until a leg may join anew once more, by how often in a row that did not help."""
+"""Seconds until a leg may join anew once more, by the number of times in a row that this did not help."""
 BUSY_AFTER, BUSY_S = 20, 60.0
-"""A leg joins anew so often in so many seconds at most."""
+"""A leg joins anew at most `BUSY_AFTER` times in `BUSY_S` seconds."""
 
 _WITH_AGENT = (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING, State.CONSULTING)
 
 
-def concerned(_: Call, what: inputs.Input) -> bool:
+def takes(_: Call, what: inputs.Input) -> bool:
     timers = isinstance(what, inputs.TimeUp) and what.timer in (TIMER, OTHERS)
     return timers or isinstance(what, inputs.CallerAudio | inputs.RtpCounted | inputs.SipHold)
 
 
-def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
-    """What follows from an input that is about sound."""
+def handle(call: Call, what: inputs.Input, now: datetime) -> Steps:
+    """The commands that follow from an input about sound."""
     audio = call.inbound_audio
     match what:
         case inputs.CallerAudio(flowing=False) if audio.ceased and audio.losses == call.losses:
@@ -74,7 +75,7 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
             audio.looks = 0
             return [] if on or not audio.ceased else _look(call)
         case _:
-            assert isinstance(what, inputs.RtpCounted), "concerned"
+            assert isinstance(what, inputs.RtpCounted), "see takes"
             return _counted(call, what, now)
 
 
@@ -121,7 +122,7 @@ def _counted(call: Call, what: inputs.RtpCounted, now: datetime) -> Steps:
     audio, heard = call.inbound_audio, _heard_by_agent(call)
     before = audio.counted.get(what.channel)
     audio.counted[what.channel] = (what, now)
-    if what.received is None:  # no telephone of ours to look at
+    if what.received is None:  # Asterisk has no RTP figures of this leg
         return [commands.StopTimer(TIMER)] if audio.ceased else []
     away = what.channel in call.caller_hold.legs or (call.music and what.channel == call.plan.leg)
     bridge = heard[0] if heard is not None and what.channel == heard[1] else _legs_to_watch(call).get(what.channel)
@@ -159,4 +160,4 @@ def _may_rejoin(audio: InboundAudio, now: datetime) -> bool:
     return len(audio.rejoined_at) < BUSY_AFTER and now - audio.rejoined_at[-1] >= timedelta(seconds=pause)
 
 
-CONCERNED = Row(happened)
+ROW = Row(handle)

@@ -29,7 +29,7 @@ OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRED)
 _JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING, State.FAILOVER)
 
 
-def concerned(call: Call, what: inputs.Input) -> Participant | None:
+def participant_of(call: Call, what: inputs.Input) -> Participant | None:
     """The participant whom an input is about."""
     if call.state is State.ENDING:
         return None
@@ -54,9 +54,9 @@ def asked(call: Call, what: inputs.ParticipantAsked, _: datetime) -> Steps:
     ]
 
 
-def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
+def handle(call: Call, what: inputs.Input, now: datetime) -> Steps:
     """What follows from an input about one of them."""
-    participant = concerned(call, what)
+    participant = participant_of(call, what)
     if participant is None or participant.state in ("left", "failed"):
         return []
     match what:
@@ -129,5 +129,5 @@ def continue_without_agent(call: Call, why: str) -> Steps:
     return [*gone, commands.CloseAi(why)] if call.session_open else gone
 
 
-CONCERNED = Row(happened, to=END)
+ROW = Row(handle, to=END)
 ALWAYS: Always = {inputs.ParticipantAsked: Row(asked)}

@@ -53,7 +53,7 @@ def taking_over(call: Call) -> bool:
     return taken and call.state in (State.TALKING, State.HOLDING)
 
 
-def concerned(call: Call, what: inputs.Input) -> bool:
+def takes(call: Call, what: inputs.Input) -> bool:
     """Whether an input is about the supervisor who is there, or is dialled."""
     supervision = call.supervision
     if supervision is None or not call.supervised or call.state is State.ENDING:
@@ -86,10 +86,10 @@ def asked(call: Call, what: inputs.SuperviseAsked, _: datetime) -> Steps:
     ]
 
 
-def happened(call: Call, what: inputs.Input, now: datetime) -> Steps:
+def handle(call: Call, what: inputs.Input, now: datetime) -> Steps:
     """What follows from an input that concerns the supervisor."""
     supervision = call.supervision
-    assert supervision is not None, "concerned"
+    assert supervision is not None, "see takes"
     match what:
         case inputs.LegEntered(channel) if channel == supervision.snoop:
             return [commands.Join(call.ids.supervision, (channel,))]
@@ -201,6 +201,6 @@ def _is_of_snoop(supervision: Supervision, command: commands.Command) -> bool:
     return False
 
 
-CONCERNED = Row(happened, to=END)
+ROW = Row(handle, to=END)
 ROWS: Rows = in_states([State.TALKING, State.HOLDING], {inputs.LegJoined: Row(taken_over, to={State.TRANSFERRED})})
 ALWAYS: Always = {inputs.SuperviseAsked: Row(asked)}

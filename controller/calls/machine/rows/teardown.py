@@ -118,7 +118,7 @@ def confirmed(call: Call) -> None:
     call.state = State.ENDED
 
 
-UNEXPECTED = Row(too_late)
+ROW = Row(too_late)
 ROWS: Rows = in_states(
     [State.ENDING],
     {
