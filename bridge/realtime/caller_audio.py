@@ -1,7 +1,7 @@
 """Sends the caller's audio to the AI: fifty frames a second, each written at once or not at all.
 
 Owns the caller's time line towards the server (`filler`), what is kept for the next connection (`kept`), the account of
-what the present connection was sent (`appended`), and whether anything comes from the caller (`flow`). Silence goes
+what the present connection was sent (`appended`), and whether anything comes from the caller. Silence goes
 instead of the caller's audio while the agent is not to hear it, and where Asterisk sends nothing.
 """
 

@@ -67,7 +67,7 @@ class RecordingTap:
         return "paused" if self._recording.paused else "on"
 
     async def close(self) -> None:
-        """The call is over: returns when all is told. Bounded by `recording.CLOSE_SECONDS`."""
+        """The call is over: returns when all is told. Bounded by `recorder.CLOSE_SECONDS`."""
         last, self._recording = self._recording, None
         await asyncio.gather(*self._completing, *([self._complete(last)] if last else []))
 

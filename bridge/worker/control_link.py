@@ -127,7 +127,9 @@ class ControlLink:
             self._dropped += 1
             if self._dropped == 1:
                 log.error(
-                    "controller away for too long: its oldest news are dropped", call=lost.call, kept=MOST_PENDING
+                    "controller away for too long: the oldest waiting events are dropped",
+                    call=lost.call,
+                    kept=MOST_PENDING,
                 )
         self._pending.append(frame)
         self._all_told.clear()

@@ -306,7 +306,7 @@ class Sessions:
                     self._empty.set()
 
     async def _complete(self, entry: SessionEntry) -> None:
-        """The recordings, if there are any. Bounded: the disk gets `recording.CLOSE_SECONDS`."""
+        """The recordings, if there are any. Bounded: the disk gets `recorder.CLOSE_SECONDS`."""
         if entry.tap is not None:
             await entry.tap.close()
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry
 
-from bridge.common import process_signals
 from bridge.common.background_tasks import BackgroundTasks
 from bridge.common.tls import client_context
 from controller.api.config_reload import Read
@@ -15,6 +14,7 @@ from controller.app import Controller
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari
 from controller.calls.runtime.asterisk_link import claim
+from controller.cli import process_signals
 from controller.config import Config
 from controller.config.prices import Prices, Tariff
 from controller.store.database import Database

@@ -1,6 +1,6 @@
 """What went wrong in a call, from its view and its trace: sentences for people, each with what to do. [pure]
 
-Owns the rules. Nothing that anybody said is quoted; free text passes `reporting.steps.scrubbed`.
+Owns the rules. Nothing that anybody said is quoted; free text passes `harmless_fields.scrubbed`.
 """
 
 from collections import Counter

@@ -72,6 +72,15 @@ async def test_a_damaged_row_that_was_being_dialled_does_not_stop_the_next_contr
         assert (await it.over(bad)).result == "interrupted"
 
 
+async def test_a_row_that_an_earlier_release_was_dialling_is_interrupted(tmp_path: Path) -> None:
+    async with office(tmp_path, FakeControl(room=0)) as it:
+        call = await it.order("+4930100")
+        await done_to(it.queue._database, f"UPDATE outbound_calls SET status='dialling' WHERE id = '{call}'")
+        await done_to(it.queue._database, "UPDATE alembic_version SET version_num='0010'")
+    async with office(tmp_path) as it:
+        assert (await it.over(call)).result == "interrupted"
+
+
 async def test_an_error_of_ours_when_an_attempt_ends_ends_that_call_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ The picture these rules come from is in ARCHITECTURE.md.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -207,6 +208,66 @@ def test_modules_say_what_they_own_and_stay_short(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
+
+
+def words_of(tree: ast.AST) -> Iterator[str]:
+    """All names in the code, and the words of its strings other than docstrings."""
+    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
+                yield name
+            case ast.alias(name=name):
+                yield from name.split(".")
+            case ast.Constant(value=str(text)) if id(node) not in statements:
+                yield from (text, *re.findall(r"\w+", text))
+
+
+def docstrings(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield text
+
+
+TREES = {name_of(path): ast.parse(path.read_text()) for path in SOURCES}
+WORDS = {word for tree in TREES.values() for word in words_of(tree)} | {
+    part for each in MODULES for part in each.split(".")
+}
+DEFINED = {module: {name for name in words_of(tree) if name.isidentifier()} for module, tree in TREES.items()}
+TOP_LEVEL = {
+    name
+    for tree in TREES.values()
+    for node in tree.body
+    for name in ([node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else words_of(node))
+    if isinstance(node, ast.FunctionDef | ast.ClassDef) or (isinstance(node, ast.Assign) and name.isupper())
+}
+OF_OTHERS = {"regex", "highpriority", "total_analysis_time", "systemname", "notfound", "worker2"}
+"""Names of libraries and of Asterisk, and values that are made while a program runs."""
+
+
+def ends_with(module: str, end: str) -> bool:
+    return f".{module}".endswith(f".{end}")
+
+
+def unknown_names(docstring: str) -> list[str]:
+    """In backticks: words that are nowhere in the code, and `module.name` where that module of ours lacks the name."""
+    found = [each for each in re.findall(r"`([a-z]\w+)`", docstring) if each not in WORDS | OF_OTHERS]
+    for named in re.findall(r"`([a-z_]+(?:\.\w+)+)`", docstring):
+        module, _, name = named.rpartition(".")
+        if name in TOP_LEVEL and named not in WORDS and not any(ends_with(each, named) for each in MODULES):
+            ours = [each for each in MODULES if ends_with(each, module)]
+            objects = module in WORDS and not ours
+            if not objects and not any(name in DEFINED[each] for each in ours):
+                found.append(named)
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_names_in_docstrings_exist(path: Path) -> None:
+    assert [name for text in docstrings(TREES[name_of(path)]) for name in unknown_names(text)] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

@@ -118,7 +118,7 @@ class Responses:
 
     def request(self, request: ResponseRequest, *, first: bool = False) -> None:
         """Send this request as soon as possible. Waiting requests without instructions are joined into one. `first`:
-        before all others, since it goes on with what was being said."""
+        if it is not joined, it goes before the others, since it goes on with what was being said."""
         last = self._waiting[-1] if self._waiting else None
         if last and not last.instructions and not request.instructions:
             last.items |= request.items

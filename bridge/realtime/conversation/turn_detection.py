@@ -7,7 +7,7 @@ Owns the settings in force. They are the agent's, except:
     the first words were not heard (`greeting`)   as set       we ask it to
     the consent, or the greeting, is protected    no           we ask it to
     last words are said, or the call is held      no           no
-    short speech is not to count (`min_speech`)   we do        we ask it to
+    short speech is ignored (`min_speech_ms`)     we do        we ask it to
 
 Reasons for the last row: if short speech is not to interrupt, the server must not cancel responses when speech begins.
 Nor may it answer by itself: it would answer a cough, since the reply that is being played was generated long before and

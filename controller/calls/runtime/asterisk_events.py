@@ -1,7 +1,7 @@
 """What Asterisk tells: which event belongs to which call.
 
-Owns the map from channels to calls, and which of our legs are in our Stasis app. Implements `reconcile.Calls`: a
-comparison with Asterisk finds what no event has told.
+Owns the map from channels to calls, and which of our legs are in our Stasis app. Implements
+`reconcile.ReconcileCalls`: a comparison with Asterisk finds what no event has told.
 """
 
 from collections.abc import Mapping
@@ -120,7 +120,7 @@ class AsteriskEvents:
             log.warning("could not hang up a channel", channel=channel, reason=str(error))
             return False
 
-    # ------------------------------------------------------------ reconcile.Calls
+    # ------------------------------------------------------------ reconcile.ReconcileCalls
 
     def owned_resources(self) -> dict[str, frozenset[str]]:
         return {call: actor.owned.existing for call, actor in self._live.items()}

@@ -35,23 +35,8 @@ def check_references(top: Mapping[str, Any], source: Source) -> None:
     for name, agent in _named(top.get("agents")):
         _check_names(name, agent, top, source)
         _check_reasoning(name, agent, top, source)
-    _check_overflows(_mapping(top.get("trunks")), source)
     _check_prices(top, source)
     _check_recordings(top, source)
-
-
-def _check_overflows(trunks: Mapping[str, Any], source: Source) -> None:
-    """Each `overflow` names another trunk, and no chain of them is a circle."""
-    for name, trunk in _named(trunks):
-        path, visited, other = ("trunks", name, "overflow"), {name}, trunk.get("overflow")
-        if isinstance(other, str) and other not in trunks and path not in source.unset:
-            near = get_close_matches(other, [str(each) for each in trunks], n=1)
-            source.add(path, "no such trunk", f"did you mean `{near[0]}`?" if near else "", shown(path, other))
-        while isinstance(other, str) and other in trunks and other not in visited:
-            visited.add(other)
-            other = _mapping(trunks[other]).get("overflow")
-        if other == name:
-            source.add(path, "leads back to this trunk", "the last trunk of a row has no overflow")
 
 
 # ---------------------------------------------------------------- providers and prices

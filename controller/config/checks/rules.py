@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from controller.config.checks.references import check_references
 from controller.config.checks.transfers import check_transfers
-from controller.config.checks.trunks import check_tolls
+from controller.config.checks.trunks import check_trunks
 from controller.config.errors import ConfigError, Path, shown
 from controller.config.source import Source
 from controller.config.values import Address, Ports, address_of, ports_of
@@ -41,7 +41,7 @@ def complete(source: Source) -> list[ConfigError]:
     _check_tokens(_mapping(top.get("api")), source)
     _check_bridge(top, source)
     check_references(top, source)
-    check_tolls(top, source)
+    check_trunks(top, source)
     check_transfers(top, source)
     found = source.errors[before:]
     del source.errors[before:]

@@ -1,4 +1,4 @@
-"""Checks `country_code` and `domestic` of trunks, which the toll-fraud rules need. [pure]
+"""Checks the keys of trunks: the country, which the toll-fraud rules need, and `overflow`. [pure]
 
 Works on plain data, as `rules` does. A trunk needs a `country_code` if it dials numbers, and not only extensions,
 unless it may dial everything.
@@ -6,9 +6,11 @@ unless it may dial everything.
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from bridge.common import patterns
+from controller.config.errors import shown
 from controller.config.source import Source
 from controller.dialing import toll_fraud
 
@@ -16,15 +18,30 @@ _NUMBERS = ("+4930123456", "+12125551234", "004930123456", "01149301234567", "03
 """One for each spelling of numbers. A trunk that allows none of them dials extensions only."""
 
 
-def check_tolls(top: Mapping[str, Any], source: Source) -> None:
+def check_trunks(top: Mapping[str, Any], source: Source) -> None:
     """Adds to the errors of `source`. Values of the wrong kind are skipped: pydantic names them."""
-    trunks = top.get("trunks")
-    for name, trunk in trunks.items() if isinstance(trunks, dict) else ():
+    found = top.get("trunks")
+    trunks: dict[Any, Any] = found if isinstance(found, dict) else {}
+    for name, trunk in trunks.items():
         if isinstance(trunk, dict):
-            _check_trunk(("trunks", str(name)), trunk, source)
+            _check_country(("trunks", str(name)), trunk, source)
+            _check_overflow(name, trunks, source)
 
 
-def _check_trunk(path: tuple[str, str], trunk: Mapping[str, Any], source: Source) -> None:
+def _check_overflow(name: Any, trunks: Mapping[str, Any], source: Source) -> None:
+    """It leads to another trunk, and never back."""
+    path, seen, other = ("trunks", str(name), "overflow"), {name}, trunks[name].get("overflow")
+    if isinstance(other, str) and other not in trunks and path not in source.unset:
+        near = get_close_matches(other, [str(each) for each in trunks], n=1)
+        source.add(path, "no such trunk", f"did you mean `{near[0]}`?" if near else "", shown(path, other))
+    while isinstance(other, str) and other in trunks and other not in seen:
+        seen.add(other)
+        other = trunks[other].get("overflow") if isinstance(trunks[other], dict) else None
+    if other == name:
+        source.add(path, "leads back to this trunk", "the last trunk of a row has no overflow")
+
+
+def _check_country(path: tuple[str, str], trunk: Mapping[str, Any], source: Source) -> None:
     domestic = trunk.get("domestic")
     for number, region in enumerate(domestic if isinstance(domestic, list) else ()):
         if isinstance(region, str) and re.fullmatch("[A-Z]{2}", region) and toll_fraud.region_of(region) is None:

@@ -185,7 +185,7 @@ class Agent(Section):
     playout_delay_ms: int = Field(0, ge=0, le=500)
     """How long sound takes from Asterisk to the caller (jitter buffers); not counted as heard."""
     tools: tuple[ToolName, ...] = ("transfer", "hang_up")
-    """transfer, hang_up, send_dtmf, hold, wait_for_user, and names from `http_tools`."""
+    """transfer, hang_up, send_dtmf, hold, wait_for_user, voicemail, and names from `http_tools`."""
     transfer_kind: TransferKind = "blind"
     """How this agent's callers are transferred; attended: it talks to who answers first (docs/transfers.md)."""
     mcp: tuple[ToolName, ...] = ()
