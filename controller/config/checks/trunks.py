@@ -29,13 +29,13 @@ def check_trunks(top: Mapping[str, Any], source: Source) -> None:
 
 
 def _check_overflow(name: Any, trunks: Mapping[str, Any], source: Source) -> None:
-    """It leads to another trunk, and never back."""
-    path, seen, other = ("trunks", str(name), "overflow"), {name}, trunks[name].get("overflow")
+    """It names another trunk, and no chain of them is a circle."""
+    path, visited, other = ("trunks", str(name), "overflow"), {name}, trunks[name].get("overflow")
     if isinstance(other, str) and other not in trunks and path not in source.unset:
         near = get_close_matches(other, [str(each) for each in trunks], n=1)
         source.add(path, "no such trunk", f"did you mean `{near[0]}`?" if near else "", shown(path, other))
-    while isinstance(other, str) and other in trunks and other not in seen:
-        seen.add(other)
+    while isinstance(other, str) and other in trunks and other not in visited:
+        visited.add(other)
         other = trunks[other].get("overflow") if isinstance(trunks[other], dict) else None
     if other == name:
         source.add(path, "leads back to this trunk", "the last trunk of a row has no overflow")
