@@ -35,7 +35,7 @@ JUST_COME = 0.1
 """Seconds: those accepted in one go with Asterisk's connection are not closed for each other's sake."""
 REFUSALS_LOGGED = 10
 REFUSALS_WINDOW = 10.0
-"""In so many seconds so many refusals have a line of their own in the log; the rest is counted."""
+"""Within these seconds this number of refusals is logged one by one; further ones are counted."""
 CLOSE_TIMEOUT = 1.0
 """Seconds in which closed connections must be gone."""
 BACKLOG = 512
@@ -147,7 +147,7 @@ class AudioSocketServer:
             del self._expected[media]
 
     def hang_up(self, call: str, reason: str) -> None:
-        """Close the leg of a call whose session can't do it any more. No such leg: nothing happens."""
+        """Closes the leg of a call whose session has failed. Without such a leg nothing happens."""
         for leg in [leg for leg in self._legs if leg.call == call]:
             leg.close(reason)
 

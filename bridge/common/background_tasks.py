@@ -18,7 +18,7 @@ log = structlog.get_logger()
 RESTART_DELAYS = (0.2, 1.0, 2.0, 5.0, 10.0)
 """Seconds before a failed task is started again: one that fails at once must not spin."""
 STEADY = 30.0
-"""Seconds; a task that has run so long begins with the first delay again."""
+"""Seconds. If a task has run this long before it fails, its next start has the first delay again."""
 CLOSE_SECONDS = 8.0
 """How long cancelled tasks are waited for."""
 ONCE = "once"
@@ -115,7 +115,7 @@ class BackgroundTasks:
 
 
 async def ended(tasks: Collection["asyncio.Task[Any]"], seconds: float) -> bool:
-    """Waits until the tasks have ended, for at most so long. False: some have not; the log names them."""
+    """Waits until the tasks have ended, for at most `seconds`. False: some have not; the log names them."""
     if not tasks:
         return True
     _, late = await asyncio.wait(list(tasks), timeout=seconds)
@@ -132,7 +132,7 @@ async def cancelled(tasks: Collection["asyncio.Task[Any]"], seconds: float) -> b
 
 
 async def all_done(seconds: float, *steps: Coroutine[Any, Any, None]) -> None:
-    """Runs all steps at once, each for at most so long. An error in one of them is logged, and the others go on."""
+    """Runs all steps at once, each for at most `seconds`. An error in one of them is logged, and the others go on."""
     tasks = [asyncio.create_task(step, name=getattr(step, "__qualname__", "a step")) for step in steps]
     await ended(tasks, seconds)
     for task in tasks:

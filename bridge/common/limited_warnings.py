@@ -14,7 +14,7 @@ MOST = 64
 
 
 class Log(Protocol):
-    """A structlog logger, as far as it is used."""
+    """The part of a structlog logger that is used here."""
 
     def warning(self, event: str, **fields: Any) -> Any: ...
 
@@ -38,7 +38,7 @@ class LimitedWarnings:
             self._log.warning(text, **fields)
 
     def close(self) -> None:
-        """Logs the total of each kind of which not all were logged."""
+        """Logs the total of each kind that was not logged completely."""
         for (text, apart), total in self._seen.items():
             if total > self._each:
                 self._log.warning(text, **dict(apart), total=total)

@@ -106,7 +106,7 @@ def _named(url: str) -> tuple[str, str | None]:
         if parts.scheme in ("ws", "wss"):
             parse_uri(url)
     except (InvalidURI, ValueError):
-        return "", None  # whoever connects raises for it
+        return "", None  # the connecting code raises for it
     if host in LOOPBACK or urllib.request.proxy_bypass(f"{host}:{port}"):
         return "", None
     named = urllib.request.getproxies()
@@ -130,7 +130,7 @@ def _complete(proxy: str) -> str:
             user += ":"
         if parts.port is None:
             address = f"{address.removesuffix(':')}:{_PORT}"
-    except ValueError:  # whoever parses it raises for it
+    except ValueError:  # the parser raises for it
         return proxy
     return parts._replace(netloc=f"{user}{at}{address}").geturl()
 

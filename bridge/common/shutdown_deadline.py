@@ -25,7 +25,7 @@ class ShutdownDeadline:
         self._timer: threading.Timer | None = None
 
     def set(self, seconds: float) -> None:
-        """The process ends in so many seconds, counted from the latest call."""
+        """Ends the process after `seconds`, counted from the latest call of this function."""
         self.cancel()
         self._timer = threading.Timer(seconds, self._expire, [seconds])
         self._timer.daemon = True

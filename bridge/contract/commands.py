@@ -42,7 +42,7 @@ class Prepare(StrictModel):
 
 
 class ExpectMedia(StrictModel):
-    """Asterisk is about to connect for this call and will show this media id (a UUID), within so many seconds.
+    """Asterisk is about to connect for this call and will show this media id (a UUID), within `seconds`.
 
     Replaces an earlier one of the call. Answered by `MediaConnected` once Asterisk has connected. The connection may be
     there before this command is.

@@ -126,7 +126,7 @@ class MediaGone(StrictModel):
 
 
 NOT_TRANSCRIBED = "(not transcribed)"
-"""The text of somebody who spoke, and whose words nobody has written down."""
+"""The text of a turn whose words were not transcribed."""
 
 
 class Said(StrictModel):

@@ -6,7 +6,7 @@ ceases and when it is back.
 """
 
 CEASED_S = 0.14
-"""Audio has ceased after so long without a frame: more than two packets of 60 ms. A server may take the caller's turn
+"""Audio has ceased after this time without a frame: more than two packets of 60 ms. A server may take the caller's turn
 as over after 300 ms of silence, so this must be found earlier."""
 AGAIN_S = 10.0
 """Reported again at this interval, since another controller may have taken over."""

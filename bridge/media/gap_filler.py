@@ -37,7 +37,7 @@ class GapFiller:
         self.started = False
         self.late_frames = 0
         self.left_out_s = 0.0
-        """Seconds for which the server was sent nothing, because they were too long ago."""
+        """Seconds of a gap that were not filled, because they were too long ago."""
 
     def start(self, now: float) -> None:
         """From now on audio is sent."""

@@ -31,7 +31,7 @@ class InputClock:
         self._runs.clear()
 
     def add(self, milliseconds: float, at: float) -> None:
-        """So much was appended; its end was heard at `at`."""
+        """`milliseconds` of audio were appended; their end was heard at `at`."""
         ahead = at * 1000 - (self.position_ms + milliseconds)
         if not self._runs or abs(self._runs[-1][1] - ahead) > EVEN_MS:
             self._runs.append((self.position_ms, ahead))

@@ -36,7 +36,7 @@ MOST_UNFINISHED = 64
 """Parts that grow or are queued at once. A server has a few of them; what comes for one more is dropped."""
 
 LONGEST_QUEUE = 15 * 60 * 1000 * BYTES_PER_MS
-"""Bytes. What comes while so much is queued is dropped."""
+"""Bytes. While this much is queued, further sound is dropped."""
 
 MOST_CHUNKS = 100_000
 """Deltas. `LONGEST_QUEUE` in pieces of 9 ms: each one costs memory besides its sound."""
@@ -105,7 +105,7 @@ class Playout:
     """Bytes of the first chunk that are already played."""
     _queued: int = field(default=0, init=False)
     _held: int = field(default=0, init=False)
-    """Pops for which the present last part of a frame has waited."""
+    """How many pops the present incomplete frame has waited."""
     _dry: bool = field(default=False, init=False)
     """This underrun is already counted."""
     _parts: dict[tuple[str, int], _Part] = field(default_factory=dict, init=False)

@@ -17,7 +17,7 @@ from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.transport.client import RealtimeClient, open_client
 
 LIST_TOOLS_S = 4.0
-"""The provider may take so long to ask the MCP servers."""
+"""Seconds that the provider may take to ask the MCP servers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,7 +274,7 @@ class RealtimeSession:
 
     @property
     def consented(self) -> bool:
-        """The caller has heard what has to be said to somebody who is recorded."""
+        """The caller has heard all that must be said before a recording."""
         return self._conversation.parts.greeting.consented
 
     def speaking(self) -> tuple[Literal["caller", "agent"], ...]:

@@ -32,7 +32,7 @@ class DiskThread:
         self._jobs.put(job)
 
     def close(self, timeout: float) -> None:
-        """Let it finish what it has, for so many seconds."""
+        """Waits until the present jobs are done, for at most `timeout` seconds."""
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join(timeout)

@@ -21,7 +21,7 @@ FRAME_BYTES = CHANNELS * SAMPLE_BYTES
 WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 RIFF_SIZE_AT, DATA_SIZE_AT = 4, 40
 WAV_LIMIT = 0xFFFF_FFFF - WAV_HEADER.size
-"""Bytes of sound in one WAV file, whose sizes have 32 bits: 12 hours."""
+"""The most bytes of sound in one WAV file, since its size fields have 32 bits: 12 hours."""
 PAGE_MS = 200.0
 _SET_PAGE_LATENCY = 0x1302
 """SFC_SET_OGG_PAGE_LATENCY_MS of sndfile.h, which the Python package has no name for."""

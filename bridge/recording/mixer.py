@@ -19,22 +19,24 @@ RATE = 24_000
 SAMPLE_BYTES = 2
 """One channel, signed 16 bit little endian."""
 HORIZON_S = 0.3
-"""What comes later than this has missed its place and is left out, unless this process itself stood still.
-Blocks are given out so long after their time."""
+"""Seconds. Blocks are given out this long after their time. Sound that comes later has missed its place and is left
+out, unless this process itself stood still."""
 SLACK_S = 0.07
-"""So much before its place sound is joined to what is before it, with silence between for the pieces that were lost."""
+"""Seconds. Sound that comes up to this much before its place is joined to the sound before it, with silence for the
+pieces that were lost."""
 LOST = 0.1
-"""A piece is taken for lost when nothing came for its length; of which so much may be wanting."""
+"""A piece is taken for lost when nothing came for its length, less this share of it."""
 CALM_S = 0.00005
 """By so much for each piece it is forgotten how soon sound can come."""
 LAG_S = 0.04
-"""So much behind its place sound may be, rather than be left out."""
+"""Seconds. Sound that is up to this much behind its place is not left out."""
 BLOCK_S = 0.2
 """The shortest block that is worth handing on."""
 STALL_S = 0.1
-"""If `take` was not asked for so long, this process stood still, and what came meanwhile is not read yet."""
+"""Seconds. If `take` was not called for this long, this process stood still, and the sound that came meanwhile is not
+read yet."""
 RECOVERY_S = 0.04
-"""How long nothing is given out then."""
+"""Seconds for which nothing is given out then."""
 
 _HORIZON = round(HORIZON_S * RATE)
 _SLACK = round(SLACK_S * RATE)
@@ -85,7 +87,7 @@ class Track:
         return block
 
     def _place(self, start: int, samples: int) -> int:
-        """Of the next piece, which is so long and belongs at `start`: behind the last one, or what was lost."""
+        """The place of the next piece of `samples`, which belongs at `start`: behind the last one, or behind a gap."""
         gap = start - self._sound_end
         if self._sound_end < 0 or gap > _SLACK:
             self._soonest = 0

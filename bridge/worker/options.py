@@ -80,7 +80,7 @@ def parse(argv: Sequence[str]) -> Options:
     add("--capacity", type=int, default=100, metavar="N", help="calls at once (default %(default)s)")
     add("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="how the controller calls it")
     add("--drain", type=float, default=3.0, metavar="S", help="seconds for present calls at SIGTERM (%(default)g)")
-    add("--quit-after", type=float, metavar="S", help="end after so long without controller and calls (never)")
+    add("--quit-after", type=float, metavar="S", help="end after S seconds without controller and calls (never)")
     add("--warm", type=int, default=0, metavar="N", help="AI connections kept open for coming calls (%(default)s)")
     add(
         "--metrics", type=metrics_place, metavar="[IP:]A-B", help="serve /metrics there, on loopback unless IP is given"

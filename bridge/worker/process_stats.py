@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EVERY = 5.0
-"""Seconds for which an answer holds: listing 2,000 open files takes a millisecond of the sound's time."""
+"""Seconds for which figures are used again: listing 2,000 open files takes a millisecond of the sound's time."""
 
 _SELF = Path("/proc/self")
 

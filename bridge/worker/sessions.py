@@ -82,7 +82,7 @@ class SessionEntry:
 
 class Sessions:
     """Acts on the controller's commands: it is the link's `Listener`. `emit` takes the events of all calls in order;
-    `retire` is the controller's wish that the worker ends within so many seconds."""
+    `retire` takes the seconds within which the controller wants the worker to end."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Sessions:
 
     @property
     def calls(self) -> tuple[str, ...]:
-        """The calls whose `Ended` is not said yet."""
+        """The calls that have not sent `Ended` yet."""
         return tuple(entry.call for entry in self._calls.values() if not entry.ended)
 
     async def drain(self, seconds: float) -> None:

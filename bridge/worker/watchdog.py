@@ -29,7 +29,7 @@ SILENT = 1.5
 STARTING = 30.0
 """Seconds until its first word."""
 STEADY, AGAIN = 5.0, 1.0
-"""Seconds: one that lived so long is started again at once, others after a pause."""
+"""Seconds. A worker that ran this long is started again at once, others after a pause."""
 
 log = structlog.get_logger()
 

@@ -186,7 +186,7 @@ class AgentCommands:
     # ------------------------------------------------------------ the rest
 
     def mute(self, command: Mute) -> None:
-        """Who is heard from now on. Neither side is told, and what is being said goes on."""
+        """Sets which sides are heard from now on. Neither side is told, and present speech goes on."""
         self.caller_muted, self.agent_muted = command.caller, command.agent
 
     def add_message(self, command: AddMessage) -> None:

@@ -64,7 +64,7 @@ class _Utterance:
     texts: dict[int, str] = field(default_factory=dict)
     """By content part. While it is open it may end with half a character."""
     open_texts: set[int] = field(default_factory=set)
-    """Parts of which words may still come."""
+    """Parts that may still get words."""
     generated: int = 0
     """Bytes of audio from the server, also those that came after the interruption."""
     sound_done: bool = False
@@ -120,7 +120,7 @@ class AgentTranscript:
         """Whether the agent speaks in a consultation from now on."""
         self._consultation = spec.consultation
 
-    # ------------------------------------------------------------ as it is generated
+    # ------------------------------------------------------------ generation
 
     def sound(self, response_id: str, item_id: str, length: int) -> None:
         """`length` bytes of sound have come. They may not have been played yet."""
@@ -174,7 +174,7 @@ class AgentTranscript:
             if utterance.response_id == response_id and not utterance.sound_done:
                 utterance.stopped = utterance.connection_lost = True
 
-    # ------------------------------------------------------------ as it is heard
+    # ------------------------------------------------------------ playout
 
     def cut(self, item_id: str, heard_ms: int) -> None:
         """The item was interrupted after `heard_ms`. It is reported as soon as its text is complete."""

@@ -20,7 +20,7 @@ from bridge.realtime.conversation.tool_calls import ToolCalls
 BEGIN_S = 10.0
 """Last words must be generated within this time."""
 BOUND_S = 2.0
-"""So long the wait may last beyond the audio that is still to be played."""
+"""Seconds that the wait may last beyond the audio that is still to be played."""
 TAIL_S = 0.25
 """What Asterisk, the trunk and the phone still hold after the last frame."""
 

@@ -12,7 +12,7 @@ from bridge.realtime.protocol.server_events import SessionUpdated
 from bridge.realtime.protocol.session_differences import Difference, summary
 
 MOST_TIMES = 5
-"""After so many corrections on one connection it is given up."""
+"""After this number of corrections on one connection, the connection is given up."""
 AGAIN_S = 2.0
 """For the answer to a correction."""
 

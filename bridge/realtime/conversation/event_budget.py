@@ -16,7 +16,7 @@ class EventBudget:
         self._at: float | None = None
 
     def spend(self, told: int, now: float) -> bool:
-        """So many events and log lines were caused. False: they are too many."""
+        """Counts `told` events and log lines. Returns False if the budget is spent."""
         since = 0.0 if self._at is None else now - self._at
         self._at = now
         self._left = min(BURST, self._left + since * PER_SECOND) - told

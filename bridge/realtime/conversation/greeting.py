@@ -68,11 +68,11 @@ class Greeting:
         self._asked = False
         self._over = not turn_detection.opening
         self._cut_ms: int | None = None
-        """The caller, who is still speaking, cut the greeting after so much of it."""
+        """The caller cut the greeting after this much of it, and is still speaking."""
         self._mostly_heard = False
         """That was more than half of it."""
         self.consented = self._consent is None
-        """The caller has heard all that has to be said to somebody who is recorded."""
+        """The caller has heard all that must be said before a recording."""
 
     @property
     def watching(self) -> bool:

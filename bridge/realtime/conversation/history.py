@@ -103,7 +103,7 @@ class History:
                     self._grown(entry.size)
 
     def said(self, said: Said) -> list[ClientEvent]:
-        """An utterance is complete: so much of it was heard."""
+        """An utterance is complete. `said` tells how much of it was heard."""
         entry = self._by_item.get(said.item)
         if said.who == "caller" or entry is None or entry.role != "assistant" or entry.text is not None:
             return []

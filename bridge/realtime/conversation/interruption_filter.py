@@ -1,7 +1,7 @@
 """Whether speech of the caller counts as an interruption. [pure]
 
 Owns `pending` (it is not known yet whether the caller's speech counts) and the number of false barge-ins. With
-`min_speech_ms` the agent goes on speaking until the caller's speech has lasted so long. The server reports the end of
+`min_speech_ms` the agent goes on speaking until the caller's speech has lasted that long. The server reports the end of
 speech only after `silence_duration_ms` of silence, so that time is added to the wait.
 
 Without `min_speech_ms` the agent is cut at once. In both cases an interruption was false if the speech was a click
@@ -32,7 +32,7 @@ class InterruptionFilter:
         self._cut = False
         """The agent was cut for it."""
         self._open = RecentIds()
-        """Items for which the agent was cut, and of which the transcript has not come."""
+        """Items that have cut the agent and have no transcript yet."""
 
     def apply(self, spec: SessionSpec) -> None:
         """The thresholds of the agent that goes on."""

@@ -85,7 +85,7 @@ class Responses:
     def __init__(self, out: EffectList, blocked: Callable[[], bool]) -> None:
         self._out = out
         self._blocked = blocked
-        """Whether no request may be sent at the moment. Whoever changes that calls `flush`."""
+        """Whether no request may be sent at the moment. The code that ends that state calls `flush`."""
         self.state = State.IDLE
         self.response_id = ""
         """Of the running response; empty when none is, or when its id is not known yet."""

@@ -20,10 +20,10 @@ SEMANTIC_ANSWER_S = 10.0
 LONGEST_S = 60.0
 """Speech without a pause seldom lasts longer: perhaps the server did not report its end."""
 QUIET_S = 2.0
-"""If the caller was silent for so long, beyond the silence that the server waits for, their turn is over."""
+"""If the caller was silent this long after the silence that the server waits for, their turn is over."""
 _AGAIN_S = 0.1
 ENDLESS_S = 300.0
-"""Nobody speaks so long without a pause: it is noise, and the caller waits for an answer."""
+"""Nobody speaks this long without a pause: the sound is noise, and the caller waits for an answer."""
 
 
 class Turns:

@@ -18,7 +18,7 @@ WORDS_S = 5.0
 FAILED_S = 2.0
 """After a reported failure the transcript may still come within this time."""
 LATE_S = 15.0
-"""After so long a transcript is reported as missing. It is still taken if it comes."""
+"""After this time a transcript is reported as missing. It is still taken if it comes."""
 
 
 class UserSpeech:
@@ -30,7 +30,7 @@ class UserSpeech:
         self._begun_in: dict[str, bool] = {}
         """Whether the turn began in a consultation, by item id."""
         self._ended_at: dict[str, float] = {}
-        """When a turn ended whose transcript has not come, by item id."""
+        """The end times of the turns whose transcript has not come, by item id."""
         self._started = RecentIds()
         self._written = RecentIds()
         """Turns whose transcript was reported."""

@@ -93,7 +93,7 @@ class ItemCreate:
 
 @dataclass(frozen=True, slots=True)
 class ItemTruncate:
-    """Only so much of the agent's item was heard. Refused when it is more than was generated."""
+    """Only a part of the agent's item was heard. Refused when it is more than was generated."""
 
     type: ClassVar = "conversation.item.truncate"
     event_id: str

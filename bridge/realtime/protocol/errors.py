@@ -148,7 +148,7 @@ def from_codes(code: str, kind: str, message: str) -> ProviderError:
     if code in _CONFIG_CODES or kind in _CONFIG_CODES:
         return ConfigRefused(words)
     retry_s = seconds_of(message)
-    limited = is_rate_limit(message) or retry_s is not None  # whoever names a wait is busy
+    limited = is_rate_limit(message) or retry_s is not None  # a server that names a wait is busy
     return RateLimited(words, retry_s) if limited else ConnectionLost(words)
 
 

@@ -48,7 +48,7 @@ def text_of(raw: Mapping[str, Any], key: str, longest: int | None = LONGEST_TEXT
 
 
 def piece_of(raw: Mapping[str, Any], key: str) -> str:
-    """A piece of a text of which more may come: it may begin and end with half a character."""
+    """A piece of a text that may go on: it may begin and end with half a character."""
     value = raw.get(key)
     return well_formed_piece(value[:LONGEST_TEXT]) if isinstance(value, str) else ""
 

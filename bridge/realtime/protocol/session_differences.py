@@ -41,7 +41,7 @@ AGAIN = frozenset(
     }
 )
 WHOLE = frozenset({"input_format", "output_format", "voice", "instructions"})
-"""A session of which all of these are told is told as a whole."""
+"""An answer with all of these keys describes the whole session."""
 NOT_TOLD = "not told"
 MOST_UNANSWERED = 64
 LONGEST = 60

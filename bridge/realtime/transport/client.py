@@ -58,7 +58,7 @@ MAX_MESSAGE = 4 * 1024 * 1024
 MAX_AUDIO_BACKLOG = 64 * 1024
 """Bytes that the kernel has not taken yet: one second of caller audio. What comes then is dropped."""
 MAX_BACKLOG = 4 * 1024 * 1024
-"""Bytes. With so much waiting nobody reads at the other end: the connection is given up before the pings notice."""
+"""Bytes. If this much waits, nobody reads at the other end: the connection is given up before the pings notice."""
 USER_AGENT = "voiceai"
 
 _E = TypeVar("_E", server_events.SessionCreated, server_events.SessionUpdated)

@@ -44,7 +44,7 @@ ANSWER_S = 2.0
 ANSWER_SHARE = 1 / 4
 """At most this share of the time for connecting is spent on a warm connection."""
 UNUSED_S = 60 * 60.0
-"""A provider that no call has used for so long has no pool any more."""
+"""Seconds. After this time without a call, the pool of a provider is closed."""
 MOST_PROVIDERS = 8
 """The pool that was used longest ago is closed for another one."""
 

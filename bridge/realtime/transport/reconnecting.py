@@ -87,7 +87,7 @@ class ReconnectingClient:
         self._failure: asyncio.Future[ProviderError] | None = None
         self._moved = asyncio.Event()
         self._asked = self._retries.provider
-        """Who was asked last: a failure is theirs, whoever is to be asked next."""
+        """The provider that was asked last. A failure counts against it, even if another one is to be asked next."""
         self._spare: tuple[Provider, asyncio.Task[RealtimeClient]] | None = None
         """The connection that is to replace the present one, open or being opened."""
         self._closings: set[asyncio.Task[None]] = set()

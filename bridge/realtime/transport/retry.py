@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bridge.contract import Provider
 
 RENEW_BEFORE_S = 300.0
-"""So long before the provider's limit: long enough to find a moment when nobody speaks."""
+"""Seconds before the provider's limit: long enough to find a moment when nobody speaks."""
 RENEW_AT_LEAST_S = 60.0
 """Not sooner, if there is that much time: a clock that is wrong must not make us connect over and over."""
 
@@ -40,7 +40,7 @@ class RetryTiming:
     delays: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0)
     """Before each repeated try."""
     give_up_s: float = 8.0
-    """No further try of a provider that has been away for so long."""
+    """A provider that has been away this long is not tried again."""
     rate_wait_s: float = 30.0
     """The same for one that is rate limited and names a wait."""
     rate_untold_s: float = 1.0

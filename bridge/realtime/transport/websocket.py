@@ -128,7 +128,7 @@ class RealtimeWebSocket(ClientConnection):
         return False
 
     def _read(self, seconds: float, clock: Callable[[], float] = perf_counter) -> bool:
-        """For so long at most. Returns whether more waits."""
+        """Reads for at most `seconds`. Returns whether more waits."""
         until = clock() + seconds
         while self._unread:
             piece = bytes(self._unread[:PIECE])
@@ -139,7 +139,7 @@ class RealtimeWebSocket(ClientConnection):
         return bool(self._unread)
 
     def _read_rest(self) -> None:
-        """What had come before the end, as far as it is soon read."""
+        """Reads what had come before the end, for at most `LAST_S`. The rest is dropped."""
         self._read(LAST_S, thread_time)
         self._unread.clear()
 

@@ -85,13 +85,14 @@ class AgentPlan:
     max_call: float | None = None
     """With the agent, before it wraps up."""
     max_caller_hold: float | None = None
-    """For which the person may hold the call before it ends."""
+    """The person may hold the call for this time. Then it ends."""
     wrap_up: str = "Goodbye."
     """What the agent says when the call has to end."""
     voicemail: str | None = None
     """What is left with an answering machine. None: it is hung up on."""
     answer_timeout: float = 4.0
-    """For which an inbound caller rings while the AI session opens. Then the call is answered without it."""
+    """An inbound caller hears ringing for at most this time while the AI session opens. Then the call is answered
+    without it."""
 
     @property
     def name(self) -> str:
@@ -133,7 +134,7 @@ class Plan:
     """To call somebody, from 1."""
     prepare_timeout: float = 15.0
     media_timeout: float = 3.0
-    """Until a media leg must have come up: it takes milliseconds. Then another worker is tried."""
+    """A media leg must have come up within this time: it takes milliseconds. Else another worker is tried."""
     end_timeout: float = 2.0
 
 

@@ -38,7 +38,7 @@ NO_ROOM_SECONDS = 0.5
 """After which it is tried again when there was no room; when a call of the queue ends, it is tried at once."""
 LONGEST_SLEEP = 30.0
 REST_SECONDS = 5.0
-"""For which nobody is called after a call that failed before it was dialled: the next one would fail, too."""
+"""Seconds without a call after one that failed before it was dialled: the next one would fail, too."""
 STORE_AWAY_SECONDS = 1.0
 FORGET_EVERY = 3600.0
 FINISH_SECONDS = 5.0

@@ -97,7 +97,7 @@ class Queue:
     async def heads(self, now: datetime, *, without: Collection[str], each: int) -> list[QueuedCall]:
         """The next calls: of each trunk and agent the first `each` that are due, all in the order of their turn.
 
-        By trunk and agent, so that calls for which there is no room do not hold up the others.
+        By trunk and agent, so that calls without room do not delay the others.
         """
         due = [_is(Status.QUEUED), calls.c.due_at <= now, calls.c.expires_at > now, calls.c.id.not_in(without)]
         order = (calls.c.priority.desc(), calls.c.number)

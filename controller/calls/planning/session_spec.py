@@ -81,6 +81,6 @@ def _mcp(config: Config, name: str) -> McpServer:
 
 
 def retention(config: Config) -> tuple[Retention, ...]:
-    """Days for which recordings are kept, by folder. Agents that share a folder say the same (`config/checks`)."""
+    """Days that recordings are kept, by folder. Agents that share a folder say the same (`config/checks`)."""
     kept = {each.recording.path: each.recording.keep_days for each in config.agents.values() if each.recording}
     return tuple(Retention(path=path, keep_days=days) for path, days in kept.items() if days is not None)

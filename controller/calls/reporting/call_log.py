@@ -83,7 +83,7 @@ class CallLog:
         self.cost = 0.0
         """US dollars so far."""
         self.limit: str | None = None
-        """The spend limit for which the call was told to end."""
+        """The spend limit that made the call end."""
 
     def __repr__(self) -> str:
         return f"<CallLog {len(self.transcript)} utterances, {self.turn_count} turns, {self.cost:.4f} USD>"

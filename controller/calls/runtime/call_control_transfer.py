@@ -105,6 +105,6 @@ def _why_not(mode: SupervisionMode) -> str:
 
 
 def put(live: LiveCall, what: inputs.Input) -> view.CallView:
-    """Into the call's queue; gives the call as it is."""
+    """Puts the input into the call's queue. Returns the present view of the call."""
     live.put(what)
     return view.view_of(live.call, live.call_log)

@@ -44,7 +44,7 @@ from controller.config.models.routes import Overflow, Route, WaitingLine
 log = structlog.get_logger()
 
 WORKER_WAIT_S = 3.0
-"""Seconds for which a caller waits for a worker to come back."""
+"""Seconds that a caller waits for a worker to come back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class WaitingCallers:
         return [each for each in self._line.values() if each.call.state is State.WAITING]
 
     def _serve(self) -> None:
-        """Begins the calls for which there is room now, in order."""
+        """Begins the calls that have room now, in order."""
         try:
             self._serve_in_order()
         finally:

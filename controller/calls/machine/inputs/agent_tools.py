@@ -25,7 +25,7 @@ class SendDigitsTool:
 
 @dataclass(frozen=True, slots=True)
 class HoldTool:
-    """The caller is to hear music for so long."""
+    """The caller is to hear music for this time."""
 
     tool_call: str
     seconds: float

@@ -18,7 +18,7 @@ from controller.calls.machine.rows import answering, wrap_up
 CONTEXT = "voiceai-answered"
 EXTENSION = "detect"
 LIMIT = 20.0
-"""Seconds for which the verdict is awaited. AMD() takes 6 at most (`total_analysis_time` in amd.conf)."""
+"""Seconds that the call waits for the verdict. AMD() takes 6 at most (`total_analysis_time` in amd.conf)."""
 SILENT = (
     "Nobody has said a word since this call was answered. It may be a person who waits for you to speak first: do so. "
     "Use the tool `voicemail` only if you then hear a recorded announcement, a voice mailbox or its tone."

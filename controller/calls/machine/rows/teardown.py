@@ -78,7 +78,7 @@ def overdue(call: Call, what: inputs.TimeUp, _: datetime) -> Steps:
 
 
 def unexpected(call: Call, what: inputs.Input) -> bool:
-    """A leg of ours has come for which nobody waits (any more): it was given up, or replaced, before it answered."""
+    """Whether an unexpected leg of ours has entered: it was given up, or replaced, before it answered."""
     return isinstance(what, inputs.LegEntered) and not _awaited(call, what.channel)
 
 
