@@ -2,7 +2,7 @@
 
 
 class CallRefused(Exception):
-    """What was asked for is refused. The text is for the person who asked, and holds nothing personal."""
+    """The request is refused. The text is for the person who asked, and holds nothing personal."""
 
 
 class UnknownCall(CallRefused):

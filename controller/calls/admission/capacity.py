@@ -60,7 +60,7 @@ class Capacity:
             begun.append(now)
 
     def remember(self, dialled: Iterable[tuple[str, float]], now: float) -> None:
-        """What an earlier process has dialled: the trunk, and how many seconds ago."""
+        """Takes over the legs that an earlier process has dialled: the trunk, and how many seconds ago."""
         for trunk, ago in sorted(dialled, key=lambda each: -each[1]):
             settings = self._config.trunks.get(trunk)
             if settings is not None and settings.calls_per_hour is not None:

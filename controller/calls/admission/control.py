@@ -75,7 +75,7 @@ class AdmissionControl:
         return not self.draining and self._workers.returning()
 
     async def wait_returned(self) -> None:
-        """Until `workers_returning` is false."""
+        """Waits until `workers_returning` is false."""
         await self._workers.wait_returned(lambda: self.draining)
 
     def drain(self) -> None:
@@ -110,7 +110,7 @@ class AdmissionControl:
     # ------------------------------------------------------------ what outlives this process
 
     def remember(self, uses: Iterable[Use], dollars: float, now: datetime) -> None:
-        """What an earlier controller has dialled and spent."""
+        """Takes over what an earlier controller has dialled and spent."""
         known = list(uses)
         self.usage.remember(known)
         self._spending.remember(dollars, today())

@@ -52,7 +52,7 @@ class Spending:
         return Reached(PER_CALL) if self._per_call is not None and record.cost >= self._per_call else None
 
     def remember(self, dollars: float, today: date) -> None:
-        """What an earlier process has spent."""
+        """Takes over what an earlier process has spent."""
         self._day.add(dollars, today)
 
     def dollars(self, today: date) -> float:
@@ -74,7 +74,7 @@ class Spending:
 
 
 class DailySpend:
-    """What all calls of one calendar day have cost. The day is an argument: whoever asks reads the clock."""
+    """What all calls of one calendar day have cost. The day is an argument: the asking code reads the clock."""
 
     def __init__(self, limit: float | None) -> None:
         self._limit = limit

@@ -15,10 +15,10 @@ from controller.calls.machine.types import Target
 
 
 class TrunkLimits(Protocol):
-    """Who is told of legs over trunks, and may refuse one."""
+    """An observer of the legs over trunks, which may refuse one."""
 
     def dial(self, channel: str, trunk: str, *, own: bool) -> None:
-        """About to be dialled. `own`: the call's own, for which there is room. Raises `errors.Busy`."""
+        """A leg is about to be dialled. `own`: it is the call's own leg, which has room. Raises `errors.Busy`."""
 
     def answered(self, channel: str) -> None: ...
     def over(self, channel: str) -> None: ...
@@ -33,7 +33,7 @@ class Unlimited:
 
 
 class TrunkUsage:
-    """Of one call. `own`: the channel of its own leg."""
+    """The legs of one call. `own`: the channel of its own leg."""
 
     def __init__(self, own: str, limits: TrunkLimits) -> None:
         self._own = own

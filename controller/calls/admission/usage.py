@@ -38,7 +38,7 @@ class Usage:
         self._up: dict[str, Use] = {}
         """By channel."""
         self._since: dict[str, datetime] = {}
-        """When those were answered that were."""
+        """The times of answer, by channel; without the legs that were not answered."""
         self._unwritten: dict[str, Use] = {}
 
     # ------------------------------------------------------------ caps
@@ -63,7 +63,7 @@ class Usage:
         return None
 
     def seconds(self, trunk: str | None, day: date, now: datetime) -> float:
-        """Of a day. `trunk` None: over all of them."""
+        """The seconds of a day over one trunk. `trunk` None: over all trunks."""
         over = sum(seconds for (then, name), seconds in self._over.items() if then == day and trunk in (None, name))
         up = [(name, use) for name, use in self._up.items() if use.day == day and trunk in (None, use.trunk)]
         return over + sum(self._length(name, use, now) for name, use in up)
@@ -106,7 +106,7 @@ class Usage:
     # ------------------------------------------------------------ the store
 
     def remember(self, uses: Iterable[Use]) -> None:
-        """What an earlier process wrote down."""
+        """Takes over what an earlier process wrote down."""
         for use in sorted(uses, key=lambda each: each.day):
             self._add(use)
 

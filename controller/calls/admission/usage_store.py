@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 PAGE_SECONDS = 10.0
 GATHER_SECONDS = 0.5
-"""What happens in this time is written in one transaction."""
+"""Seconds. All changes of this time are written in one transaction."""
 LAST_SECONDS = 3.0
 HOUR, KEPT = timedelta(hours=1), timedelta(days=3)
 

@@ -72,7 +72,7 @@ class Call:
     failover: Failover | None = None
     """In FAILOVER only."""
     fallback_steps: list[FallbackStep]
-    """Those that have not been tried."""
+    """The steps that have not been tried."""
     conversed = False
     """Somebody has said or pressed something."""
     counters: Counters | None = None
@@ -84,7 +84,7 @@ class Call:
     open_tools: set[str]
     """Tool calls that the model has no answer to."""
     inherited_tools: set[str]
-    """Those of a session that is lost: the one that took over is told what came of them."""
+    """Tool calls of a lost session: the session that took over is told their results."""
     _known_tools: set[str]
 
     # who else
@@ -94,7 +94,7 @@ class Call:
     answering_machine = False
     """An answering machine has answered, says the agent."""
     answer_note: str | None = None
-    """What the agent is to know of whoever has answered, until it is told."""
+    """A note for the agent about the person or machine that has answered, until the agent is told."""
     hold_tool_call: str | None = None
     """The tool call by which the agent put the caller on hold."""
     held_by: str | None = None
@@ -237,7 +237,7 @@ class Call:
         return commands.OrderAi(AddMessage(call=self.plan.call, text=text, respond=respond))
 
     def present_participants(self) -> list[Participant]:
-        """Those who ring or have joined."""
+        """The participants who ring or have joined."""
         return [each for each in self.participants.values() if each.state in ("ringing", "joined")]
 
     @property

@@ -37,7 +37,7 @@ class Origin:
         return max(self.hops, self.claimed)
 
     def onward(self, *, agent: bool = False) -> "Origin":
-        """What a leg carries that is dialled for them."""
+        """The origin of a leg that is dialled for this one."""
         return Origin(min(self.hops + 1, MOST), agent, min(self.claimed + 1, MOST) if self.claimed else 0)
 
 

@@ -245,7 +245,7 @@ class ResumeAi:
 
 @dataclass(frozen=True, slots=True)
 class OrderAi:
-    """Sent to the worker as it is; nothing answers it."""
+    """A command that is passed to the worker unchanged. Nothing answers it."""
 
     order: AgentCommand | Record | Greet = field(repr=False)
 

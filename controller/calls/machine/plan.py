@@ -83,7 +83,7 @@ class AgentPlan:
     digits: Mapping[str, Target | None] = field(default_factory=dict, repr=False)
     """What a key of the person's telephone does: a transfer, or (None) the end of the call."""
     max_call: float | None = None
-    """With the agent, before it wraps up."""
+    """The longest time with the agent. Then it wraps up."""
     max_caller_hold: float | None = None
     """The person may hold the call for this time. Then it ends."""
     wrap_up: str = "Goodbye."
@@ -118,7 +118,7 @@ class Plan:
     max_transfer: float | None = None
     """Without an agent, after a transfer, before the call ends."""
     origin: Origin = Origin()
-    """Of an inbound call: whether voiceai has sent it on, as far as that is known from the legs that ring."""
+    """For an inbound call: whether voiceai has sent it on, as far as the ringing legs show it."""
     marked_by: str | None = None
     """The channel variable that says so, too."""
     max_hops: int = 3
@@ -131,7 +131,7 @@ class Plan:
     webhook: str | None = field(default=None, repr=False)
     """A URL that whoever asked for this call wants its events sent to; checked by `events.webhooks.receivers`."""
     attempt: int = 1
-    """To call somebody, from 1."""
+    """The number of this attempt to call somebody, from 1."""
     prepare_timeout: float = 15.0
     media_timeout: float = 3.0
     """A media leg must have come up within this time: it takes milliseconds. Else another worker is tried."""

@@ -13,10 +13,10 @@ from controller.calls.machine.plan import State
 Steps = Sequence[Command | Internal]
 """What a handler wants done, in order: commands, and behind them what it leaves to another row."""
 Handler = Callable[[Call, Any, datetime], Steps]
-"""Of the call, the input, now."""
+"""A function of the call, the input and the present time."""
 
 END = frozenset({State.ENDING, State.ENDED})
-"""What `Call.end` leaves a call in."""
+"""The states in which `Call.end` leaves a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Row:
 Rows = Mapping[tuple[State, type], Row]
 """By state and type of the input."""
 Always = Mapping[type, Row]
-"""By type of the input: of every state that has no row of its own for it."""
+"""By type of the input: the row for each state that has no row of its own for it."""
 
 
 def in_states(states: Iterable[State], rows: Always) -> dict[tuple[State, type], Row]:

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 HEADS = 20
 """Calls of each trunk and agent that are looked at in one round."""
 NO_ROOM_SECONDS = 0.5
-"""After which it is tried again when there was no room; when a call of the queue ends, it is tried at once."""
+"""Seconds until the next try when there was no room. When a call of the queue ends, the next try is at once."""
 LONGEST_SLEEP = 30.0
 REST_SECONDS = 5.0
 """Seconds without a call after one that failed before it was dialled: the next one would fail, too."""
@@ -59,7 +59,7 @@ class StartCall(Protocol):
 
 @dataclass(slots=True)
 class _Round:
-    """What came of looking at everything that is due."""
+    """The result of one look at all calls that are due."""
 
     no_room: bool = False
     placed: int = 0
@@ -157,7 +157,7 @@ class Dialer:
         await self._dialling.close()
 
     async def finish(self) -> None:
-        """Until all results are written, also of calls that end meanwhile."""
+        """Waits until all results are written, also those of calls that end meanwhile."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FINISH_SECONDS):
                 while self._saving:

@@ -44,7 +44,7 @@ class CallOrder:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One that is over. `result`: an `Outcome`, or one of the words above."""
+    """An attempt that is over. `result`: an `Outcome`, or one of the words above."""
 
     at: datetime
     result: str

@@ -30,7 +30,7 @@ class QueueMetrics:
             self._calls.labels(status.value)
 
     async def run(self) -> None:
-        """Until cancelled. While the store is away the last figures stand."""
+        """Runs until cancelled. While the store is away the last figures stand."""
         while True:
             try:
                 await self.look()

@@ -118,7 +118,7 @@ class Queue:
             await store.execute(update(calls).where(calls.c.number.in_(numbers), _is(Status.QUEUED)).values(over))
 
     async def next_moment(self, now: datetime) -> datetime | None:
-        """When something that waits will be due or will have expired, after `now`."""
+        """The next time after `now` at which a waiting call is due or has expired."""
         async with self._database.reading() as store:
             moments = [
                 (await store.execute(select(func.min(column)).where(_is(Status.QUEUED), column > now))).scalar_one()

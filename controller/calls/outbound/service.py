@@ -136,7 +136,7 @@ class OutboundCalls:
         )
 
     def _moments(self, asked: CallRequest, trunk: Trunk, now: datetime) -> tuple[datetime, datetime]:
-        """When it is due, and when it expires. Raises WrongMoment."""
+        """The times at which the call is due and expires. Raises WrongMoment."""
         latest, not_before = now + LONGEST_WAIT, asked.not_before
         if not_before is not None and not_before > latest:  # beyond it calling hours can't be counted
             raise errors.WrongMoment(_MOMENT)
@@ -158,7 +158,7 @@ class OutboundCalls:
         return replace(shown, queue=replace(shown.queue, place=place)) if shown.queue and place else shown
 
     async def cancel(self, call: str, *, by: str) -> view.CallView:
-        """One that waits. Raises UnknownCall, WrongState."""
+        """A call that waits. Raises UnknownCall, WrongState."""
         if await self._queue.cancel(call, by, datetime.now(UTC)):
             log.info("queued call cancelled", call=call, by=by)
             await self._tell(call)

@@ -91,7 +91,7 @@ class _Breaker:
 
 
 class TrunkBreakers:
-    """Those of all trunks that have one (`trunks.*.circuit_breaker`)."""
+    """The breakers of all trunks that have one (`trunks.*.circuit_breaker`)."""
 
     def __init__(self, trunks: Mapping[str, Trunk]) -> None:
         self._breakers = {name: _Breaker(it.circuit_breaker) for name, it in trunks.items() if it.circuit_breaker}
@@ -155,7 +155,7 @@ class TrunkBreakers:
                 it.close()
 
     def next_moment(self, now: datetime) -> datetime | None:
-        """When the next pause is over, after `now`."""
+        """The end of the next pause after `now`."""
         ends = (it.until for it in self._breakers.values() if it.until is not None and it.until > now)
         return min(ends, default=None)
 

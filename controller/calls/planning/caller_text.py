@@ -35,7 +35,7 @@ _MOST_MARKS = 2
 
 
 class Quoted(str):
-    """A text that is written out in quotes, and compares as it is."""
+    """A text that is written out in quotes, and compares unchanged."""
 
     def __str__(self) -> str:
         return f'"{self[:]}"' if self else ""

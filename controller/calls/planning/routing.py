@@ -25,7 +25,7 @@ _QUOTING = {ord(sign): None for sign in '"\\ \t'}
 RESERVED = frozenset(("caller", "caller_name", "called", "trunk"))
 """Variables that say who calls, whom and how: nobody else gives them."""
 CHANNEL_VARIABLE = "VOICEAI_VAR_"
-"""What stands before a variable's name in the dialplan."""
+"""The prefix of a variable's name in the dialplan."""
 MOST_CHANNEL_VARIABLES = 50
 _CHANNEL = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
 

@@ -64,7 +64,7 @@ def _provider(config: Config, name: str) -> Provider:
 
 
 def _consent(agent: Agent, variables: Mapping[str, str]) -> str | None:
-    """What has to be said to somebody who is recorded."""
+    """The words that must be said before a recording."""
     consent = agent.recording.consent if agent.recording else None
     return fill(consent, variables) or None if consent else None
 

@@ -58,7 +58,7 @@ class BargeIn:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of one latency over all turns kept, in milliseconds."""
+    """Figures of one latency over all turns that are kept, in milliseconds."""
 
     p50: float
     max: float

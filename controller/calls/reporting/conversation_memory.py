@@ -96,7 +96,7 @@ class ConversationMemory:
             self._size -= turn.size
 
     def answered(self, tool_call: str, output: str) -> None:
-        """What the model got to read. The first answer counts."""
+        """Adds a text that the model got to read. The first answer counts."""
         turn = self._tools.pop(tool_call, None)
         if turn is not None and turn in self._turns:
             turn.text = output

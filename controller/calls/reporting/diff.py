@@ -23,7 +23,7 @@ from controller.calls.reporting.lifecycle import (
 
 @dataclass(frozen=True, slots=True)
 class ObservedState:
-    """What is compared of a call. A transfer is known by its number; its state changes."""
+    """The parts of a call that are compared. A transfer is known by its number; its state changes."""
 
     state: str
     answered: bool

@@ -105,15 +105,15 @@ class CallActor:
                 self._limit.reschedule(asyncio.get_running_loop().time())
 
     def leave(self) -> None:
-        """From now on nothing of the call is changed: the next controller takes it over. Cancel its task after this."""
+        """From now on the call is not changed: the next controller takes it over. Cancel the call's task after this."""
         self._left = True
 
     def tool_called(self, tool_call: str, name: str) -> None:
-        """From now on its time counts, until it is answered."""
+        """Measures the time of this tool call from now until its answer."""
         self._session.tool_called(tool_call, name)
 
     async def run(self) -> None:
-        """Until the call has ended and nothing of it is left in Asterisk. An error here ends this call only."""
+        """Runs until the call has ended and nothing of it is left in Asterisk. An error here ends this call only."""
         try:
             async with self._limit:
                 await self._work()

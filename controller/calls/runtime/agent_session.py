@@ -58,7 +58,7 @@ class AgentSession:
         self._media_failures: Counter[str] = Counter()
         """How often Asterisk did not reach a worker (its boot id) for this call."""
         self._lost_at: datetime | None = None
-        """When the worker was lost, if no other has taken over since."""
+        """The time at which the worker was lost, if no other has taken over since."""
 
     def lost(self) -> None:
         """The worker, with the session; another one is looked for."""
@@ -70,7 +70,7 @@ class AgentSession:
             self._media_failures[failed] += 1
 
     def tool_called(self, tool_call: str, name: str) -> None:
-        """From now on its time counts, until it is answered."""
+        """Measures the time of this tool call from now until its answer."""
         if tool_call in self._tools:
             return
         known = name if any(tool.name == name for tool in self._call.plan.agent.spec.tools) else "unknown"

@@ -143,6 +143,6 @@ async def claim(lease: Lease, app: str, *, takeover: bool) -> None:
 
 
 def told(other: Mapping[str, Any]) -> str:
-    """Who holds a lease, in words."""
+    """The holder of a lease, in words."""
     known = ", ".join(f"{each} {other[each]}" for each in ("pid", "host", "since", "api") if each in other)
     return f"another voiceai serve has it ({known or 'unknown'})"

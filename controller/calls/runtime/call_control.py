@@ -35,7 +35,7 @@ class CallControl(TransferControl):
     # ------------------------------------------------------------ who hears whom
 
     def hold(self, call: str, *, by: str) -> view.CallView:
-        """Until `resume`, also if the agent has put the caller on hold already."""
+        """Holds until `resume`, also if the agent has put the caller on hold already."""
         return put(self._in(call, "put on hold", State.TALKING, State.HOLDING), inputs.HoldAsked(by))
 
     def resume(self, call: str, *, by: str) -> view.CallView:
@@ -48,11 +48,11 @@ class CallControl(TransferControl):
     # ------------------------------------------------------------ what is said
 
     def say(self, call: str, *, text: str, exact: bool, by: str) -> view.CallView:
-        """By the agent: word for word, or as it thinks best. On hold it waits until the hold ends."""
+        """The agent says it: word for word, or in its own words. On hold it waits until the hold ends."""
         return put(self._of_agent(call, "spoken in"), inputs.SayAsked(text, exact, by))
 
     def send_digits(self, call: str, *, digits: str, by: str) -> view.CallView:
-        """To the person's telephone."""
+        """Sends keys to the person's telephone."""
         live = self._in(call, "sent keys", *WITH_AGENT, State.CLOSING, State.TRANSFERRED)
         return put(live, inputs.DigitsAsked(digits, by))
 

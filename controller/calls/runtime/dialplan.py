@@ -49,7 +49,7 @@ def marks(origin: call_loops.Origin, dial: str) -> dict[str, str]:
 
 
 async def origin_of(ari: Ari, plan: Plan) -> call_loops.Origin:
-    """Of an inbound call: what its plan says, and the mark on its channel."""
+    """The origin of an inbound call, from its plan and the mark on its channel."""
     return call_loops.merged(plan.origin, await marked(ari, plan.leg, plan.marked_by))
 
 

@@ -19,7 +19,7 @@ NOT_FOUND_GRACE_S = 10.0
 """Seconds after Asterisk's first "no such channel" in which that answer is not believed: Asterisk may still make a
 channel that it was asked for before. After this time it does not make it any more."""
 RETRY_SECONDS = (0.25, 0.5, 1.0, 2.0)
-"""Between two tries; then the last one again and again."""
+"""Pauses between two tries; the last one repeats."""
 
 
 class Owned:
@@ -79,7 +79,7 @@ class Owned:
             self._unsure.discard(name)
 
     def happened(self, what: inputs.Input) -> None:
-        """What an input says of a channel."""
+        """Takes note of what an input says about a channel."""
         match what:
             case inputs.LegEntered(channel):
                 self.entered(channel)
@@ -157,7 +157,7 @@ class Owned:
             self._again(each)
 
     async def finish(self) -> None:
-        """Until each hang-up is confirmed, or `give_up`."""
+        """Waits until each hang-up is confirmed, or `give_up` is called."""
         if self._retries is not None:
             await self._retries
 

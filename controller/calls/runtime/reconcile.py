@@ -71,7 +71,7 @@ class ReconcileCalls(Protocol):
         """A leg of it is gone."""
 
     def holds(self) -> Mapping[str, bool]:
-        """Of each live call's person: the leg, and whether its telephone is known to hold the call."""
+        """By the leg of each live call's person: whether the telephone is known to hold the call."""
 
     def take(self, event: Event) -> None:
         """As if Asterisk had told it."""
@@ -100,7 +100,7 @@ class Reconciler:
         self.listing_fails = False
         """Asterisk refused the last list of channels."""
         self._first_seen: dict[str, float] = {}
-        """When a channel or bridge that belongs to no call was found first, by id."""
+        """The time at which a channel or bridge that belongs to no call was first found, by id."""
 
     def request(self) -> None:
         """At once; if one is under way, once more after it."""
@@ -227,7 +227,7 @@ class Reconciler:
                 self._calls.entered(channel, stasis_arguments(channel))
 
     async def _receive(self, callers: Iterable[Channel]) -> None:
-        """Those who came while nobody listened, and so have never had a call."""
+        """Receives callers who came while nobody listened, and so have never had a call."""
         for channel in callers:
             if self._calls.owned(channel.id):
                 continue

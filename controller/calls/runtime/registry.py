@@ -146,7 +146,7 @@ class Registry:
     # ------------------------------------------------------------ lives
 
     def _slots(self) -> Iterator[Slot]:
-        """Of all calls that are up or about to be. Calls that wait in line take none."""
+        """The slots of all calls that are up or about to be. Calls that wait in line take none."""
         yield from self._inbound.asking()
         for each in self._live.values():
             if not self._inbound.waits(each.id):
@@ -154,7 +154,7 @@ class Registry:
             yield from (Slot("leg", trunk, "") for trunk in each.legs.others())
 
     def _ringing_legs(self, now: float) -> Iterator[call_loops.RingingLeg]:
-        """Of all calls, also those that were answered a moment ago."""
+        """The ringing legs of all calls, also those that were answered a moment ago."""
         for each in self._live.values():
             yield from each.legs.ringing(each.call.origin, now, each.call.plan.caller or "")
 
@@ -203,7 +203,7 @@ class Registry:
         self._let_live(actor)
 
     def snapshot(self, call: str) -> dict[str, Any] | None:
-        """What the next controller needs to take the call over; None: it is over."""
+        """The row that the next controller needs to take the call over; None: the call is over."""
         actor = self._live.get(call)
         if actor is None or actor.call.state in (State.ENDING, State.ENDED):
             return None

@@ -34,7 +34,7 @@ class SnapshotStore:
         self._database = database
         self._kept = kept
         self._written: dict[str, str] = {}
-        """What is in the store, by call; empty text where that is not known."""
+        """The text that the store has, by call; empty where it is not known."""
         self._queue = WriteBehind[str](
             self._write,
             away="live calls can't be written down: a restart would not find them",
@@ -47,7 +47,7 @@ class SnapshotStore:
         self.run = self._queue.run
 
     async def read(self) -> dict[str, Any]:
-        """What an earlier controller has left, by call; None for what is no JSON. Raises StoreError."""
+        """The rows that an earlier controller has left, by call; None for a row that is no JSON. Raises StoreError."""
         wanted = select(table.c.call, cast(table.c.kept, Text).label("text"))
         async with self._database.reading() as store:
             found = {row.call: _parsed(row.text) for row in await store.execute(wanted)}

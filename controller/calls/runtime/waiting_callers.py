@@ -23,7 +23,7 @@ class WaitingCallers:
     def __init__(self, admission: AdmissionControl) -> None:
         self._admission = admission
         self._line: dict[str, LiveCall] = {}
-        """By call, in the order of arrival."""
+        """The callers that wait, by call, in the order of arrival."""
         self._places: dict[str, int] = {}
         """The place that each of them was told."""
         self._timer: asyncio.TimerHandle | None = None

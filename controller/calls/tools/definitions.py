@@ -22,7 +22,7 @@ MARGIN_S = 5.0
 
 
 def tools(config: Config, agent: Agent) -> tuple[FunctionTool, ...]:
-    """Those of an agent. `transfer` only if there is a destination."""
+    """The tools of an agent. `transfer` only if there is a destination."""
     names = (name for name in agent.tools if name != "transfer" or _transfers(config))
     return tuple(
         _BUILT_IN[name](config) if name in _BUILT_IN else _http(name, config.http_tools[name]) for name in names

@@ -72,7 +72,7 @@ def unmute_all(call: Call) -> Steps:
 
 
 def _order(call: Call, order: contract.AgentCommand | contract.Record) -> Steps:
-    """To the worker; nothing if the call goes on without an agent."""
+    """The command for the worker; none if the call goes on without an agent."""
     return [commands.OrderAi(order)] if call.with_agent and call.session_open else []
 
 

@@ -48,7 +48,7 @@ def prepare_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> Steps:
 
 
 def answer(call: Call, now: datetime) -> Steps:
-    """Who has waited in line is answered already, and hears music."""
+    """A caller who has waited in line is answered already, and hears music."""
     call.answered_at = call.answered_at or now
     return [commands.StopTimer("answer"), commands.Answer(call.plan.leg), *call.stop_music(), *connect(call)]
 

@@ -70,7 +70,7 @@ def back(call: Call, transfer: Transfer) -> Steps:
 
 
 def digit_pressed(call: Call, what: inputs.DigitPressed, now: datetime) -> Steps:
-    """By the target: its keys come in by the media leg."""
+    """The target presses a key: it comes in by the media leg."""
     accept = DIGITS.get(what.digit)
     return [] if accept is None else _decide(accept)
 

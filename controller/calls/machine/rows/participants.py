@@ -21,7 +21,7 @@ from controller.calls.machine.plan import RING_GRACE, Participant, State
 from controller.calls.machine.row import END, Always, Row, Steps
 
 MOST = 8
-"""Of one call, at a time."""
+"""The most participants of one call at a time."""
 
 OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRED)
 """States in which somebody may be dialled in."""
@@ -55,7 +55,7 @@ def asked(call: Call, what: inputs.ParticipantAsked, _: datetime) -> Steps:
 
 
 def handle(call: Call, what: inputs.Input, now: datetime) -> Steps:
-    """What follows from an input about one of them."""
+    """The commands that follow from an input about a participant."""
     participant = participant_of(call, what)
     if participant is None or participant.state in ("left", "failed"):
         return []
@@ -95,7 +95,7 @@ def _answered(call: Call, participant: Participant) -> Steps:
 
 
 def _failed(call: Call, participant: Participant, now: datetime, outcome: Outcome) -> Steps:
-    """Also for one who had answered, and was gone before they could join."""
+    """Also for a participant who answered and was gone before they could join."""
     participant.state, participant.outcome = "failed", outcome
     told = f"Somebody who was called to join could not be reached: {outcome.value.replace('_', ' ')}."
     return [commands.StopTimer(participant.channel), *_tell(call, told), *_alone(call, participant, now)]

@@ -87,7 +87,7 @@ def asked(call: Call, what: inputs.SuperviseAsked, _: datetime) -> Steps:
 
 
 def handle(call: Call, what: inputs.Input, now: datetime) -> Steps:
-    """What follows from an input that concerns the supervisor."""
+    """The commands that follow from an input about the supervisor."""
     supervision = call.supervision
     assert supervision is not None, "see takes"
     match what:

@@ -29,7 +29,7 @@ def begin(call: Call, why: str, words: str | None = None) -> Steps:
 
 
 def leave_message(call: Call) -> Steps:
-    """With an answering machine, once its announcement is over; then the call ends."""
+    """The agent speaks to an answering machine once its announcement is over; then the call ends."""
     return begin(call, VOICEMAIL, call.plan.agent.voicemail)
 
 
