@@ -1,7 +1,7 @@
 """Requests of a hostile token's holder that no client library makes: contradictory, half, repeated, of odd kinds.
 
 Owns what is sent at once, or piece by piece. Of which calls comes from `hostile_api`. Does not judge: but for
-answers with status 500, which are faults of ours, nothing is held against the API.
+answers with status 500, which are internal errors, nothing is held against the API.
 """
 
 import asyncio
