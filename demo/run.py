@@ -93,11 +93,7 @@ async def installation(printer: CallPrinter) -> AsyncIterator[tuple[Asterisk, Se
         if not key:
             key = secrets.token_urlsafe(24)
             openai["url"] = await stack.enter_async_context(realtime_server(FOLDER / "simulator.log", key))
-        environment = {
-            "OPENAI_API_KEY": key,
-            "ARI_PASSWORD": pbx.settings["ARI_PASSWORD"],
-            "VOICEAI_API_TOKEN": token,
-        }
+        environment = {"OPENAI_API_KEY": key, "ARI_PASSWORD": pbx.settings["ARI_PASSWORD"], "VOICEAI_API_TOKEN": token}
         service = Service(_config(pbx, openai), FOLDER, token=token, environment=environment, hear=printer.hear)
         yield pbx, await stack.enter_async_context(service)
 

@@ -115,8 +115,7 @@ class Ticker:
             self._next = soonest  # in the slots of the time without legs nothing was due
         # The owner sends its first frame itself; the latest of the emptiest phases is nearest to 20 ms after it.
         due = min(
-            range(soonest + PHASES - 1, soonest + _NEAREST - 1, -1),
-            key=lambda slot: len(self._wheel[slot % PHASES]),
+            range(soonest + PHASES - 1, soonest + _NEAREST - 1, -1), key=lambda slot: len(self._wheel[slot % PHASES])
         )
         handle = TickHandle(self, due, tick, failed)
         self._wheel[due % PHASES][handle] = None

@@ -34,8 +34,5 @@ class TokenBucket:
         """To be sent after a `take` that returned `wait`."""
         full = math.ceil((self.burst - self.level) / self.per_second)
         window = math.ceil(self.burst / self.per_second)
-        sent = {
-            POLICY: f'"token";q={self.burst};w={window}',
-            LEFT: f'"token";r={int(self.level)};t={full}',
-        }
+        sent = {POLICY: f'"token";q={self.burst};w={window}', LEFT: f'"token";r={int(self.level)};t={full}'}
         return sent | {RETRY_AFTER: str(max(1, math.ceil(wait)))} if wait else sent

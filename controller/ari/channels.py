@@ -122,12 +122,7 @@ class Channels(Transport):
         return await self._ask("originate", "POST", "/channels", Channel.read, body)
 
     async def external_media(
-        self,
-        *,
-        channel_id: str,
-        host_port: str,
-        uuid: str,
-        variables: Mapping[str, str] | None = None,
+        self, *, channel_id: str, host_port: str, uuid: str, variables: Mapping[str, str] | None = None
     ) -> Channel:
         """An AudioSocket channel: Asterisk connects to `host_port` over TCP and sends `uuid` first.
 
@@ -151,12 +146,7 @@ class Channels(Transport):
         return await self._ask("external_media", "POST", "/channels/externalMedia", Channel.read, body)
 
     async def snoop(
-        self,
-        channel: str,
-        *,
-        snoop_id: str,
-        spy: SpyDirection = "none",
-        whisper: SpyDirection = "none",
+        self, channel: str, *, snoop_id: str, spy: SpyDirection = "none", whisper: SpyDirection = "none"
     ) -> Channel:
         """A channel that hears (`spy`) and speaks into (`whisper`) `channel`. It enters our app, and ends with
         `channel`."""

@@ -154,9 +154,7 @@ def _destroyed(source: Json) -> ChannelDestroyed:
 
 def _hangup_request(source: Json) -> ChannelHangupRequest:
     return ChannelHangupRequest(
-        channel=_channel(source),
-        cause=resources.whole_or_none(source, "cause"),
-        soft=resources.flag(source, "soft"),
+        channel=_channel(source), cause=resources.whole_or_none(source, "cause"), soft=resources.flag(source, "soft")
     )
 
 

@@ -117,11 +117,7 @@ class Bridge:
 
     @classmethod
     def read(cls, source: Json) -> "Bridge":
-        return cls(
-            id=text(source, "id"),
-            channels=texts(source, "channels"),
-            name=text_or(source, "name"),
-        )
+        return cls(id=text(source, "id"), channels=texts(source, "channels"), name=text_or(source, "name"))
 
 
 # ---------------------------------------------------------------- Asterisk itself

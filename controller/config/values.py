@@ -297,10 +297,7 @@ WorkerCount = Annotated[
     WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 0, "maximum": 256}]}),
 ]
 ListenAt = Annotated[
-    Address,
-    PlainValidator(address_of),
-    PlainSerializer(str),
-    WithJsonSchema({"type": "string", "pattern": ":[0-9]+$"}),
+    Address, PlainValidator(address_of), PlainSerializer(str), WithJsonSchema({"type": "string", "pattern": ":[0-9]+$"})
 ]
 PortsInRow = Annotated[
     Ports,

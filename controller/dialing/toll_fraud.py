@@ -22,12 +22,7 @@ SHORT = 6
 """Digits up to which a number without a prefix is an extension or a service of the exchange."""
 
 _COSTLY = frozenset(
-    (
-        PhoneNumberType.PREMIUM_RATE,
-        PhoneNumberType.SHARED_COST,
-        PhoneNumberType.PERSONAL_NUMBER,
-        PhoneNumberType.PAGER,
-    )
+    (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PERSONAL_NUMBER, PhoneNumberType.PAGER)
 )
 _OF_NO_COUNTRY = "001"
 """The library's region for satellites, international networks and premium rate numbers of no country."""

@@ -208,10 +208,7 @@ class Present(Collector):
     there, by name; `workers`: those registered."""
 
     def __init__(
-        self,
-        live: Callable[[], int],
-        ready: Callable[[], Mapping[str, bool]],
-        workers: Callable[[], Sequence[Worker]],
+        self, live: Callable[[], int], ready: Callable[[], Mapping[str, bool]], workers: Callable[[], Sequence[Worker]]
     ) -> None:
         self._live = live
         self._ready = ready

@@ -30,11 +30,7 @@ class ToneModel:
     """
 
     def __init__(
-        self,
-        replies: Iterable[Part | Reply] = (),
-        *,
-        forever: Part | Reply = BEEP,
-        words: Iterable[str] = (),
+        self, replies: Iterable[Part | Reply] = (), *, forever: Part | Reply = BEEP, words: Iterable[str] = ()
     ) -> None:
         self._replies = itertools.chain(replies, itertools.repeat(forever))
         self._words = itertools.chain(words, (f"utterance {number}" for number in itertools.count(1)))

@@ -266,12 +266,7 @@ class Response:
 
 
 def _where(response_id: str, opened: _Open) -> Frame:
-    return {
-        "response_id": response_id,
-        "item_id": opened.item.id,
-        "output_index": opened.index,
-        "content_index": 0,
-    }
+    return {"response_id": response_id, "item_id": opened.item.id, "output_index": opened.index, "content_index": 0}
 
 
 def _before(history: History, item: Item) -> str | None:

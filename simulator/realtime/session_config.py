@@ -19,12 +19,7 @@ SERVER_VAD: Frame = {
     "create_response": True,
     "interrupt_response": True,
 }
-SEMANTIC_VAD: Frame = {
-    "type": "semantic_vad",
-    "eagerness": "auto",
-    "create_response": True,
-    "interrupt_response": True,
-}
+SEMANTIC_VAD: Frame = {"type": "semantic_vad", "eagerness": "auto", "create_response": True, "interrupt_response": True}
 SEMANTIC_SILENCE_MS = {"low": 1200, "medium": 700, "high": 400, "auto": 700}
 """`semantic_vad` is simulated by a fixed silence, in ms."""
 

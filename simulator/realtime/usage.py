@@ -46,11 +46,7 @@ def usage(history: Sequence[Item], output: Sequence[Item], instructions: str) ->
             "audio_tokens": audio,
             "image_tokens": 0,
             "cached_tokens": cached_text + cached_audio,
-            "cached_tokens_details": {
-                "text_tokens": cached_text,
-                "audio_tokens": cached_audio,
-                "image_tokens": 0,
-            },
+            "cached_tokens_details": {"text_tokens": cached_text, "audio_tokens": cached_audio, "image_tokens": 0},
         },
         "output_token_details": {"text_tokens": out_text, "audio_tokens": out_audio},
     }

@@ -70,12 +70,7 @@ def _short(name: str, value: Any) -> Any:
 class Wire:
     """Sends for one session."""
 
-    def __init__(
-        self,
-        socket: ServerConnection,
-        faults: Sequence[Fault],
-        noted: Callable[[str, Frame], None],
-    ) -> None:
+    def __init__(self, socket: ServerConnection, faults: Sequence[Fault], noted: Callable[[str, Frame], None]) -> None:
         self._socket = socket
         self._faults = faults
         self._noted = noted

@@ -72,10 +72,7 @@ class Line(asyncio.DatagramProtocol):
             self._up.discard(sip.field(data, "Call-ID"))
         body, kind = "", []
         if method == b"INVITE":
-            body, kind = (
-                sip.sdp(self._port),
-                [SDP, f"Contact: <sip:h@127.0.0.1:{self._port}>"],
-            )
+            body, kind = (sip.sdp(self._port), [SDP, f"Contact: <sip:h@127.0.0.1:{self._port}>"])
         self._transport.sendto(sip.answer(data, "200 OK", kind, body), address)
 
     def _send(self, data: bytes) -> None:

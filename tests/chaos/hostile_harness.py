@@ -89,11 +89,7 @@ def settings(against: Actors, folder: Path) -> dict[str, Any]:
     tool = {"description": "x", "allowed_hosts": ["127.0.0.1"], "parameters": _takes("number"), "timeout_s": 3}
     targets = {"colleague": "6000@test-targets", "busy": "6002@test-targets", "silent": "6003@test-targets"}
     hostile = {
-        **{
-            "instructions": "You talk to {{caller}}.",
-            "greeting": "Hello {{name}}.",
-            "providers": ["hostile"],
-        },
+        **{"instructions": "You talk to {{caller}}.", "greeting": "Hello {{name}}.", "providers": ["hostile"]},
         **{"lookup": "who", "tools": list(TOOLS[:7]), "dtmf": {"0": {"transfer": "colleague"}}},
         **{"on_ai_failure": ["hang_up"], "max_call_s": 60},
         **{"recording": {"path": str(folder / "calls"), "on_request": True}},

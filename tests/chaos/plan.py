@@ -34,12 +34,7 @@ OF_WORKER = frozenset({Fault.WORKER_KILLED, Fault.WORKER_FROZEN, Fault.WORKER_ST
 OF_NOBODY = frozenset({Fault.MEDIA_GARBAGE, Fault.LINK_GARBAGE, Fault.HOOKS_DOWN})
 """No caller may hear anything of these."""
 
-REST = {
-    Fault.ASTERISK_KILLED: 7.0,
-    Fault.CONTROLLER_KILLED: 7.0,
-    Fault.AI_GONE: 3.0,
-    **dict.fromkeys(OF_WORKER, 3.0),
-}
+REST = {Fault.ASTERISK_KILLED: 7.0, Fault.CONTROLLER_KILLED: 7.0, Fault.AI_GONE: 3.0, **dict.fromkeys(OF_WORKER, 3.0)}
 """Seconds until the next strike, where it is not `SHORT_REST`: two blows at once are wanted, but not always."""
 SHORT_REST = 1.0
 FIRST = 4.0

@@ -235,12 +235,7 @@ _idle: list[_Shared] = []
 
 @asynccontextmanager
 async def shared(
-    asterisk: Asterisk,
-    folder: Path,
-    model: Model | Callable[[], Model],
-    *,
-    faults: Faults = (),
-    **settings: Any,
+    asterisk: Asterisk, folder: Path, model: Model | Callable[[], Model], *, faults: Faults = (), **settings: Any
 ) -> AsyncIterator[Installation]:
     """The one of the test before if its settings were the same. A test that fails takes it along."""
     key = f"{asterisk.name} {settings!r}"

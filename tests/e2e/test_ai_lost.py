@@ -68,10 +68,7 @@ BREAKS = {
     "before it is configured, 1001": Break((GREETING,), {0: (before("session.updated", Close(1001)),)}),
     "in the greeting, reset": Break((LONG_GREETING, LONG_GREETING), {0: (after(DELTA, Drop(), nth=3),)}),
     "while the caller speaks, 1011": Break(
-        (GREETING,),
-        {0: (after("input_audio_buffer.speech_started", Close(1011)),)},
-        MEMORY_OF_GREETING,
-        speaks=True,
+        (GREETING,), {0: (after("input_audio_buffer.speech_started", Close(1011)),)}, MEMORY_OF_GREETING, speaks=True
     ),
     "while the caller speaks, 1013 and 500": Break(
         (GREETING,),
@@ -154,10 +151,7 @@ async def test_the_line_breaks(asterisk: Asterisk, tmp_path: Path, what: str) ->
     case = BREAKS[what]
     model = ToneModel(case.replies, forever=REPLY)
     agent = {"greeting": HELLO}
-    async with (
-        shared(asterisk, tmp_path, model, faults=case.faults, agent=agent) as running,
-        running.caller() as phone,
-    ):
+    async with shared(asterisk, tmp_path, model, faults=case.faults, agent=agent) as running, running.caller() as phone:
         await hears_greeting(phone)
         if case.speaks:
             phone.rtp.say(tone(1.2, 620))

@@ -82,10 +82,7 @@ async def test_hold_is_music_and_then_the_agent_goes_on(asterisk: Asterisk, tmp_
 
 @pytest.mark.parametrize("to", ["transfer", "hang_up"])
 async def test_a_key_of_the_telephone(asterisk: Asterisk, tmp_path: Path, to: str) -> None:
-    async with (
-        shared(asterisk, tmp_path, ToneModel([GREETING]), **SETTINGS) as running,
-        running.caller() as phone,
-    ):
+    async with shared(asterisk, tmp_path, ToneModel([GREETING]), **SETTINGS) as running, running.caller() as phone:
         await greeted(phone)
         await phone.rtp.press("0" if to == "transfer" else "1")
         if to == "transfer":

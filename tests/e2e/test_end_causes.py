@@ -67,10 +67,7 @@ async def test_a_channel_that_another_program_hangs_up(asterisk: Asterisk, tmp_p
 @pytest.mark.timeout(200)
 async def test_a_session_timer_that_ends(asterisk: Asterisk, tmp_path: Path) -> None:
     """The caller has promised to refresh the session (RFC 4028) and does not; 90 s is the least."""
-    async with (
-        shared(asterisk, tmp_path, ToneModel([GREETING])) as running,
-        raw_caller(asterisk.sip_port) as caller,
-    ):
+    async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, raw_caller(asterisk.sip_port) as caller:
         caller.headers = (b"Supported: timer", b"Session-Expires: 90;refresher=uac")
         _, port = await answered(caller, str(uuid4()))
         speaking = asyncio.create_task(send_sound(port))

@@ -130,9 +130,7 @@ async def test_a_placed_call_and_its_own_webhook(asterisk: Asterisk, tmp_path: P
         more = {"call_webhooks": {"secret": SECRET, "allowed_hosts": ["127.0.0.1"], "personal": True}}
         async with (
             installation(asterisk, tmp_path, ToneModel(), more=more) as running,
-            running.refusing(
-                "486 Busy Here",
-            ) as phone,
+            running.refusing("486 Busy Here") as phone,
         ):
             refused = await running.service.api.post("/v1/calls", json={"to": TARGET, "webhook": "http://10.0.0.1/"})
             assert (refused.status_code, refused.json()["type"]) == (422, "/problems/wrong-webhook")

@@ -240,10 +240,7 @@ async def test_a_participant_hears_both_is_heard_by_both_and_goes(asterisk: Aste
         call = await running.call_id()
         leg = await join(running, call, target)
         target.rtp.say(tone(1.5, 1100))
-        await asyncio.gather(
-            phone.rtp.hears(lambda samples: is_tone(samples, 1100)),
-            agent_hears(running, 1100),
-        )
+        await asyncio.gather(phone.rtp.hears(lambda samples: is_tone(samples, 1100)), agent_hears(running, 1100))
         await asyncio.gather(
             phone.rtp.hears(lambda samples: is_tone(samples, 880)),
             target.rtp.hears(lambda samples: is_tone(samples, 880)),

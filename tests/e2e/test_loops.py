@@ -94,10 +94,7 @@ async def test_who_is_sent_into_a_dialplan_that_leads_back_is_not_sent_for_ever(
 
 async def test_the_header_of_a_caller_is_data(asterisk: Asterisk, tmp_path: Path) -> None:
     """Asterisk evaluates the expression that reads it, and not what it reads."""
-    async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
-        raw_caller(asterisk.sip_port) as raw,
-    ):
+    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, raw_caller(asterisk.sip_port) as raw:
         for number, text in enumerate((b"${LEN(123456789)}", b"${EVAL(9)}|9", b"9|9", b"9" * 3000, b"\xff;agent")):
             raw.headers = (b"X-Voiceai-Hops: " + text,)
             call = uuid4().hex

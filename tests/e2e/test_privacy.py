@@ -21,16 +21,7 @@ PERSONAL = (TARGET, TARGET[3:], GREETED, HEARD, REPLIED, "4930123456")
 QUIET = {"VOICEAI_LOG_PII": "", "VOICEAI_LOG": "debug"}
 """Everything is told but what is personal, as it is unless somebody wants it otherwise."""
 
-STORY = [
-    "call arrived",
-    "session asked for",
-    "session ready",
-    "audio",
-    "said",
-    "turn",
-    "tool called",
-    "call ended",
-]
+STORY = ["call arrived", "session asked for", "session ready", "audio", "said", "turn", "tool called", "call ended"]
 
 
 async def test_a_log_and_a_bundle_without_words_and_numbers(asterisk: Asterisk, tmp_path: Path) -> None:

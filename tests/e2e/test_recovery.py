@@ -164,10 +164,7 @@ async def test_killed_as_the_target_answers(asterisk: Asterisk, tmp_path: Path) 
 
 
 async def test_a_worker_that_dies_meanwhile_is_replaced(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with (
-        installation(asterisk, tmp_path, model, bridge={"workers": 1}) as running,
-        running.caller() as phone,
-    ):
+    async with installation(asterisk, tmp_path, model, bridge={"workers": 1}) as running, running.caller() as phone:
         await greeted(phone)
         await is_answered(phone)
         call = await running.call_id()

@@ -30,10 +30,7 @@ def log_of(running: Installation) -> str:
 async def test_all_goes_by_the_proxy(asterisk: Asterisk, tmp_path: Path) -> None:
     """And when it cuts all that it carries, the call goes on by it."""
     async with receiver() as there, speaks(ANSWER) as shop, proxy(user=USER) as by:
-        more = {
-            "http_tools": {"look": tool("look")},
-            "webhooks": {"crm": hook(f"http://{CRM}/", allowed_hosts=[CRM])},
-        }
+        more = {"http_tools": {"look": tool("look")}, "webhooks": {"crm": hook(f"http://{CRM}/", allowed_hosts=[CRM])}}
         by.targets = {SHOP: shop, CRM: there.port}
         env = {"ALL_PROXY": f"socks5h://{USER}@127.0.0.1:{by.port}"}
         model = ToneModel([GREETING, CallTool("look", call_id="call_1")], forever=REPLY)

@@ -26,11 +26,7 @@ GREETING = Say("Hello, this is the reception.", 0.6, 440)
 FRONT = "127.0.0.2"
 """What the worker advertises; it listens on 127.0.0.1."""
 AGENT = {"greeting": GREETING.text}
-BRIDGE = {
-    "workers": 1,
-    "tokens": [{"name": "edge-1", "token": TOKEN}],
-    "allowed_hosts": [FRONT],
-}
+BRIDGE = {"workers": 1, "tokens": [{"name": "edge-1", "token": TOKEN}], "allowed_hosts": [FRONT]}
 
 
 class Front:

@@ -308,12 +308,7 @@ GONE = (404, {"message": "Channel not found"})
 
 
 @pytest.mark.parametrize(
-    "does",
-    [
-        lambda a: a.hangup("c1", reason="busy"),
-        lambda a: a.destroy_bridge("b1"),
-        lambda a: a.stop_playback("p1"),
-    ],
+    "does", [lambda a: a.hangup("c1", reason="busy"), lambda a: a.destroy_bridge("b1"), lambda a: a.stop_playback("p1")]
 )
 async def test_removing_what_is_gone_is_success(ari: Ari, recorder: Recorder, does: Operation) -> None:
     recorder.answer = GONE

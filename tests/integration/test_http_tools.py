@@ -192,8 +192,7 @@ async def test_no_charset_breaks_anything(server: Server, charset: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind",
-    ["application/json; charset", "json", 'text/x; charset="', "text/plain; charset*=idna''x"],
+    "kind", ["application/json; charset", "json", 'text/x; charset="', "text/plain; charset*=idna''x"]
 )
 async def test_no_content_type_breaks_anything(server: Server, kind: str) -> None:
     server.answer = lambda: web.Response(body=b"{}", headers={"Content-Type": kind})

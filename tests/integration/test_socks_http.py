@@ -32,12 +32,7 @@ __all__ = ["made", "names", "trusted"]
 )
 @pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
 async def test_a_tool(
-    variable: str,
-    scheme: str,
-    listed: bool,
-    asked: str,
-    monkeypatch: pytest.MonkeyPatch,
-    names: dict[str, list[str]],
+    variable: str, scheme: str, listed: bool, asked: str, monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]
 ) -> None:
     async with speaks(ANSWER) as port, proxy(port, user=USER) as by:
         monkeypatch.setenv(variable, f"{scheme}://{USER}@127.0.0.1:{by.port}")

@@ -317,10 +317,7 @@ async def test_the_outbox_is_bounded_and_keeps_the_newest(monkeypatch: pytest.Mo
     assert [event.digit for event in controller.of(contract.DigitPressed, "c")] == [str(n) for n in range(15, 25)]
 
 
-@pytest.mark.parametrize(
-    "what",
-    ["wrong token", "no welcome", "wrong version", "a command for welcome"],
-)
+@pytest.mark.parametrize("what", ["wrong token", "no welcome", "wrong version", "a command for welcome"])
 async def test_a_controller_that_does_not_understand_us_is_tried_again(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

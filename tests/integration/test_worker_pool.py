@@ -18,9 +18,7 @@ from tests.peers.http_server import http_server
 
 TOKEN = "a-long-enough-token"
 SPEC = contract.SessionSpec(
-    agent="reception",
-    provider=contract.Provider(url="ws://127.0.0.1:1/v1", api_key="sk-test"),
-    instructions="Be kind.",
+    agent="reception", provider=contract.Provider(url="ws://127.0.0.1:1/v1", api_key="sk-test"), instructions="Be kind."
 )
 
 KEPT = (contract.Retention(path="/srv/calls", keep_days=30),)

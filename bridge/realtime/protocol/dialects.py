@@ -24,9 +24,7 @@ from bridge.contract.spec import Provider
 REASONING_MODELS = "gpt-realtime-2"
 """Prefix. Sending `reasoning` to any other model refuses the whole update."""
 
-_OPENAI_VOICES = frozenset(
-    ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"),
-)
+_OPENAI_VOICES = frozenset(("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,7 @@ _ACCOUNT_CODES = frozenset(
     }
 )
 _CONFIG_CODES = frozenset(
-    {
-        "unknown_parameter",
-        "missing_required_parameter",
-        "invalid_value",
-        "invalid_type",
-        "invalid_request_error",
-    }
+    {"unknown_parameter", "missing_required_parameter", "invalid_value", "invalid_type", "invalid_request_error"}
 )
 _MODEL_CODES = frozenset({"model_not_found", "model_load_error", "beta_api_shape_disabled"})
 _RATE_CODES = frozenset(

@@ -17,12 +17,7 @@ Values = Mapping[str, Value]
 
 MOST_TOOLS = 512
 _PCM = frozenset({"audio/pcm", "audio/pcm16", "audio/l16", "pcm", "pcm16"})
-_OTHER_FORMATS = {
-    "audio/pcmu": "pcmu",
-    "g711_ulaw": "pcmu",
-    "audio/pcma": "pcma",
-    "g711_alaw": "pcma",
-}
+_OTHER_FORMATS = {"audio/pcmu": "pcmu", "g711_ulaw": "pcmu", "audio/pcma": "pcma", "g711_alaw": "pcma"}
 ON = "on"
 """Of what it is not told."""
 _OFF = ("", "none", "off", "disabled")

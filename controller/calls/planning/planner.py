@@ -18,12 +18,7 @@ from controller.dialing import numbers
 
 
 def agent_plan(
-    config: Config,
-    name: str,
-    template_vars: Mapping[str, str],
-    trunk: str | None,
-    *,
-    answer_detection: bool = False,
+    config: Config, name: str, template_vars: Mapping[str, str], trunk: str | None, *, answer_detection: bool = False
 ) -> AgentPlan:
     """The agent for a call over `trunk`, with its templates filled. `answer_detection`: the agent is to find out
     whether a person or a machine has answered. Raises UnknownName."""
@@ -189,9 +184,4 @@ def _target(config: Config, action: Action, trunk: str | None) -> Target | None:
 
 def leg_variables(call: str, agent: str, caller: str) -> dict[str, str]:
     """For CDRs, and for a controller that finds this channel after a restart."""
-    return {
-        "CDR(ai_session)": call,
-        "CDR(caller_id)": caller,
-        "VOICEAI_CALL": call,
-        "VOICEAI_AGENT": agent,
-    }
+    return {"CDR(ai_session)": call, "CDR(caller_id)": caller, "VOICEAI_CALL": call, "VOICEAI_AGENT": agent}

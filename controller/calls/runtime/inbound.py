@@ -308,13 +308,7 @@ class InboundCalls:
         )
         trunk, waits = caller.arrival.trunk, waiting is not None
         log.info(
-            "call arrived",
-            call=plan.call,
-            agent=agent,
-            trunk=trunk,
-            channel=caller.leg,
-            waits=waits,
-            unserved=unserved,
+            "call arrived", call=plan.call, agent=agent, trunk=trunk, channel=caller.leg, waits=waits, unserved=unserved
         )
         self._tasks.create_task(self._watch(caller.leg), name=f"watch {caller.leg}")
         return self._start(plan)

@@ -26,12 +26,7 @@ class Owned:
     """`acts`: whether Asterisk can be asked at present. `released` is called with each id that is gone."""
 
     def __init__(
-        self,
-        call: str,
-        ari: Ari,
-        existing: Iterable[str],
-        released: Callable[[str], None],
-        acts: Callable[[], bool],
+        self, call: str, ari: Ari, existing: Iterable[str], released: Callable[[str], None], acts: Callable[[], bool]
     ) -> None:
         self._ari = ari
         self._released = released

@@ -64,10 +64,7 @@ class Registry:
         self._spending = Spending(config.limits, prices)
         self.admission = AdmissionControl(config, workers, self._spending, self._slots)
         self._inbound = InboundCalls(
-            *(config, ari, tools, tasks, self.admission),
-            start=self.begin,
-            callers=self.callers,
-            observe=observe,
+            *(config, ari, tools, tasks, self.admission), start=self.begin, callers=self.callers, observe=observe
         )
         self._observe = observe
         self._live: dict[str, CallActor] = {}

@@ -72,10 +72,7 @@ call_turns = _of_call(
 )
 
 call_tools = _of_call(
-    "call_tools",
-    Column("tool", String(64), nullable=False),
-    Column("seconds", Float),
-    Column("ok", Boolean),
+    "call_tools", Column("tool", String(64), nullable=False), Column("seconds", Float), Column("ok", Boolean)
 )
 
 call_usage = _of_call(
@@ -89,16 +86,10 @@ call_usage = _of_call(
 )
 
 call_recordings = _of_call(
-    "call_recordings",
-    Column("path", Text, nullable=False),
-    Column("seconds", Float, nullable=False),
+    "call_recordings", Column("path", Text, nullable=False), Column("seconds", Float, nullable=False)
 )
 
-call_events = _of_call(
-    "call_events",
-    Column("type", String(32), nullable=False),
-    Column("data", JSON, nullable=False),
-)
+call_events = _of_call("call_events", Column("type", String(32), nullable=False), Column("data", JSON, nullable=False))
 
 call_legs = Table(
     "call_legs",

@@ -19,8 +19,5 @@ dialled_legs = Table(
 )
 
 spent_days = Table(
-    "spent_days",
-    metadata,
-    Column("day", String(10), primary_key=True),
-    Column("dollars", Float, nullable=False),
+    "spent_days", metadata, Column("day", String(10), primary_key=True), Column("dollars", Float, nullable=False)
 )

@@ -44,14 +44,10 @@ def upgrade() -> None:
         sa.Column("cost", sa.Float, nullable=False),
     )
     _of_call(
-        "call_recordings",
-        sa.Column("path", sa.Text, nullable=False),
-        sa.Column("seconds", sa.Float, nullable=False),
+        "call_recordings", sa.Column("path", sa.Text, nullable=False), sa.Column("seconds", sa.Float, nullable=False)
     )
     _of_call(
-        "call_events",
-        sa.Column("type", sa.String(32), nullable=False),
-        sa.Column("data", sa.JSON, nullable=False),
+        "call_events", sa.Column("type", sa.String(32), nullable=False), sa.Column("data", sa.JSON, nullable=False)
     )
     _legs()
 

@@ -22,11 +22,7 @@ def test_what_is_told() -> None:
     assert (told["RateLimit"], told["Retry-After"]) == ('"token";r=0;t=2', "1")
 
 
-@given(
-    st.floats(0.1, 100),
-    st.integers(1, 50),
-    st.lists(st.floats(0, 5), min_size=1, max_size=200),
-)
+@given(st.floats(0.1, 100), st.integers(1, 50), st.lists(st.floats(0, 5), min_size=1, max_size=200))
 def test_never_more_than_burst_and_pace_allow_and_waiting_helps(
     per_second: float, burst: int, gaps: list[float]
 ) -> None:

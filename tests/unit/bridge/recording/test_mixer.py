@@ -170,12 +170,7 @@ def test_nothing_is_given_out_before_it_is_settled() -> None:
     assert line.finish(START + 0.1) == b"", "the clock did not go on: nothing is taken back"
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["caller", "agent"]), st.integers(0, 500), st.integers(0, 600)),
-        max_size=30,
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from(["caller", "agent"]), st.integers(0, 500), st.integers(0, 600)), max_size=30))
 def test_whatever_comes_the_length_is_that_of_the_clock_and_no_sound_is_invented(
     arrivals: list[tuple[str, int, int]],
 ) -> None:

@@ -255,10 +255,7 @@ def test_what_a_context_does_not_list_is_not_dialled(extension: str) -> None:
         destination(INSIDE, f"{extension}@from-internal", "main")
 
 
-@given(
-    st.text(alphabet="0123456789+*#-_.ahs", min_size=1, max_size=20),
-    st.sampled_from(["from-internal", "phones"]),
-)
+@given(st.text(alphabet="0123456789+*#-_.ahs", min_size=1, max_size=20), st.sampled_from(["from-internal", "phones"]))
 def test_whatever_goes_into_a_context_is_listed_or_a_number_that_the_trunk_may_dial(to: str, context: str) -> None:
     try:
         where = destination(INSIDE, f"{to}@{context}", "main")

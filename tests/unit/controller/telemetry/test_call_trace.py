@@ -69,8 +69,7 @@ def test_asterisks_events_have_asterisks_names() -> None:
 def test_what_was_done_and_what_failed() -> None:
     error = TimedOut("originate", None, f"no answer for '{NUMBER}' in time")
     found = told(
-        lifecycle.CommandDone(CALL, commands.HangUp("c-1", "normal")),
-        failed(commands.HangUp("c-2", "normal"), error),
+        lifecycle.CommandDone(CALL, commands.HangUp("c-1", "normal")), failed(commands.HangUp("c-2", "normal"), error)
     )
     assert found[0] == ("call", "HangUp", {"channel": "c-1", "sip_reason": "normal"})
     assert found[1][2]["failed"] == "TimedOut"
@@ -183,11 +182,7 @@ def call_of(**changes: object) -> view.CallDetail:
         (WELL, MEDIA, None),
         (call_of(outcome="busy", cause=17), (), "The other side was busy. (Q.850 cause 17)"),
         (call_of(outcome="failed", detail="no way to '+4930'"), (), "The call failed: no way to …"),
-        (
-            WELL,
-            (failed(commands.OpenMedia("c"), TimedOut("external_media", None, "no answer")),),
-            "OpenMedia failed",
-        ),
+        (WELL, (failed(commands.OpenMedia("c"), TimedOut("external_media", None, "no answer")),), "OpenMedia failed"),
         (WELL, (failed(commands.HangUp("c", "normal"), NotFound("hangup", 404, "gone")),), None),
         (WELL, (worker("failed", kind="account", message="refuses the key"),), "No AI session: refuses the key"),
         (WELL, (worker("reconnected", gap_ms=900, planned=False),), "broke 1 times, for 900 ms"),

@@ -68,10 +68,7 @@ class Meter:
         ),
         (
             lifecycle.CallGreeted("outbound", 0.25),
-            {
-                ("call_greet_seconds_count", ("outbound",)): 1,
-                ("call_greet_seconds_sum", ("outbound",)): 0.25,
-            },
+            {("call_greet_seconds_count", ("outbound",)): 1, ("call_greet_seconds_sum", ("outbound",)): 0.25},
         ),
         (
             lifecycle.CallOver("inbound", "answered", 61.5, CALL_VIEW),
@@ -118,10 +115,7 @@ class Meter:
             contract.Ready(call=CALL, model="m", session="s", took_ms=750),
             {("ai_setup_seconds_count", ("m",)): 1, ("ai_setup_seconds_sum", ("m",)): 0.75},
         ),
-        (
-            contract.Failed(call=CALL, kind="account", message="no money"),
-            {("ai_failures_total", ("account",)): 1},
-        ),
+        (contract.Failed(call=CALL, kind="account", message="no money"), {("ai_failures_total", ("account",)): 1}),
         (
             contract.Reconnected(call=CALL, provider="p", attempts=2, gap_ms=500, reason="1006"),
             {
@@ -134,10 +128,7 @@ class Meter:
             contract.Reconnected(call=CALL, provider="p", attempts=1, gap_ms=0, reason="age", planned=True),
             {("ai_reconnects_total", ("p", "yes")): 1},
         ),
-        (
-            contract.AiWarning(call=CALL, kind="rate_limited", times=3),
-            {("ai_warnings_total", ("rate_limited",)): 3},
-        ),
+        (contract.AiWarning(call=CALL, kind="rate_limited", times=3), {("ai_warnings_total", ("rate_limited",)): 3}),
         (
             contract.Recorded(call=CALL, path="/r", seconds=12.5),
             {("recordings_total", ()): 1, ("recorded_seconds_total", ()): 12.5},

@@ -125,18 +125,12 @@ GOOD: list[dict[str, Any]] = [
     {"type": "session.update", "session": {"type": "realtime", "tool_choice": {"type": "function", "name": "x"}}},
     {"type": "session.update", "session": {"type": "realtime", "audio": {"output": {"voice": {"id": "voice_1"}}}}},
     {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}}},
-    {
-        "type": "session.update",
-        "session": {"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcmu"}}}},
-    },
+    {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcmu"}}}}},
     {"type": "input_audio_buffer.append", "audio": "AAAA"},
     {"type": "input_audio_buffer.commit"},
     {"type": "input_audio_buffer.clear", "event_id": "c"},
     {"type": "conversation.item.create", "previous_item_id": "root", "item": MESSAGE},
-    {
-        "type": "conversation.item.create",
-        "item": {"type": "function_call_output", "call_id": "call_1", "output": "{}"},
-    },
+    {"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": "call_1", "output": "{}"}},
     {
         "type": "conversation.item.create",
         "item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},

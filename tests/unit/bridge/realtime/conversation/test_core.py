@@ -161,13 +161,7 @@ def test_how_long_after_the_last_sound_we_are_told(
 def test_a_new_connection_counts_anew() -> None:
     stage = Stage()
     stage.conversation.parts.turns.appended.add(5000, 100.0)
-    stage.feed(
-        ConnectionLost(),
-        connection_opened(),
-        SPEECH,
-        server_events.SpeechStopped("u", 4000),
-        Closing(),
-    )
+    stage.feed(ConnectionLost(), connection_opened(), SPEECH, server_events.SpeechStopped("u", 4000), Closing())
     assert [turn.endpointing_ms for turn in stage.told_of(TurnMeasured)] == [None]
 
 

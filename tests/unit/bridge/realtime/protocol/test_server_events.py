@@ -147,12 +147,7 @@ GA: list[tuple[dict[str, Any], server_events.Event]] = [
         server_events.ResponseDone("resp_1", "cancelled", "turn_detected"),
     ),
     (
-        {
-            "type": "response.output_item.done",
-            "response_id": "resp_1",
-            "output_index": 0,
-            "item": CALL,
-        },
+        {"type": "response.output_item.done", "response_id": "resp_1", "output_index": 0, "item": CALL},
         server_events.ItemDone(
             "resp_1", "item_2", "function_call", "completed", "call_1", "transfer", '{"to":"sales"}'
         ),

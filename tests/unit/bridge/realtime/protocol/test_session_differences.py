@@ -114,10 +114,7 @@ WARNINGS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "voice": (put(f"{SAID}.voice", "cedar"), "voice: asked marin, in force cedar"),
     "voice by id": (put(f"{SAID}.voice", {"id": "voice_1"}), "voice: asked marin, in force voice_1"),
     "model": (put("model", "gpt-realtime-2.1"), "model: asked gpt-realtime-2.1-mini, in force gpt-realtime-2.1"),
-    "no transcription": (
-        put(f"{HEARD}.transcription", None),
-        "transcription: asked gpt-transcribe, in force off",
-    ),
+    "no transcription": (put(f"{HEARD}.transcription", None), "transcription: asked gpt-transcribe, in force off"),
     "transcription is not told": (
         drop(f"{HEARD}.transcription"),
         f"transcription: asked gpt-transcribe, in force {NOT_TOLD}",
@@ -212,11 +209,7 @@ def test_a_server_that_tells_little_is_believed() -> None:
 @pytest.mark.parametrize("interrupt", [True, False])
 @pytest.mark.parametrize("create", [True, False])
 def test_the_stand_in_differs_in_nothing(interrupt: bool, create: bool) -> None:
-    for more in (
-        {},
-        {"turn_detection": SemanticVad(type="semantic_vad")},
-        {"tools": (), "mcp": ()},
-    ):
+    for more in ({}, {"turn_detection": SemanticVad(type="semantic_vad")}, {"tools": (), "mcp": ()}):
         spec = spec_of(**more)
         assert found(spec, effective(spec, interrupt, create), interrupt, create) == []
 

@@ -117,8 +117,7 @@ def test_nobody_else_says_who_calls(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoken",
-    ["Bob,vip=1", 'Bob,"vip=1"', "Bob, vip=1", r"Bob,v\ip=1", "Bob,x,vip=1,y", 'B"o"b,v"i"p=1', ",vip=1"],
+    "spoken", ["Bob,vip=1", 'Bob,"vip=1"', "Bob, vip=1", r"Bob,v\ip=1", "Bob,x,vip=1,y", 'B"o"b,v"i"p=1', ",vip=1"]
 )
 def test_a_comma_in_a_callers_name_sets_no_variable(spoken: str) -> None:
     """`Stasis(voiceai,name=${CALLERID(name)},language=de)`, as it was once documented."""

@@ -49,11 +49,7 @@ ALL: dict[str, tuple[dict[str, Any], type[inputs.Input], set[State]]] = {
     "send_digits": ({"digits": "1#"}, inputs.DigitsAsked, {*AGENT, State.CLOSING, State.TRANSFERRED}),
     "switch": ({"agent": "night"}, inputs.SwitchAsked, AGENT),
     "record": ({"action": "start"}, inputs.RecordAsked, AGENT),
-    "add_participant": (
-        {"to": "4930123"},
-        inputs.ParticipantAsked,
-        {State.TALKING, State.HOLDING, State.TRANSFERRED},
-    ),
+    "add_participant": ({"to": "4930123"}, inputs.ParticipantAsked, {State.TALKING, State.HOLDING, State.TRANSFERRED}),
     "drop_participant": ({"leg": PARTY}, inputs.ParticipantDropped, set(STATES)),
     "cancel_transfer": ({}, inputs.TransferCancelled, {State.TRANSFERRING, State.CONSULTING}),
     "decide_transfer": ({"accept": True}, inputs.TransferDecided, {State.CONSULTING}),

@@ -7,16 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.cli.doctor import (
-    asterisk as pbx,
-    asterisk_cli,
-    host,
-    loopback,
-    provider,
-    tls,
-    trunks,
-    versions,
-)
+from controller.cli.doctor import asterisk as pbx, asterisk_cli, host, loopback, provider, tls, trunks, versions
 from controller.cli.doctor.findings import Verdict, as_json, as_markdown, failure, healthy, ok, summary, warning
 from controller.cli.doctor.loopback import Measured
 from tests.unit.controller.configs import SMALL, config

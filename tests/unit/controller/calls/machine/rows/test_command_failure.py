@@ -101,10 +101,7 @@ REFUSALS: list[tuple[Callable[[], Call], tuple[inputs.Input, ...], type[Any], St
     (inbound, (*TALKING, ASK, HUMAN_IN), commands.Join, State.TALKING, commands.ResumeAi),
     (inbound, (*TALKING, ASKED_BY_AGENT, HUMAN_IN), commands.Join, State.TALKING, commands.AnswerAiTool),
     (inbound, (*TALKING, ASK, HUMAN_IN, LOST), commands.Join, State.FALLBACK, commands.DestroyBridge),
-    (
-        *(inbound, (*TALKING, ASKED_BY_AGENT, HUMAN_IN)),
-        *(commands.AnswerAiTool, State.TRANSFERRED, commands.Join),
-    ),
+    (*(inbound, (*TALKING, ASKED_BY_AGENT, HUMAN_IN)), *(commands.AnswerAiTool, State.TRANSFERRED, commands.Join)),
     (inbound, (*TALKING, ASK, HUMAN_IN, inputs.TransferCancelled("ops")), commands.Join, State.FAILOVER, None),
     (inbound, (*TALKING, REFER), commands.Refer, State.TALKING, commands.ResumeAi),
     (inbound, (*TALKING, REFER, GONE, inputs.LegReturned(CALLER, "FAILURE", 486)), commands.Join, None, None),
