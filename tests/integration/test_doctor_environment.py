@@ -96,7 +96,7 @@ def test_the_doctor_finds_it(tmp_path: Path, env: dict[str, str], check: str, wo
     [
         ({"asterisk__ari__url": "https://127.0.0.1:9/ari"}, "config: asterisk.ari.ca_file", "can't be read"),
         ({"asterisk__ari__url": "https://127.0.0.1:9/ari"}, "certificate of ari", "can't be used"),
-        ({"openai__api_key": "sk-schlüssel"}, "provider openai", "letters"),
+        ({"openai__api_key": "sk-schlüssel"}, "provider openai", "can't be sent"),
     ],
 )
 def test_files_and_keys(tmp_path: Path, changes: dict[str, Any], check: str, words: str) -> None:
