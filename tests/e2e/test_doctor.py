@@ -58,7 +58,7 @@ BROKEN: list[tuple[str, Callable[[Settings], None], str, str, str]] = [
         *("no database", lambda s: s["store"].update(url="postgresql+asyncpg://u:p@127.0.0.1:9/v")),
         *("store", "can't be opened", "start the database"),
     ),
-    ("config", lambda s: s.update(agentz={}), "config", "agentz", "Mend"),
+    ("config", lambda s: s.update(agentz={}), "config", "agentz", "Correct"),
 ]
 
 

@@ -88,7 +88,7 @@ async def is_called(phone: Phone) -> bool:
     [
         ("attended", True, 6.5),
         ("attended", True, 8.0),
-        ("attended", False, 8.0),
+        ("attended", False, 11.0),  # the request that makes the leg begins after 5 s, and has given up by then
         ("blind", True, 8.0),
         ("listen", True, 6.5),
         ("listen", True, 8.0),
