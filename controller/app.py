@@ -126,7 +126,7 @@ class Controller:
         self.records = RecordWriter(repository, config.records, spool, metrics.registry)
         past = self._past, repository, sound_folders(config), config.records
         countries = {trunk.country_code for trunk in config.trunks.values()}
-        self.history = HistoryResources(*past, self.records.catching_up, countries)
+        self.history = HistoryResources(*past, self.records.catching_up, countries, self.records.written)
         self.events = Events(config, database, metrics.registry, keep=self.records.take)
         self.traces, self._tracing = Traces(), CallTracing(config.traces)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)

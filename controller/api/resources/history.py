@@ -5,7 +5,7 @@ their paths come from the store, never from a request.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -68,7 +68,8 @@ LATER: dict[str, str] = {hdrs.RETRY_AFTER: "2"}
 
 class HistoryResources:
     """`folders`: where recordings may be. `settings`: how numbers are stored. `catching_up`: whether ended calls are
-    not yet in the store. `countries`: those in which callers' numbers were read."""
+    not yet in the store. `countries`: those in which callers' numbers were read. `written`: returns once what has
+    happened so far is in the store."""
 
     def __init__(
         self,
@@ -78,8 +79,10 @@ class HistoryResources:
         settings: Records,
         catching_up: Callable[[], bool] = lambda: False,
         countries: Collection[str | None] = (),
+        written: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._countries = countries
+        self._written = written
         self._catching_up = catching_up
         self._history = history
         self._repository = repository
@@ -182,6 +185,8 @@ class HistoryResources:
         """Does not delete live calls, records of Asterisk, or backups."""
         if self._catching_up():
             raise Problem("store-away", "Calls of the time when it was away are not in it yet. Ask again in a moment.")
+        if self._written is not None:
+            await self._written()
         number: str = asked.body.number
         calls, paths = await self._repository.forget_number(number, names_of(number, self._settings, self._countries))
         deleted = await asyncio.to_thread(self._delete, paths)

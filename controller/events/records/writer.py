@@ -8,6 +8,7 @@ memory. What can't be written at all is dropped by itself, counted, and told in 
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -74,6 +75,12 @@ class RecordWriter:
     def catching_up(self) -> bool:
         """Calls of the time when the store was away are not in it yet."""
         return self._spooled.waiting
+
+    async def written(self) -> None:
+        """Until the events that were taken are in the store, `LAST_SECONDS` at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._queue.empty()
 
     async def finish(self) -> None:
         """What is still in memory goes to the store or, if that takes too long, to the file."""
