@@ -3,9 +3,9 @@
 Owns the choice between both, and the pending requests on the websocket. Over HTTP a request costs us three times the
 CPU. Asterisk answers the requests of one websocket one after another: one that waits for a locked channel would delay
 all later ones. So the pending requests on the websocket are all for one channel (or bridge); requests for others go
-over HTTP meanwhile, where Asterisk has a thread for each. Requests that make Asterisk open a connection, and lists that
-can be long, always go over HTTP. If Asterisk does not answer the first request on a websocket, it does not support
-them, and all go over HTTP.
+over HTTP meanwhile, where Asterisk has a thread for each; so do all while a request that was given up has no answer.
+Requests that make Asterisk open a connection, and lists that can be long, always go over HTTP. If Asterisk does not
+answer the first request on a websocket, it does not support them, and all go over HTTP.
 """
 
 import asyncio
@@ -50,10 +50,13 @@ class WebSocketTransport(httpx.AsyncBaseTransport):
         self._pending: dict[str, asyncio.Future[httpx.Response]] = {}
         self._resource = ""
         """The object of all pending requests, such as channels/ID."""
+        self._given_up: set[str] = set()
+        """Requests that nobody waits for any more and that Asterisk has not answered: it may still be busy with one."""
 
     async def opened(self, socket: Websocket) -> None:
         """The event link is up. A first request shows whether Asterisk supports requests on it."""
         self._socket, self._usable = socket, False
+        self._given_up.clear()
         with suppress(ConnectionClosed):  # the reader of the link notices
             await socket.send(_frame("0", "GET", PING, b""))
 
@@ -74,6 +77,7 @@ class WebSocketTransport(httpx.AsyncBaseTransport):
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
             return False  # the link logs that it can't be read
         self._usable = self._socket is not None
+        self._given_up.discard(number)
         waiting = self._pending.get(number)
         if waiting is not None and not waiting.done():
             waiting.set_result(response)
@@ -83,7 +87,7 @@ class WebSocketTransport(httpx.AsyncBaseTransport):
         """httpx's hook. Raises httpx.TransportError."""
         socket = self._socket
         resource = self._resource_of(request)
-        taken = self._pending and resource != self._resource
+        taken = self._given_up or (self._pending and resource != self._resource)
         if socket is None or not self._usable or resource is None or taken:
             return await self._http.handle_async_request(request)
         number, self._resource = str(next(self._ids)), resource
@@ -95,6 +99,8 @@ class WebSocketTransport(httpx.AsyncBaseTransport):
         except (OSError, ConnectionClosed) as error:
             raise httpx.WriteError("the event websocket was lost") from error
         finally:
+            if not answer.done() or answer.cancelled():
+                self._given_up.add(number)
             del self._pending[number]
 
     async def aclose(self) -> None:

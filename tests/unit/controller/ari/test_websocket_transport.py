@@ -138,6 +138,21 @@ async def test_who_gave_up_leaves_the_way_free_and_a_late_answer_is_nobodys() ->
     assert (await ways.sent(2))[1]["uri"] == "channels/b"
 
 
+async def test_a_request_that_was_given_up_holds_nobody_up_until_its_answer() -> None:
+    """Asterisk still waits for the channel's lock, and reads no further request of this websocket."""
+    ways = await Ways().opened()
+    asked = ways.ask("/channels/a")
+    (sent,) = await ways.sent(1)
+    asked.cancel()
+    await asyncio.wait([asked])
+    assert (await ways.ask("/channels/b")).status_code == 204
+    assert (await ways.ask("/channels/a")).status_code == 204
+    assert ways.http.asked == ["/ari/channels/b", "/ari/channels/a"]
+    ways.transport.take(answer(sent["request_id"]))
+    ways.ask("/channels/b")
+    assert (await ways.sent(2))[1]["uri"] == "channels/b"
+
+
 @pytest.mark.parametrize(
     "frame",
     [
