@@ -40,7 +40,7 @@ class ConfigResources:
             Operation(
                 *("show_config", "GET", "/v1/config", "The configuration in force, without secrets", self.show),
                 answer=ConfigAnswer,
-                scopes=("admin",),
+                scopes=("config",),
                 tag="health",
             ),
         )

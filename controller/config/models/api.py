@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from controller.config.values import ListenAt, Name, Secret, Section, SomeText, wrong
 
-Scope = Literal["metrics", "read", "recordings", "call", "control", "supervise", "admin"]
+Scope = Literal["metrics", "read", "recordings", "call", "control", "supervise", "config", "admin"]
 
 IMPLIED: Mapping[Scope, frozenset[Scope]] = {"read": frozenset({"metrics"}), "admin": frozenset(get_args(Scope))}
 """Scopes that a scope includes."""
@@ -49,7 +49,8 @@ class Token(Credential):
     scopes: tuple[Scope, ...] = Field(min_length=1)
     """metrics: GET /metrics and nothing else; read: see calls, not what was said; recordings: what was said, in words
     (with read) and sound; call: whatever dials; control: act on calls, pause the queue (transfers and participants need
-    call, too); supervise: listen, whisper, take over (to be dialled needs call, too); admin: everything."""
+    call, too); supervise: listen, whisper, take over (to be dialled needs call, too); config: read and change the
+    configuration; admin: everything."""
     rate: Pace | None = None
     """Instead of `api.rate`."""
 

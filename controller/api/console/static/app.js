@@ -19,7 +19,7 @@ const PAGES = [
   { name: "history", title: "History", path: /^history$/, page: history, needs: "read", menu: "#/history" },
   { name: "past", title: "Past call", path: /^history\/([^/]+)$/, page: past, needs: "read", part: "history" },
   { name: "health", title: "Health", path: /^health$/, page: health, needs: "read", menu: "#/health" },
-  { name: "config", title: "Config", path: /^config$/, page: config, needs: "admin", menu: "#/config" },
+  { name: "config", title: "Config", path: /^config$/, page: config, needs: "config", menu: "#/config" },
 ];
 
 const main = document.getElementById("main");
