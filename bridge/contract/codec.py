@@ -35,8 +35,8 @@ MOST_DEPTH = 190
 """The decoder reads 200 levels."""
 
 NEEDED = frozenset(
-    {"ready", "failed", "media_connected", "media_gone", "wrap_up_done", "ended"}
-    | {"prepare", "greet", "wrap_up", "hold", "mute", "switch_agent", "close"}
+    {"ready", "failed", "media_connected", "media_gone", "wrap_up_done", "turn_completed", "ended"}
+    | {"prepare", "greet", "wrap_up", "hold", "mute", "switch_agent", "user_message", "close"}
 )
 """Without one of these its call would stand still, or go on as nobody wants: a call that loses one is ended. It does
 without any other: a tool that is not answered has its time-out."""

@@ -128,6 +128,14 @@ class AddMessage(StrictModel):
     respond: bool = False
 
 
+class UserMessage(StrictModel):
+    """What the user of a text session has typed: the agent answers it. Followed by `TurnCompleted`."""
+
+    type: Literal["user_message"] = "user_message"
+    call: str
+    text: str = Field(repr=False)
+
+
 class Mute(StrictModel):
     """Who is not heard from now on: `caller` by the agent (keys included), `agent` by the caller."""
 
@@ -192,7 +200,7 @@ class WatchLive(StrictModel):
     seconds: float
 
 
-AgentCommand = Speak | WrapUp | Hold | AddMessage | Mute | SwitchAgent | Rejoined
+AgentCommand = Speak | WrapUp | Hold | AddMessage | UserMessage | Mute | SwitchAgent | Rejoined
 """Commands to the agent of a call."""
 
 ToCall = Prepare | ExpectMedia | Greet | AnswerTool | AgentCommand | Record | Close

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from bridge.contract.spec import StrictModel
 
-VERSION = 8
+VERSION = 9
 """Of the link. A worker and a controller with different versions refuse each other at `Hello`."""
 
 
@@ -164,6 +164,16 @@ class TurnMeasured(StrictModel):
     endpointing_ms: float | None = None
     first_delta_ms: float | None
     first_frame_ms: float | None
+
+
+class TurnCompleted(StrictModel):
+    """Of a text session: the agent has said all that it wants to say, no tool is open, and it waits for the user.
+
+    Answers `Greet` and each `UserMessage`.
+    """
+
+    type: Literal["turn_completed"] = "turn_completed"
+    call: str
 
 
 class BargedIn(StrictModel):
@@ -355,6 +365,7 @@ CallEvent = (
     | MediaGone
     | Said
     | TurnMeasured
+    | TurnCompleted
     | BargedIn
     | DigitPressed
     | ToolCalled

@@ -44,6 +44,8 @@ def _rarer(event: contract.CallEvent) -> Line:
             }
         case contract.BargedIn():
             return "caller interrupted", {"heard_ms": event.heard_ms, "latency_ms": _rounded(event.latency_ms)}
+        case contract.TurnCompleted():
+            return "waits for the user", {}
         case contract.DigitPressed():
             return "digit", {"digit_pii": event.digit}
         case contract.ToolCalled():

@@ -136,6 +136,8 @@ class SessionSpec(StrictModel):
 
     agent: str
     provider: Provider
+    modality: Literal["audio", "text"] = "audio"
+    """text: nobody is on the telephone. What the user types comes as `UserMessage`, the agent answers in text."""
     instructions: str
     voice: str = "marin"
     consent: str | None = None

@@ -18,6 +18,7 @@ measuring what was heard and clearing the queue.
     Speak WrapUp Hold  commands of the controller: `agent_commands`
     Mute AddMessage    likewise
     SwitchAgent        another agent goes on: `handoff`
+    UserMessage        of a text session: the user's words, to be answered: `text_turns`
     RemoteTool         the server waits for somebody else: the watchdog waits, too
     ServerError        a race that is counted, a refused request that is repeated, or the end
 
@@ -32,7 +33,7 @@ of the caller; the server should answer then, or we ask); a server that makes us
 connection ends, and is made again).
 """
 
-from bridge.contract import AddMessage, Hold, Mute, SessionSpec, Speak, SwitchAgent, WrapUp
+from bridge.contract import AddMessage, Hold, Mute, SessionSpec, Speak, SwitchAgent, UserMessage, WrapUp
 from bridge.media.playout import Playout
 from bridge.realtime.conversation.agent_speech import AgentSpeech
 from bridge.realtime.conversation.announcement import Announcement
@@ -86,6 +87,9 @@ class Conversation:
         self.parts.transcript.now = now
         first = self._before(what, now)
         self._on(what, now)
+        if self.parts.text_turns.on:
+            self._first_words(now)  # there are no ticks
+            self.parts.text_turns.settled(quiet=self._listening and self._quiet)
         self.watching = self.parts.interruption.watching or self.parts.turns.watching or self.parts.greeting.watching
         self.parts.no_input.update(quiet=self._listening and self._quiet and self.parts.commands.talking)
         effects = [*first, *self.parts.connection.passed_on(self.parts.out.take())]
@@ -109,6 +113,7 @@ class Conversation:
         """Inputs that are frequent."""
         match what:
             case server_events.AudioDelta():
+                self.parts.text_turns.sound()
                 self._agent_speech.sound(what, now)
             case Ticked():
                 self.parts.interruption.ticked(now)
@@ -150,6 +155,7 @@ class Conversation:
                 self._timer(timer, subject, now)
             case Greet(resumed, said):
                 self._listening, self._user_speech.begun = True, self._user_speech.begun or resumed
+                self.parts.text_turns.begin()
                 self.parts.greeting.ask(resumed=resumed, said=said)
             case Digit(digit):
                 self.parts.no_input.reset()
@@ -160,6 +166,11 @@ class Conversation:
             case WrapUp():
                 self.parts.interruption_filter.settle()
                 self._wrap_up(what, now)
+            case UserMessage(text=text):
+                self._user_speech.begun = True
+                self.parts.text_turns.typed(text)
+            case server_events.TextDelta() | server_events.TextDone() if self.parts.text_turns.on:
+                self._agent_speech.written(what, now)
             case Hold():
                 self.parts.interruption_filter.settle()
                 self.parts.commands.hold(what)

@@ -102,6 +102,11 @@ class History:
                     entry.name, entry.arguments = event.name, event.arguments if usable else "{}"
                     self._grown(entry.size)
 
+    def written(self, item_id: str) -> None:
+        """The agent has written this item, in a session without sound. `said` follows."""
+        if item_id not in self._by_item and item_id not in self._elsewhere:
+            self._add("assistant", item_id)
+
     def said(self, said: Said) -> list[ClientEvent]:
         """An utterance is complete. `said` tells how much of it was heard."""
         entry = self._by_item.get(said.item)

@@ -23,6 +23,7 @@ from bridge.realtime.conversation.no_input import NoInputPolicy
 from bridge.realtime.conversation.recovery import Recovery
 from bridge.realtime.conversation.response_errors import ResponseErrors
 from bridge.realtime.conversation.responses import Responses
+from bridge.realtime.conversation.text_turns import TextTurns
 from bridge.realtime.conversation.tool_calls import ToolCalls
 from bridge.realtime.conversation.turn_detection import TurnDetection
 from bridge.realtime.conversation.turns import Turns
@@ -56,6 +57,7 @@ class Parts:
     no_input: NoInputPolicy
     dtmf: DtmfCollector
     mcp: McpFailures
+    text_turns: TextTurns
 
     @property
     def blocked(self) -> bool:
@@ -104,5 +106,6 @@ def make_parts(call: str, spec: SessionSpec, playout: Playout) -> Parts:
         no_input=NoInputPolicy(spec.no_input, out),
         dtmf=DtmfCollector(call, spec.digit_actions, out, responses),
         mcp=McpFailures(spec, warnings),
+        text_turns=TextTurns(call, spec, out, responses, connection),
     )
     return parts

@@ -77,7 +77,7 @@ class TurnDetection:
 
     def changed(self) -> None:
         """An attribute was set: send the change, if it is one for the server."""
-        if self._told == self._wanted:
+        if self._told == self._wanted or self._spec.modality == "text":
             return
         self._sent(turn_detection_update(self._out.new_id("setup"), self._spec, *self._wanted))
 

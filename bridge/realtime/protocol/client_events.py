@@ -19,6 +19,9 @@ from bridge.realtime.protocol.server_events import base64
 PCM = {"type": "audio/pcm", "rate": 24000}
 """The only rate that the GA interface has for PCM; it is also AudioSocket's slin24, so nothing is resampled."""
 
+NO_SOUND = {"input": {"turn_detection": None}}
+"""Of a text session: nobody speaks, so nothing is to be answered but what is typed."""
+
 Role = Literal["user", "assistant", "system"]
 
 
@@ -161,11 +164,12 @@ def session_update(event_id: str, spec: SessionSpec, interrupt: bool = True, cre
 
     `interrupt`, `create`: the server cancels when the caller speaks, and answers when the caller stops.
     """
+    text = spec.modality == "text"
     session: dict[str, Any] = {
         "type": "realtime",
-        "output_modalities": ["audio"],
+        "output_modalities": [spec.modality],
         "instructions": spec.instructions,
-        "audio": {"input": _input(spec, interrupt, create), "output": _output(spec)},
+        "audio": NO_SOUND if text else {"input": _input(spec, interrupt, create), "output": _output(spec)},
     }
     if tools := _tools(spec):
         session["tools"] = tools
@@ -180,6 +184,8 @@ def session_update(event_id: str, spec: SessionSpec, interrupt: bool = True, cre
 def session_repeat(event_id: str, spec: SessionSpec, interrupt: bool = True, create: bool = True) -> SessionUpdate:
     """The same once more, in the middle of a call: without voice and speed, which can't be changed any more then."""
     session = session_update(event_id, spec, interrupt, create).session
+    if spec.modality == "text":
+        return SessionUpdate(event_id, session)
     return SessionUpdate(event_id, {**session, "audio": {**session["audio"], "output": {"format": PCM}}})
 
 

@@ -125,8 +125,6 @@ def _top(plain: dict[str, Any], heard: Mapping[str, Any], said: Mapping[str, Any
 
 def _flat(plain: dict[str, Any], heard: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     flat = _renamed(plain, _BETA_NAMES)
-    if "modalities" in flat:
-        flat["modalities"] = ["audio", "text"]
     for side, ends in (("input", heard), ("output", said)):
         if "format" in ends:
             flat[f"{side}_audio_format"] = "pcm16"
@@ -148,6 +146,6 @@ def _beta_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _renamed(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     renamed = {names.get(key, key): value for key, value in fields.items()}
-    if "modalities" in renamed:
+    if renamed.get("modalities") == ["audio"]:
         renamed["modalities"] = ["audio", "text"]
     return renamed

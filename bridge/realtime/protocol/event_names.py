@@ -24,5 +24,4 @@ IGNORED_PREFIXES = (
     "response.content_part.",
     "response.function_call_arguments.",  # output_item.done says the same, and only once it is whole
     "response.mcp_call",
-    "response.output_text.",
 )

@@ -202,6 +202,24 @@ class TranscriptDone:
 
 
 @dataclass(frozen=True, slots=True)
+class TextDelta:
+    """Some more of what the agent writes, in a session without sound."""
+
+    response_id: str
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDone:
+    """All of what the agent writes in one content part of an item."""
+
+    response_id: str
+    item_id: str
+    text: str
+    content_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that is documented and that a phone call has no use for."""
 
@@ -242,6 +260,8 @@ Event = (
     | AudioDone
     | TranscriptDelta
     | TranscriptDone
+    | TextDelta
+    | TextDone
     | Ignored
     | Unknown
     | Malformed
@@ -396,5 +416,9 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
         needed(raw, "item_id"),
         text_of(raw, "transcript"),
         number_of(raw, "content_index") or 0,
+    ),
+    "response.output_text.delta": lambda raw: TextDelta(needed(raw, "response_id"), needed(raw, "item_id")),
+    "response.output_text.done": lambda raw: TextDone(
+        needed(raw, "response_id"), needed(raw, "item_id"), text_of(raw, "text"), number_of(raw, "content_index") or 0
     ),
 }

@@ -5,7 +5,7 @@ Only values that were asked for are compared, and only those that the server rep
     difference                                             essential   asked for again
     ----------------------------------------------------   ---------   ---------------
     format or rate of the sound, in either direction       yes         yes
-    no sound asked of the model (`modalities`)             yes         yes
+    sound instead of text, or text instead (`modalities`)  yes         yes
     no turn detection: the caller would never be heard     yes         yes
     a function is missing, or none may be called           yes         yes
     no instructions                                        yes         yes
@@ -124,7 +124,7 @@ def _difference(name: str, wanted: Value, effective: Value) -> Difference:
 def _same(name: str, wanted: Value, effective: Value) -> bool:
     match wanted, effective:
         case frozenset(), frozenset() if name == "modalities":
-            return "audio" in effective or "audio" not in wanted
+            return ("audio" in effective) == ("audio" in wanted)
         case frozenset(), frozenset():
             return wanted <= effective
         case bool(), _:
