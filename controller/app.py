@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 from aiohttp import web
@@ -34,6 +34,7 @@ from controller.api.resources.configuration import ConfigResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources, sound_folders
 from controller.api.resources.live_status import LiveStatusResources
+from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.ari.lease import Lease
@@ -53,8 +54,9 @@ from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.runtime.takeover import recover_calls
 from controller.calls.tools import definitions
-from controller.calls.tools.http import HttpTools
+from controller.calls.tools.http import Answer, HttpTools
 from controller.config import Config
+from controller.config.models.agents import HttpTool
 from controller.config.prices import Prices
 from controller.events.pipeline import Events
 from controller.events.records.history import History
@@ -71,6 +73,7 @@ from controller.telemetry.canary import Canary, CanaryMetrics
 from controller.telemetry.live_status import LiveStatusHub
 from controller.telemetry.media_checks import MediaChecks
 from controller.telemetry.metrics import Metrics, Present
+from controller.text_sessions.sessions import TextSessions
 from controller.workers import reattach, rolling_restart, worker_admission
 from controller.workers.pool import WorkerPool
 from controller.workers.supervisor import Supervisor, workers_of
@@ -109,8 +112,7 @@ class Controller:
         self._tasks = tasks
         self._metrics = metrics
         self._stop, self._hurry = asyncio.Event(), asyncio.Event()
-        self._status = EXIT_OK
-        self._up = False
+        self._status, self._up = EXIT_OK, False
         self._deadline = ShutdownDeadline(EXIT_LATE)
         self._supervisor: Supervisor | None = None
         self._admission = worker_admission.of(config.bridge, reattach.link_token(config.store.beside))
@@ -131,6 +133,7 @@ class Controller:
         self.traces, self._tracing = Traces(), CallTracing(config.traces)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
+        self.text_sessions = self._text_sessions(tasks)
         self.usage = UsageStore(database, self.registry.admission)
         self.snapshots = SnapshotStore(database, self.registry.snapshot)
         queue = Queue(database)
@@ -158,8 +161,16 @@ class Controller:
         told = self.dialer.wake, self._observe, self.dialer.breakers
         return OutboundCalls(self._config, queue, *told, check_webhook=webhooks.check)
 
+    def _text_sessions(self, tasks: BackgroundTasks) -> TextSessions:
+        spend, check = self.registry.spend, self.registry.admission.check_session
+        return TextSessions(self.workers, tasks, self._run_tool, spend, check)
+
     def _worker_event(self, event: contract.CallEvent) -> None:
-        self.registry.take_worker_event(event)
+        if not self.text_sessions.take(event):
+            self.registry.take_worker_event(event)
+
+    async def _run_tool(self, session: str, name: str, _: HttpTool, arguments: Mapping[str, Any]) -> Answer:
+        return await self._tools.run(session, name, arguments)
 
     def _observe(self, what: lifecycle.LifecycleEvent) -> None:
         """An error in metrics, traces or events ends no call."""
@@ -179,7 +190,8 @@ class Controller:
             self.events.observe(what)
 
     def _worker_lost(self, call: str) -> None:
-        self.registry.worker_lost(call)
+        if not self.text_sessions.lost(call):
+            self.registry.worker_lost(call)
 
     def stop(self) -> None:
         """Begins the shutdown. Called a second time: it does not wait for live calls any more."""
@@ -256,6 +268,7 @@ class Controller:
                 await self._leave(audit_log)
             if self._rolling is not None:
                 self._rolling.cancel()
+            await self.text_sessions.close()
             await self.registry.drain(config.shutdown.drain_s, self._hurry)
             await self.dialer.finish()
             await cancelled(background, CANCELLING)
@@ -335,6 +348,7 @@ class Controller:
             *WorkerResources(self.workers, config.shutdown.worker_drain_s).operations(),
             *LiveStatusResources(self.live_status).operations(),
             *ConfigResources(config).operations(),
+            *TextSessionResources(self.text_sessions, lambda: self._config).operations(),
             *TraceResources(self.registry, self.traces.of).operations(),
             *self.history.operations(),
         )

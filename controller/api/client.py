@@ -8,93 +8,36 @@ Answers are the API's own models, problems are raised as `ApiProblem`, and what 
 is placed with an idempotency key, so that a request whose answer was lost may be sent again: this is done by itself.
 """
 
-import json
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
-from pydantic import ValidationError
 
-from bridge.common.proxies import BadProxy, ProxyFault, socks_for
-from bridge.common.socks import ThroughSocksBlocking
-from bridge.common.tls import LOOPBACK
+from controller.api.client_transport import (
+    TIMEOUT_SECONDS,
+    ApiProblem as ApiProblem,
+    ClientTransport,
+    StreamEvent as StreamEvent,
+    Unreachable as Unreachable,
+    Unusable as Unusable,
+    read_answer,
+)
 from controller.api.models.audit import AuditPage
-from controller.api.models.base import Answer
 from controller.api.models.call_trace import TraceAnswer
 from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, ParticipantAnswer
 from controller.api.models.events import LetterPage, Replayed
 from controller.api.models.history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.models.queue import QueueAnswer, QueuePage
 from controller.api.models.system import ConfigAnswer, Health, Readiness, WorkerAnswer, WorkerPage
-from controller.api.problems import ProblemAnswer
+from controller.api.models.text_sessions import TextEventPage, TextSessionAnswer, TextSessionPage
 
-TIMEOUT_SECONDS = 15.0
-SILENCE_SECONDS = 45.0
-"""A stream that sends not even its heartbeat is dead."""
-TRIES = 3
-
-A = TypeVar("A", bound=Answer)
+OPENING_SECONDS = 30.0
+"""Until a session with the AI is there."""
 
 
-class ApiProblem(Exception):
-    """What the API said no with (RFC 9457). `type` is the last part of the problem's URI, e.g. `wrong-state`."""
-
-    def __init__(self, problem: ProblemAnswer, retry_after: float | None = None) -> None:
-        super().__init__(": ".join(each for each in (problem.title, problem.detail) if each))
-        self.problem = problem
-        self.type = problem.type.rpartition("/")[2]
-        self.status = problem.status
-        self.retry_after = retry_after
-        """Seconds, where the API says so."""
-
-
-class Unreachable(Exception):
-    """No answer, or none that this client understands."""
-
-
-class Unusable(Unreachable):
-    """Nothing was asked: the URL, the token or the environment (proxy, certificates) can't be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamEvent:
-    """`type` and `data` as in docs/events.md; `id` is what a stream is read on from."""
-
-    id: str | None
-    type: str
-    data: dict[str, Any]
-
-
-class Client:
-    def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        self.url, self.token = url.rstrip("/"), token
-        with _made(self.url):
-            proxy = socks_for(self.url)
-            if proxy is not None and transport is None:
-                transport = ThroughSocksBlocking(proxy, tls=httpx.create_ssl_context())
-            self._http = httpx.Client(
-                base_url=self.url,
-                headers=headers,
-                timeout=TIMEOUT_SECONDS,
-                transport=transport,
-                trust_env=httpx.URL(self.url).host not in LOOPBACK,  # no proxy reaches this machine's loopback
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.close()
-
+class Client(ClientTransport):
     # ------------------------------------------------------------ calls
 
     def place_call(self, *, to: str, idempotency_key: str | None = None, **more: Any) -> CallAnswer:
@@ -217,6 +160,32 @@ class Client:
     def discard_dead_letter(self, number: int) -> None:
         self._send("DELETE", f"/v1/webhooks/dead-letters/{number}")
 
+    # ------------------------------------------------------------ text sessions
+
+    def open_text_session(self, agent: str, **options: Any) -> TextSessionAnswer:
+        """`tools`: call, by_hand or none; `results`, `variables`, `instructions` as in docs/testing-agents.md."""
+        path = f"/v1/agents/{quote(agent, safe='')}/text-sessions"
+        return self._post(TextSessionAnswer, path, options, timeout=OPENING_SECONDS)
+
+    def list_text_sessions(self) -> TextSessionPage:
+        return self._get(TextSessionPage, "/v1/text-sessions")
+
+    def read_text_session(self, session: str, *, after: int = 0, wait_s: float = 0) -> TextEventPage:
+        """What has come behind event `after`; if nothing has, it waits for so many seconds, 30 at most."""
+        wait = httpx.Timeout(TIMEOUT_SECONDS, read=TIMEOUT_SECONDS + wait_s)
+        query = {"after": after, "wait_s": wait_s}
+        return self._ask(TextEventPage, "GET", _text(session, "events"), params=query, timeout=wait)
+
+    def type_message(self, session: str, *, text: str) -> TextSessionAnswer:
+        return self._post(TextSessionAnswer, _text(session, "messages"), {"text": text})
+
+    def give_tool_result(self, session: str, *, tool_call: str, output: str, ok: bool = True) -> TextSessionAnswer:
+        body = {"tool_call": tool_call, "output": output, "ok": ok}
+        return self._post(TextSessionAnswer, _text(session, "tool-results"), body)
+
+    def close_text_session(self, session: str) -> TextSessionAnswer:
+        return self._ask(TextSessionAnswer, "DELETE", _text(session))
+
     # ------------------------------------------------------------ the rest
 
     def list_audit(self, **query: Any) -> AuditPage:
@@ -258,119 +227,16 @@ class Client:
 
     def readiness(self) -> Readiness:
         """Also where it says no."""
-        return _read(Readiness, self._send("GET", "/readyz", fine=(503,)))
-
-    # ------------------------------------------------------------ over the wire
-
-    def _get(self, kind: type[A], path: str, query: dict[str, Any] | None = None) -> A:
-        wanted = {name: value for name, value in (query or {}).items() if value is not None}
-        return self._ask(kind, "GET", path, params=wanted)
-
-    def _post(self, kind: type[A], path: str, body: dict[str, Any] | None = None, **more: Any) -> A:
-        sent = {name: value for name, value in (body or {}).items() if value is not None}
-        return self._ask(kind, "POST", path, json=sent, **more)
-
-    def _ask(self, kind: type[A], method: str, path: str, **more: Any) -> A:
-        return _read(kind, self._send(method, path, **more))
-
-    def _send(self, method: str, path: str, *, fine: tuple[int, ...] = (), **more: Any) -> httpx.Response:
-        """What can't be done twice by mistake is tried again when the connection breaks, `TRIES` times at most."""
-        safe = method == "GET" or "Idempotency-Key" in more.get("headers", {})
-        for left in reversed(range(TRIES if safe else 1)):
-            try:
-                answer = self._http.request(method, path, **more)
-                break
-            except (httpx.HTTPError, ProxyFault) as error:
-                if not left:
-                    raise _unreachable(self.url, error) from error
-                time.sleep(0.2)
-        if answer.is_error and answer.status_code not in fine:
-            raise _problem(answer)
-        return answer
-
-    def _pieces(self, path: str, query: dict[str, Any]) -> Iterator[bytes]:
-        try:
-            with self._http.stream("GET", path, params=query) as answer:
-                if answer.is_error:
-                    answer.read()
-                    raise _problem(answer)
-                yield from answer.iter_bytes()
-        except (httpx.HTTPError, ProxyFault) as error:
-            raise _unreachable(self.url, error) from error
-
-    def _stream(self, path: str, query: Mapping[str, Any], last_id: str | None) -> Iterator[StreamEvent]:
-        headers = {"Last-Event-ID": last_id} if last_id else {}
-        wait = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)
-        try:
-            with self._http.stream("GET", path, params=dict(query), headers=headers, timeout=wait) as answer:
-                if answer.is_error:
-                    answer.read()
-                    raise _problem(answer)
-                yield from _events(answer.iter_lines())
-        except (httpx.HTTPError, ProxyFault) as error:
-            raise _unreachable(self.url, error) from error
+        return read_answer(Readiness, self._send("GET", "/readyz", fine=(503,)))
 
 
 def _of(call: str, *more: str) -> str:
     return "/v1/calls/" + "/".join(quote(each, safe="") for each in (call, *more))
 
 
+def _text(session: str, *more: str) -> str:
+    return "/v1/text-sessions/" + "/".join(quote(each, safe="") for each in (session, *more))
+
+
 def _past(call: str, *more: str) -> str:
     return "/".join(("/v1/history", quote(call, safe=""), *more))
-
-
-def _read(kind: type[A], answer: httpx.Response) -> A:
-    try:
-        return kind.model_validate_json(answer.content)
-    except ValidationError as error:
-        raise Unreachable(
-            f"{answer.url.copy_with(path='/')} answers, but not as this version of voiceai does"
-        ) from error
-
-
-def _problem(answer: httpx.Response) -> ApiProblem | Unreachable:
-    try:
-        problem = ProblemAnswer.model_validate_json(answer.content)
-    except ValidationError:
-        return Unreachable(f"the answer was HTTP {answer.status_code} {answer.reason_phrase}, which voiceai never says")
-    later = answer.headers.get("Retry-After", "")
-    return ApiProblem(problem, float(later) if later.isdigit() else None)
-
-
-@contextmanager
-def _made(url: str) -> Iterator[None]:
-    """What httpx raises before it asks anybody. Nothing of the token is told."""
-    try:
-        yield
-    except BadProxy as error:
-        raise Unusable(str(error)) from None
-    except UnicodeError:
-        raise Unusable("the URL or the token has letters that can't be sent: set it anew (--url, --token)") from None
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise Unusable(
-            f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR can't be used ({why}): unset it, or name a PEM file "
-            "that this user may read"
-        ) from None
-    except (httpx.InvalidURL, ValueError):
-        raise Unusable(
-            f"{url} is no URL such as http://127.0.0.1:8080 (--url), or the environment names a proxy that is none "
-            "(ALL_PROXY, HTTPS_PROXY, HTTP_PROXY)"
-        ) from None
-
-
-def _unreachable(url: str, error: Exception) -> Unreachable:
-    return Unreachable(f"voiceai is not answering at {url}: {error or type(error).__name__}")
-
-
-def _events(lines: Iterator[str]) -> Iterator[StreamEvent]:
-    """Server-Sent Events (WHATWG HTML §9.2.6), of which ours have one line of data each."""
-    found: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        if line and name:
-            found[name] = value.removeprefix(" ")
-        elif not line:
-            if "data" in found:
-                yield StreamEvent(found.get("id"), found.get("event", "message"), json.loads(found["data"]))
-            found = {}

@@ -21,6 +21,14 @@ class WrongState(CallRefused):
     """The call can't do that now."""
 
 
+class NoAiSession(CallRefused):
+    """The AI provider gave no session."""
+
+
+class UnknownTextSession(CallRefused):
+    """No text session of this id is open, or was lately."""
+
+
 class WrongMoment(CallRefused):
     """A call that could never be placed at the times that were given."""
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from bridge.common.event_loop import run as run_loop
 from bridge.common.logs import set_up as set_up_log
 from controller import config as configs
-from controller.cli import calls
+from controller.cli import calls, try_agent
 from controller.cli.doctor import command
 from controller.config import files
 from controller.config.errors import ConfigError
@@ -28,6 +28,7 @@ app = typer.Typer(
     help="An AI call controller for Asterisk.",
 )
 app.add_typer(calls.app)
+app.add_typer(try_agent.app)
 app.add_typer(command.app)
 out, err = Console(), Console(stderr=True)
 

@@ -15,6 +15,7 @@ from controller.api.resources.configuration import ConfigResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
 from controller.api.resources.live_status import LiveStatusResources
+from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
 from controller.config.models.records import Records
@@ -34,6 +35,7 @@ def operations() -> tuple[Operation, ...]:
         *WorkerResources(UNUSED, 0).operations(),
         *LiveStatusResources(UNUSED).operations(),
         *ConfigResources(cast(Any, SimpleNamespace(redacted=dict))).operations(),
+        *TextSessionResources(UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
         *HistoryResources(UNUSED, UNUSED, (), Records()).operations(),
     )

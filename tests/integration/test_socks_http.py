@@ -8,7 +8,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from controller.api import client
+from controller.api import client_transport
 from controller.cli.main import app
 from controller.events.webhooks.http_sender import HttpSender
 from controller.events.webhooks.receivers import Receiver
@@ -201,8 +201,8 @@ async def test_no_proxy_and_http_proxies(monkeypatch: pytest.MonkeyPatch, names:
 async def test_commands_to_a_controller_elsewhere(
     scheme: str, settings: dict[str, Any], words: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "TRIES", 1)
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(client_transport, "TRIES", 1)
+    monkeypatch.setattr(client_transport, "TIMEOUT_SECONDS", 0.5)
     page = b'{"calls":[],"next":null}'
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(page)
     async with speaks(answer + page) as port, proxy(port, **settings) as by:

@@ -60,6 +60,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("controller.store", "controller.workers", CALLS + "errors", CALLS + "machine", CALLS + "tools"),
         *(CALLS + "reporting", CALLS + "planning", CALLS + "admission"),
     ),
+    "controller.text_sessions": (
+        *("bridge.common", "bridge.contract", "controller.config", "controller.workers", CALLS + "errors"),
+        *(CALLS + "machine", CALLS + "tools", CALLS + "planning", CALLS + "runtime.worker_inputs"),
+    ),
     "controller.events": (
         *("bridge.common", "bridge.contract", "controller.config", "controller.store"),
         *(CALLS + "errors", CALLS + "reporting"),
@@ -79,6 +83,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         ),
         *("controller.events", "controller.telemetry", CALLS + "errors", CALLS + "reporting", CALLS + "outbound"),
         CALLS + "runtime.call_control",
+        "controller.text_sessions",
     ),
     "controller.cli": (
         *("controller", "bridge.common", "bridge.contract", "bridge.audiosocket.wire", "bridge.realtime.probe"),

@@ -50,10 +50,10 @@ class AgentSpeech:
         self._parts.transcript.text_done(done.response_id, done.item_id, done.transcript, done.content_index)
         self.played()
 
-    def written(self, what: server_events.TextDelta | server_events.TextDone, now: float) -> None:
+    def written(self, what: server_events.Text, now: float) -> None:
         """Of a session without sound: a piece of what the agent writes, or all of an item."""
         self.seen(what.response_id, now)
-        if isinstance(what, server_events.TextDone) and what.text.strip():
+        if what.text and what.text.strip():
             self._parts.errors.productive.add(what.response_id)
             self._user_speech.begun = True
             self._parts.text_turns.written(what.item_id, what.content_index, what.text.strip())

@@ -125,6 +125,11 @@ class Conversation:
                 self._agent_speech.text_done(what, now)
             case server_events.AudioDone(item_id):
                 self._agent_speech.sound_done(item_id)
+            case UserMessage(text=text):
+                self._user_speech.begun = True
+                self.parts.text_turns.typed(text)
+            case server_events.Text() if self.parts.text_turns.on:
+                self._agent_speech.written(what, now)
             case Drained():
                 self._agent_speech.drained()
             case server_events.SpeechStarted(item_id):
@@ -166,11 +171,6 @@ class Conversation:
             case WrapUp():
                 self.parts.interruption_filter.settle()
                 self._wrap_up(what, now)
-            case UserMessage(text=text):
-                self._user_speech.begun = True
-                self.parts.text_turns.typed(text)
-            case server_events.TextDelta() | server_events.TextDone() if self.parts.text_turns.on:
-                self._agent_speech.written(what, now)
             case Hold():
                 self.parts.interruption_filter.settle()
                 self.parts.commands.hold(what)

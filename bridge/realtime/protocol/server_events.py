@@ -14,6 +14,13 @@ from typing import Any
 
 from bridge.common.strict_json import well_formed
 from bridge.realtime.protocol import json_fields
+from bridge.realtime.protocol.agent_output import (
+    AudioDelta as AudioDelta,
+    AudioDone as AudioDone,
+    Text as Text,
+    TranscriptDelta as TranscriptDelta,
+    TranscriptDone as TranscriptDone,
+)
 from bridge.realtime.protocol.event_names import ALIASES, IGNORED_PREFIXES
 from bridge.realtime.protocol.json_fields import (
     LONGEST_ID,
@@ -164,62 +171,6 @@ class ItemDone:
 
 
 @dataclass(frozen=True, slots=True)
-class AudioDelta:
-    """Sound of the agent: `pcm` is 24 kHz s16le of any length, also odd. Faster than real time."""
-
-    response_id: str
-    item_id: str
-    content_index: int
-    pcm: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AudioDone:
-    """The sound of an item is generated (not: played)."""
-
-    item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptDelta:
-    """Some more of what the agent says. `delta` may begin and end with half a character (a lone surrogate): a server
-    that counts in UTF-16 cuts where it likes. Whoever joins the pieces makes the whole well-formed."""
-
-    response_id: str
-    item_id: str
-    delta: str
-    content_index: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptDone:
-    """All of what the agent says in one content part of an item."""
-
-    response_id: str
-    item_id: str
-    transcript: str
-    content_index: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TextDelta:
-    """Some more of what the agent writes, in a session without sound."""
-
-    response_id: str
-    item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class TextDone:
-    """All of what the agent writes in one content part of an item."""
-
-    response_id: str
-    item_id: str
-    text: str
-    content_index: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that is documented and that a phone call has no use for."""
 
@@ -260,8 +211,7 @@ Event = (
     | AudioDone
     | TranscriptDelta
     | TranscriptDone
-    | TextDelta
-    | TextDone
+    | Text
     | Ignored
     | Unknown
     | Malformed
@@ -417,8 +367,8 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
         text_of(raw, "transcript"),
         number_of(raw, "content_index") or 0,
     ),
-    "response.output_text.delta": lambda raw: TextDelta(needed(raw, "response_id"), needed(raw, "item_id")),
-    "response.output_text.done": lambda raw: TextDone(
+    "response.output_text.delta": lambda raw: Text(needed(raw, "response_id"), needed(raw, "item_id")),
+    "response.output_text.done": lambda raw: Text(
         needed(raw, "response_id"), needed(raw, "item_id"), text_of(raw, "text"), number_of(raw, "content_index") or 0
     ),
 }

@@ -49,12 +49,16 @@ class AdmissionControl:
 
     def admit(self, wanted: Slot) -> None:
         """Admits a call that begins now; from here on it counts. Raises NotReady and Busy."""
+        self.check_session()
+        self._count(wanted)
+
+    def check_session(self) -> None:
+        """Whether a worker could take one more session. Raises NotReady and Busy."""
         if self.draining:
             raise errors.NotReady("The controller is going down and takes no new calls.")
         self._spending.check(today())
         if self._full():
             raise errors.NoAgent("No bridge worker has room for one more call.")
-        self._count(wanted)
 
     def reserve(self, plan: Plan, *, served: bool = False) -> None:
         """Keeps a worker's place for an admitted call until its session is asked for: the next caller may come before

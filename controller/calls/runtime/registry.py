@@ -97,6 +97,10 @@ class Registry:
         if actor is not None:
             self._worker_events.take(actor, event)
 
+    def spend(self, used: contract.Used) -> tuple[float, bool]:
+        """Of a text session: US dollars, and whether as much as allowed was spent today."""
+        return self._worker_events.spend(used)
+
     def worker_lost(self, call: str) -> None:
         actor = self._live.get(call)
         if actor is not None:

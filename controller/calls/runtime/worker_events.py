@@ -16,6 +16,7 @@ from controller.calls.admission.spending import Spending
 from controller.calls.machine import inputs
 from controller.calls.machine.outcome import PER_CALL
 from controller.calls.reporting import log_lines
+from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.lifecycle import Observe, UsageReported
 from controller.calls.reporting.talking_agents import WHY, TalkingAgents
 from controller.calls.runtime.actor import CallActor
@@ -51,17 +52,32 @@ class WorkerEvents:
             if each in self._live:
                 self._live[each].put(inputs.HangUpAsked("system", WHY))
 
-    def _used(self, actor: CallActor, used: contract.Used) -> None:
-        cost = self._spending.cost_of(used)
-        self._observe(UsageReported(actor.id, used, cost))
+    def spend(self, used: contract.Used) -> tuple[float, bool]:
+        """Of a session that is no call: US dollars, and whether as much as allowed was spent today."""
+        cost = self._cost_of(used)
+        reached = self._spending.add(cost, CallLog(), today())
+        if reached is not None and reached.everybody:
+            log_lines.limit_reached("", reached.limit, cost)
+            self._wrap_up(list(self._live.values()), reached.limit)
+        return cost, self._spending.spent(today())
+
+    def _cost_of(self, used: contract.Used) -> float:
         if self._spending.news_of_price(used.model):
             log_lines.without_price(used.model)
+        return self._spending.cost_of(used)
+
+    def _used(self, actor: CallActor, used: contract.Used) -> None:
+        cost = self._cost_of(used)
+        self._observe(UsageReported(actor.id, used, cost))
         reached = self._spending.add(cost, actor.call_log, today())
         if reached is None:
             return
         if reached.everybody or reached.limit == PER_CALL:  # the day's limit is logged once, not for each call
             log_lines.limit_reached(actor.id, reached.limit, actor.call_log.cost)
-        for each in list(self._live.values()) if reached.everybody else [actor]:
+        self._wrap_up(list(self._live.values()) if reached.everybody else [actor], reached.limit)
+
+    def _wrap_up(self, actors: list[CallActor], limit: str) -> None:
+        for each in actors:
             if each.call_log.limit is None:
-                each.call_log.limit = reached.limit
-                each.put(inputs.WrapUpDue(reached.limit))
+                each.call_log.limit = limit
+                each.put(inputs.WrapUpDue(limit))

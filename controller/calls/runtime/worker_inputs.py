@@ -39,7 +39,7 @@ def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[inp
         case contract.DigitPressed():
             return [inputs.Conversed(), inputs.DigitPressed(event.digit)]
         case contract.ToolCalled():
-            return [_tool(config, plan, event)]
+            return [tool_input(config, plan, event)]
         case contract.RecordingState():
             return [inputs.RecordingTold(event.state)]
         case contract.WrapUpDone():
@@ -49,7 +49,7 @@ def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[inp
     return []
 
 
-def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> inputs.Input:
+def tool_input(config: Config, plan: Plan, called: contract.ToolCalled) -> inputs.Input:
     """One input, whatever the model has put into the arguments; never raises."""
     tool_call, given = called.tool_call, called.arguments
     if called.name in consultation.NAMES:

@@ -12,6 +12,7 @@ from controller.config.models.records import Records
 from controller.config.models.routes import Route
 from controller.config.models.shutdown import Shutdown
 from controller.config.models.store import Store
+from controller.config.models.text_sessions import TextSessions
 from controller.config.models.traces import Traces
 from controller.config.models.trunks import Outbound, Trunk
 from controller.config.models.webhooks import CallWebhooks, Webhook
@@ -149,6 +150,8 @@ class Config(Section):
     shutdown: Shutdown = Field(default_factory=Shutdown)
     traces: Traces | None = None
     """Calls as OpenTelemetry traces. null: none."""
+    text_sessions: TextSessions = Field(default_factory=TextSessions)
+    """Bounds of conversations by typing, to try and to test agents."""
     canary: Canary | None = None
     """A call of our own, now and then, as a metric and an alert (docs/metrics.md). null: none."""
 

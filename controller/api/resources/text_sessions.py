@@ -1,0 +1,153 @@
+"""The resources of text sessions: try an agent by typing.
+
+Owns paths, scopes and status codes, and who may see a session: who opened it, and who may read what was said in calls.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from aiohttp import hdrs
+
+from controller.api.models.base import Nothing
+from controller.api.models.text_sessions import (
+    OpenTextSession,
+    TextEventAnswer,
+    TextEventPage,
+    TextEventQuery,
+    TextSessionAnswer,
+    TextSessionPage,
+    ToolResult,
+    TypeMessage,
+)
+from controller.api.operation import ApiRequest, ApiResponse, Operation
+from controller.calls import errors
+from controller.config import Config
+from controller.text_sessions.session import Options, TextSession
+from controller.text_sessions.sessions import TextSessions
+
+_PATH = "/v1/text-sessions/{id}"
+
+
+class TextSessionResources:
+    """`config`: gives the configuration in force."""
+
+    def __init__(self, sessions: TextSessions, config: Callable[[], Config]) -> None:
+        self._sessions = sessions
+        self._config = config
+
+    def operations(self) -> tuple[Operation, ...]:
+        one = ("unknown-text-session",)
+        return (
+            Operation(
+                *("open_text_session", "POST", "/v1/agents/{name}/text-sessions", "Try an agent by typing"),
+                *(self.open, TextSessionAnswer),
+                body=OpenTextSession,
+                status=HTTPStatus.CREATED,
+                problems=("unknown-name", "at-limit", "not-ready", "no-ai-session"),
+                headers={hdrs.LOCATION: "The session's URL."},
+                scopes=("call",),
+                tag="text sessions",
+            ),
+            Operation(
+                *("list_text_sessions", "GET", "/v1/text-sessions", "Text sessions that you may see"),
+                *(self.list, TextSessionPage),
+                scopes=("call",),
+                tag="text sessions",
+            ),
+            Operation(
+                *("read_text_session", "GET", f"{_PATH}/events", "What was said and done, and what comes next"),
+                *(self.read, TextEventPage),
+                query=TextEventQuery,
+                problems=one,
+                scopes=("call",),
+                tag="text sessions",
+            ),
+            Operation(
+                *("type_message", "POST", f"{_PATH}/messages", "Say something to the agent"),
+                *(self.say, TextSessionAnswer),
+                body=TypeMessage,
+                status=HTTPStatus.ACCEPTED,
+                problems=(*one, "wrong-state"),
+                scopes=("call",),
+                tag="text sessions",
+            ),
+            Operation(
+                *("give_tool_result", "POST", f"{_PATH}/tool-results", "Answer a tool call by hand"),
+                *(self.answer_tool, TextSessionAnswer),
+                body=ToolResult,
+                status=HTTPStatus.ACCEPTED,
+                problems=(*one, "wrong-state"),
+                scopes=("call",),
+                tag="text sessions",
+            ),
+            Operation(
+                *("close_text_session", "DELETE", _PATH, "End a text session"),
+                *(self.close, TextSessionAnswer),
+                body=Nothing,
+                status=HTTPStatus.ACCEPTED,
+                problems=one,
+                scopes=("call",),
+                tag="text sessions",
+            ),
+        )
+
+    async def open(self, asked: ApiRequest) -> ApiResponse:
+        """Waits until the AI's session is there."""
+        body: OpenTextSession = asked.body
+        options = Options(body.tools, body.results, body.variables, body.instructions)
+        session = self._sessions.open(self._config(), asked.part("name"), options, by=asked.by)
+        await session.opened()
+        location: dict[str, str] = {hdrs.LOCATION: f"/v1/text-sessions/{session.id}"}
+        return ApiResponse(_answer(session), location)
+
+    async def list(self, asked: ApiRequest) -> TextSessionPage:
+        seen = [each for each in self._sessions.all() if _may_see(asked, each)]
+        return TextSessionPage(sessions=tuple(map(_answer, seen)))
+
+    async def read(self, asked: ApiRequest) -> TextEventPage:
+        session, query = self._session(asked), asked.query
+        events = await session.news(query.after, query.wait_s)
+        told = tuple(TextEventAnswer.model_validate(each) for each in events)
+        return TextEventPage(session=_answer(session), events=told)
+
+    async def say(self, asked: ApiRequest) -> TextSessionAnswer:
+        session = self._session(asked)
+        session.say(asked.body.text)
+        return _answer(session)
+
+    async def answer_tool(self, asked: ApiRequest) -> TextSessionAnswer:
+        session = self._session(asked)
+        session.answer_tool(asked.body.tool_call, asked.body.output, ok=asked.body.ok)
+        return _answer(session)
+
+    async def close(self, asked: ApiRequest) -> TextSessionAnswer:
+        session = self._session(asked)
+        session.close()
+        return _answer(session)
+
+    def _session(self, asked: ApiRequest) -> TextSession:
+        """Raises UnknownTextSession."""
+        session = self._sessions.get(asked.part("id"))
+        if not _may_see(asked, session):
+            raise errors.UnknownTextSession("There is no such text session, or it ended long ago.")
+        return session
+
+
+def _may_see(asked: ApiRequest, session: TextSession) -> bool:
+    return session.by == asked.by or asked.may("recordings")
+
+
+def _answer(session: TextSession) -> TextSessionAnswer:
+    return TextSessionAnswer(
+        id=session.id,
+        agent=session.agent,
+        state=session.state,
+        users_turn=session.users_turn,
+        tools=session.options.tools,
+        began_at=session.began_at,
+        model=session.model,
+        turns=session.turns,
+        events=len(session.events),
+        cost=round(session.cost, 6),
+        usage=dict(session.usage),
+    )
