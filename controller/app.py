@@ -22,12 +22,10 @@ from bridge.common.background_tasks import BackgroundTasks, all_done, cancelled,
 from bridge.common.shutdown_deadline import ShutdownDeadline
 from bridge.common.tls import server_context
 from controller.api import metrics as exposition
+from controller.api.access import Access
 from controller.api.audit import AuditLog
-from controller.api.auth.authenticator import Authenticator
-from controller.api.auth.sessions import Sessions
 from controller.api.config_reload import ConfigReload, Read
 from controller.api.console import files
-from controller.api.console.session import SessionResources, choices_of
 from controller.api.readiness import warnings_of
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.configuration import ConfigResources
@@ -151,9 +149,8 @@ class Controller:
             lost=metrics.ari_link_lost,
         )
         ari.also_observe(self._asterisk.observe)
-        self.sessions = Sessions(config.api.console_session, database)
-        self.authenticator = Authenticator.of(config.api, self.sessions)
-        self._reload = ConfigReload(read, config, self.authenticator) if read is not None else None
+        self.access = Access(config, database)
+        self._reload = ConfigReload(read, config, self.access.authenticator) if read is not None else None
         self._rolling: asyncio.Task[bool] | None = None
 
     def _outbound_calls(self, queue: Queue) -> OutboundCalls:
@@ -234,7 +231,7 @@ class Controller:
 
     async def _run(self, sockets: Sequence[socket.socket], own_workers: bool) -> int:
         await self.usage.read()
-        await self.sessions.read(self.authenticator.credentials)
+        await self.access.read()
         restore = partial(restorer, self._past)
         await recover_calls(self._config, self.snapshots, self.dialer.go_on, self.registry, restore)
         config, audit_log = self._config, AuditLog(self.database, self._config.api.audit_days)
@@ -275,7 +272,7 @@ class Controller:
             self.workers.close()
             self.live_status.close()
             written = self.usage.finish(), self.snapshots.finish(), self.events.drain(), audit_log.drain()
-            await all_done(LAST_SECONDS, self._tools.close(), self.sessions.drain(), *written)
+            await all_done(LAST_SECONDS, self._tools.close(), self.access.finish(), *written)
             await cancelled(keeping, CANCELLING)
             await all_done(LAST_SECONDS, self.records.finish(), self._tracing.close())
             with contextlib.suppress(AriError):
@@ -296,7 +293,7 @@ class Controller:
         log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
         self.registry.admission.drain()
         await self.dialer.close()
-        written = self.records.finish(), self.usage.finish(), self.sessions.drain()
+        written = self.records.finish(), self.usage.finish(), self.access.finish()
         await asyncio.gather(self.events.drain(), audit_log.drain(), *written)
         await asyncio.gather(self.dialer.finish(), self.snapshots.finish())
         await self.dialer.finish()
@@ -314,7 +311,7 @@ class Controller:
             keep("store file", self.database.health.watch),
             keep("reconcile", self._reconciler.run),
             keep("audit", audit_log.run),
-            keep("sessions", self.sessions.run),
+            keep("access", self.access.run),
             keep("queue depth", self._depth.run),
             keep("usage", self.usage.run),
             keep("caps", lambda: every(CAPS_EVERY, self.registry.end_what_is_over_caps)),
@@ -336,19 +333,20 @@ class Controller:
 
     def _application(self, audit_log: AuditLog) -> web.Application:
         """What the HTTP server serves: the API, the console, metrics, the workers' link."""
-        config, authenticator = self._config, self.authenticator
+        config, authenticator = self._config, self.access.authenticator
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
             exposition.route(self._metrics.registry, authenticator, public=config.api.metrics_public),
             *files.routes(),
-            *SessionResources(authenticator, choices_of(config), config.api.console_session.max_s).routes(),
+            *self.access.routes(),
         ]
         more = (
             *EventResources(self.events, self.registry, self.outbound).operations(),
             *WorkerResources(self.workers, config.shutdown.worker_drain_s).operations(),
-            *LiveStatusResources(self.live_status).operations(),
+            *LiveStatusResources(self.live_status, self.registry).operations(),
             *ConfigResources(config).operations(),
             *TextSessionResources(self.text_sessions, lambda: self._config).operations(),
+            *self.access.operations(),
             *TraceResources(self.registry, self.traces.of).operations(),
             *self.history.operations(),
         )

@@ -19,9 +19,9 @@ from pydantic import BaseModel
 from sqlalchemy import delete, insert, select
 
 from bridge.common.token_bucket import TokenBucket
-from controller.api.auth.authenticator import SESSION
+from controller.api.auth.authenticator import ELSEWHERE, SESSION
 from controller.api.models.audit import AuditEntryAnswer, AuditPage, AuditQuery
-from controller.api.operation import AUDITED, OPERATION, ApiRequest, Operation
+from controller.api.operation import AUDIT_DETAILS, AUDITED, OPERATION, ApiRequest, Operation
 from controller.api.problems import REQUEST_ID, USER
 from controller.store.cells import fields_in, moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database, StoreError
@@ -105,6 +105,8 @@ def audit_on_prepare(audit_log: "AuditLog") -> Callable[[web.Request, web.Stream
 
 def _note(audit_log: "AuditLog", request: web.Request, response: web.StreamResponse) -> None:
     by, (operation, asked) = request.get(USER), request.get(AUDITED, ("", None))
+    if request.get(ELSEWHERE):
+        operation = operation or request.get(OPERATION) or _path(request)
     if by is None:
         if SESSION in request or "invalid_token" not in response.headers.get(hdrs.WWW_AUTHENTICATE, ""):
             return  # an old cookie, or nothing at all was shown
@@ -112,8 +114,9 @@ def _note(audit_log: "AuditLog", request: web.Request, response: web.StreamRespo
     if not operation or request.get(NOTED):
         return
     request[NOTED] = True
-    call = request.match_info.get("id", "")[:64] or None
-    more = call, shown(asked), response.status, request[REQUEST_ID], request.remote
+    details = request.get(AUDIT_DETAILS)
+    call = request.match_info.get("id", "")[:64] or None if details is None else None
+    more = call, shown(asked) | (details or {}), response.status, request[REQUEST_ID], request.remote
     read = by is not None and request.method == "GET" and operation not in _EACH
     audit_log.note(AuditEntry(datetime.now(UTC), by or "", operation, *more), once=read)
 

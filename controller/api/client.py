@@ -15,10 +15,10 @@ from uuid import uuid4
 
 import httpx
 
+from controller.api.client_keys import KeyMethods
 from controller.api.client_transport import (
     TIMEOUT_SECONDS,
     ApiProblem as ApiProblem,
-    ClientTransport,
     StreamEvent as StreamEvent,
     Unreachable as Unreachable,
     Unusable as Unusable,
@@ -37,7 +37,7 @@ OPENING_SECONDS = 30.0
 """Until a session with the AI is there."""
 
 
-class Client(ClientTransport):
+class Client(KeyMethods):
     # ------------------------------------------------------------ calls
 
     def place_call(self, *, to: str, idempotency_key: str | None = None, **more: Any) -> CallAnswer:

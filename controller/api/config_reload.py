@@ -11,6 +11,7 @@ from typing import Literal
 import structlog
 
 from controller.api.auth.authenticator import Authenticator
+from controller.api.auth.users import Users
 from controller.config import Config
 from controller.config.errors import ConfigErrors
 from controller.config.models.api import Token
@@ -58,9 +59,9 @@ class ConfigReload:
 
     def _exchange(self, was: Mapping[str, Token]) -> Literal["changed"]:
         keeper, are = self._authenticator, {each.name: each for each in self._config.api.tokens}
-        old = dict(keeper.credentials)
-        keeper.replace(self._config.api.tokens, self._config.api.rate)
-        ended, new = keeper.sessions.keep(keeper.credentials), dict(keeper.credentials)
+        old = _digests(keeper.users)
+        keeper.users.replace_tokens(self._config.api.tokens, self._config.api.rate)
+        ended, new = keeper.end_sessions(), _digests(keeper.users)
         both = sorted(was.keys() & are.keys())
         told = {
             "new": sorted(are.keys() - was.keys()),
@@ -71,6 +72,10 @@ class ConfigReload:
         }
         log.warning("the tokens of the config file were read again", tokens=len(are), **told)
         return "changed"
+
+
+def _digests(users: Users) -> dict[str, str]:
+    return dict(user.credential for user in users.tokens)
 
 
 def _changed(before: Config, after: Config) -> list[str]:

@@ -130,7 +130,10 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
     keyed = {HEADER: "Of your making: a request that is sent again with it is not done again."}
-    told = {**operation.request_headers, **(keyed if operation.method == "POST" else {})}.items()
+    told = {
+        **operation.request_headers,
+        **(keyed if operation.method == "POST" and operation.idempotency else {}),
+    }.items()
     return [{"name": name, "in": "header", "description": said, "schema": {"type": "string"}} for name, said in told]
 
 
@@ -167,7 +170,7 @@ def _common_headers(operation: Operation, status: HTTPStatus) -> dict[str, Any]:
 def _problems(operation: Operation) -> Mapping[HTTPStatus, list[str]]:
     names = [*_EVERY, *operation.problems]
     names += _GUARDED if operation.scopes else ()
-    names += _WITH_KEY if operation.method == "POST" else ()
+    names += _WITH_KEY if operation.method == "POST" and operation.idempotency else ()
     names += _WITH_BODY if operation.body is not None else ("malformed-request",)
     found: dict[HTTPStatus, list[str]] = {}
     for name in dict.fromkeys(names):

@@ -16,11 +16,14 @@ from typing import Any, Literal, get_origin
 from aiohttp import web
 from pydantic import ValidationError
 
-from controller.api.auth.authenticator import GRANTED, Authenticator, Lasts
+from controller.api.auth.authenticator import GRANTED, LIMITS, Authenticator, Lasts
+from controller.api.auth.limits import Limits
 from controller.api.idempotency import Idempotency
 from controller.api.models.base import Answer, Body
 from controller.api.problems import USER, Problem, malformed
 from controller.api.request_body import field_error, read
+from controller.calls.errors import UnknownCall
+from controller.calls.reporting.view import CallView
 from controller.config.models.api import Scope
 
 STREAM = "text/event-stream"
@@ -30,7 +33,10 @@ AUDITED = web.RequestKey("audited", tuple[str, Body | None])
 OPERATION = web.RequestKey("operation", str)
 """The name of whatever was asked for."""
 
-Method = Literal["GET", "POST", "DELETE"]
+AUDIT_DETAILS = web.RequestKey("audit_details", dict[str, Any])
+"""What the audit log tells of a request besides its body: names and facts, nothing personal, no secret."""
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,21 @@ class ApiRequest:
     def may(self, scope: Scope) -> bool:
         """Besides what the operation needs."""
         return scope in self.request.get(GRANTED, ())
+
+    @property
+    def limits(self) -> Limits:
+        """What the key reaches."""
+        limits: Limits = self.request.get(LIMITS, Limits())
+        return limits
+
+    def reaches(self, call: CallView) -> bool:
+        return self.limits.reaches(call.agent, call.trunk)
+
+    def reached(self, call: CallView) -> CallView:
+        """Raises UnknownCall for one that the key does not reach: it is not to know of it."""
+        if not self.reaches(call):
+            raise UnknownCall("There is no such call, or it ended long ago.")
+        return call
 
     def part(self, name: str) -> str:
         """Of the path."""
@@ -103,6 +124,10 @@ class Operation:
     repeatable: bool = False
     """With an `Idempotency-Key`: it may be done again if its first end is not known. Done twice with the same
     `ApiRequest.id` has the effect of doing it once."""
+    limited: bool = False
+    """It keeps to what a key that is limited to some agents or trunks reaches; otherwise such a key is refused."""
+    idempotency: bool = True
+    """False: a POST whose answer may not be kept for an `Idempotency-Key`."""
     tag: str = "calls"
 
 
@@ -128,12 +153,14 @@ def _served(
         if operation.method != "GET" or _discloses(operation, request):
             request[AUDITED] = operation.name, body or query
         asked = ApiRequest(request, body, query)
-        if operation.method != "POST" or keys is None:
+        if operation.method != "POST" or keys is None or not operation.idempotency:
             return await _answered(operation, asked)
         do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
         return await keys.once(request, asked.by, do, repeatable=operation.repeatable)
 
-    guarded = authenticator.require(operation.scopes, serve, _lasts(operation)) if operation.scopes else serve
+    guarded: Callable[[web.Request], Awaitable[web.StreamResponse]] = serve
+    if operation.scopes:
+        guarded = authenticator.require(operation.scopes, serve, _lasts(operation), limited=operation.limited)
 
     async def noted(request: web.Request) -> web.StreamResponse:
         if operation.method != "GET" or operation.audited == "always":

@@ -23,6 +23,9 @@ class OutgoingEvent:
     order: int
     event: Event = field(repr=False)
     webhook: str | None = field(default=None, repr=False)
+    agent: str | None = None
+    """Of its call when it happened; so is `trunk`."""
+    trunk: str | None = None
 
     @property
     def final(self) -> bool:
@@ -59,6 +62,8 @@ class OutgoingEvent:
 class _LiveCall:
     webhook: str | None
     attempt: int
+    agent: str | None = None
+    trunk: str | None = None
     count: int = 0
     """Events so far."""
     told_once: set[type[Data]] = field(default_factory=set)
@@ -94,7 +99,9 @@ class EventFactory:
             return None
         if kind.once:
             live.told_once.add(kind)
-        made = self._made(kind, fact, at, live.webhook, live.attempt, live.count + 1)
+        if isinstance(view := getattr(fact, "call", None), CallView):
+            live.agent, live.trunk = view.agent, view.trunk
+        made = self._made(kind, fact, at, live.webhook, live.attempt, live.count + 1, live)
         live.count += made is not None
         if isinstance(fact, lifecycle.CallOver):
             del self._calls[fact.call.id]
@@ -108,6 +115,7 @@ class EventFactory:
         webhook: str | None,
         attempt: int,
         number: int,
+        live: _LiveCall | None = None,
     ) -> OutgoingEvent | None:
         fields = kind.of(fact, at)
         if fields is None:
@@ -115,7 +123,8 @@ class EventFactory:
         data = {"call": _call_of(fact), "attempt": attempt, "number": number, **fields}
         event = kind.event.model_validate({"id": f"{self.epoch}-{self._order + 1}", "timestamp": at, "data": data})
         self._order += 1
-        return OutgoingEvent(self._order, event, webhook)
+        whose = live or getattr(fact, "call", None)
+        return OutgoingEvent(self._order, event, webhook, getattr(whose, "agent", None), getattr(whose, "trunk", None))
 
 
 def _call_of(fact: lifecycle.LifecycleEvent) -> str:

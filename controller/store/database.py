@@ -112,6 +112,12 @@ class Database:
             except TimeoutError:
                 log.warning("a connection to the store did not close in time")
 
+    @property
+    def shared(self) -> bool:
+        """Other programs can write to it meanwhile."""
+        assert self._engine is not None
+        return self._engine.dialect.name != "sqlite"
+
     async def truncate_write_ahead_log(self) -> None:
         """Removes from SQLite's files what was deleted: its write-ahead log, which still holds it, is written back and
         emptied. On PostgreSQL this does nothing. Raises StoreError."""

@@ -14,6 +14,7 @@ from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.configuration import ConfigResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
+from controller.api.resources.keys import KeyResources
 from controller.api.resources.live_status import LiveStatusResources
 from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.workers import WorkerResources
@@ -33,10 +34,11 @@ def operations() -> tuple[Operation, ...]:
         *EventResources(UNUSED, UNUSED, UNUSED).operations(),
         *AuditResources(UNUSED).operations(),
         *WorkerResources(UNUSED, 0).operations(),
-        *LiveStatusResources(UNUSED).operations(),
+        *LiveStatusResources(UNUSED, UNUSED).operations(),
         *ConfigResources(cast(Any, SimpleNamespace(redacted=dict))).operations(),
         *TextSessionResources(UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
+        *KeyResources(UNUSED, UNUSED, UNUSED).operations(),
         *HistoryResources(UNUSED, UNUSED, (), Records()).operations(),
     )
 

@@ -13,8 +13,11 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from bridge.common.auth_throttle import AuthThrottle
+from bridge.common.token_bucket import TokenBucket
 from controller.api.audit import AuditLog
 from controller.api.auth.authenticator import Authenticator
+from controller.api.auth.limits import Limits
+from controller.api.auth.users import User, digest_of
 from controller.api.operation import Operation
 from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.calls import errors
@@ -22,7 +25,7 @@ from controller.calls.outbound.entry import Status
 from controller.calls.outbound.service import CallRequest, Summary
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
 from controller.calls.reporting import view
-from controller.config.models.api import Pace, Scope, Token
+from controller.config.models.api import SCOPES, Pace, Scope, Token
 from controller.store.database import Database
 from tests.peers.stores import store_at
 from tests.unit.controller.views import CALL_VIEW, STARTED
@@ -38,6 +41,8 @@ TOKENS: dict[str, tuple[Scope, ...]] = {
     "admin-0123456789": ("admin",),
 }
 ADMIN = "admin-0123456789"
+LIMITED, LIMITED_TO = "vk_" + "a" * 10 + "_" + "B" * 43, Limits(agents=frozenset({"night"}))
+"""A key of the store with all scopes that reaches one agent's calls only."""
 
 
 def call_view(**changes: Any) -> view.CallView:
@@ -185,6 +190,16 @@ class Harness:
         return self.http.request(method, f"http://127.0.0.1:{self.port}{path}", headers=headers, **more)
 
 
+def with_limited_key(made: Authenticator) -> Authenticator:
+    every = User(
+        *("limited", digest_of(LIMITED), frozenset(SCOPES), (10_000.0, 100_000), TokenBucket(10_000, 100_000)),
+        limits=LIMITED_TO,
+        key="a" * 10,
+    )
+    made.users.replace_keys({"a" * 10: every})
+    return made
+
+
 @asynccontextmanager
 async def harness(
     *extra: web.AbstractRouteDef,
@@ -209,7 +224,7 @@ async def harness(
             kept = ApiStorage(database, AuditLog(database, keep_days=30))
         pace, patient = Pace(per_second=10_000, burst=100_000), AuthThrottle(per_second=10_000, at_once=100_000)
         guesses = patient if throttle is None else throttle
-        keeper = authenticator or Authenticator([*known, *tokens], pace, guesses)
+        keeper = authenticator or with_limited_key(Authenticator([*known, *tokens], pace, guesses))
         app = make_app(calls, orders, keeper, more(calls, orders), extra, storage=kept)
         server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", 0))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))

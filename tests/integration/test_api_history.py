@@ -31,7 +31,7 @@ from controller.store.database import Database
 from controller.store.tables.api import idempotency
 from controller.store.tables.base import metadata
 from controller.store.tables.events import webhook_outbox
-from tests.integration.api_harness import ADMIN, Harness, harness
+from tests.integration.api_harness import ADMIN, LIMITED, Harness, harness
 from tests.integration.records_harness import CALL, Desk, desk, story_of
 from tests.integration.test_records import IDS
 from tests.peers.stores import on_postgresql
@@ -122,6 +122,23 @@ async def test_words_and_sound_need_recordings_besides_read(tmp_path: Path) -> N
         listener: dict[str, Any] = {"token": "listener-0123456789"}
         assert (await told(it, url, **listener))["transcript"][0]["text"] == "my card is 1234"
         assert len((await told(it, "/v1/history?text=card", **listener))["calls"]) == 3
+
+
+async def test_a_limited_key_finds_the_calls_of_its_agents_only(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, _):
+        limited: dict[str, Any] = {"token": LIMITED}
+        for query in ("", "?agent=reception", "?text=card", "?limit=1"):
+            found = [each["id"] for each in (await told(it, f"/v1/history{query}", **limited))["calls"]]
+            assert found == ([] if "reception" in query else [IDS[1]])
+        async with it.request("GET", "/v1/history/export?format=json", **limited) as answer:
+            assert [json.loads(each)["call"] for each in (await answer.text()).splitlines()] == [IDS[1]]
+        assert (await told(it, f"/v1/history/{IDS[1]}", **limited))["agent"] == "night"
+        for path in (f"/v1/history/{CALL}", f"/v1/history/{CALL}/recordings/1"):
+            assert (await told(it, path, 404, **limited))["type"] == "/problems/unknown-call"
+        body = {"number": "+4930123"}
+        assert (await told(it, "/v1/history/forget", 403, "POST", json=body, **limited))[
+            "type"
+        ] == "/problems/forbidden"
 
 
 async def test_who_hears_reads_and_exports_is_written_down(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from typing import Any, get_args
 import aiohttp
 import pytest
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from bridge.common.auth_throttle import AuthThrottle
+from controller.api import metrics as exposition
 from controller.api.auth.authenticator import Authenticator
 from controller.api.operation import ApiRequest, Operation, routes
 from controller.api.problems import answer_problems
@@ -21,10 +23,11 @@ from controller.calls.reporting import view
 from controller.calls.reporting.call_log import Utterance
 from controller.config.models.api import Pace, Scope, Token
 from docs.reference.__main__ import operations
-from tests.integration.api_harness import harness
+from tests.integration.api_harness import LIMITED, harness, with_limited_key
 from tests.unit.controller.views import STARTED
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
+ACCESS = DOCS.with_name("access.md")
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 OPERATIONS = operations()
 OPEN = {"health", "readiness"}
@@ -61,6 +64,11 @@ def served(operation: Operation) -> Operation:
     return replace(operation, handle=answer, body=None, query=None, answer=None)
 
 
+def url_of(operation: Operation) -> str:
+    path = re.sub(r"\{\w+:[^{}]*(\{[^{}]*\})?[^{}]*\}", "1", operation.path)
+    return re.sub(r"{[^{}]+}", "x", path)
+
+
 async def test_each_operation_opens_to_its_scopes_and_to_no_others() -> None:
     sets = [frozenset(each) for size in (1, 2, len(SCOPES) - 1) for each in itertools.combinations(SCOPES, size)]
     tokens = {"-".join(sorted(each)).ljust(20, "x"): each for each in sets}
@@ -74,8 +82,7 @@ async def test_each_operation_opens_to_its_scopes_and_to_no_others() -> None:
     wanted = documented()
     async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession() as http:
         for operation in OPERATIONS:
-            path = re.sub(r"\{\w+:[^{}]*(\{[^{}]*\})?[^{}]*\}", "1", operation.path)
-            url = f"http://127.0.0.1:{server.port}{re.sub(r'{[^{}]+}', 'x', path)}"
+            url = f"http://127.0.0.1:{server.port}{url_of(operation)}"
             for token, scopes in tokens.items():
                 headers = {"Authorization": f"Bearer {token}"}
                 async with http.request(operation.method, url, headers=headers) as answer:
@@ -84,6 +91,42 @@ async def test_each_operation_opens_to_its_scopes_and_to_no_others() -> None:
                     if not may:
                         told = answer.headers["WWW-Authenticate"]
                         assert all(each in told for each in wanted[operation.name])
+
+
+def test_the_page_of_keys_tells_what_a_limited_key_may() -> None:
+    section = ACCESS.read_text("utf-8").split("\n### Limits\n")[1].split("\n## ")[0]
+    row = next(line for line in section.splitlines() if line.startswith("| may"))
+    assert set(re.findall(r"`(\w+)`", row)) == {each.name for each in OPERATIONS if each.limited}
+    assert not any(each.limited for each in OPERATIONS if not each.scopes)
+
+
+async def test_a_limited_key_is_refused_what_concerns_all_calls() -> None:
+    app = web.Application(middlewares=[answer_problems])
+    keeper = with_limited_key(Authenticator([]))
+    app.router.add_routes(routes(map(served, OPERATIONS), keeper))
+    app.router.add_routes([exposition.route(CollectorRegistry(), keeper, public=False)])
+    async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession() as http:
+        for method, url, fine in [
+            *((each.method, url_of(each), each.limited or not each.scopes) for each in OPERATIONS),
+            ("GET", "/metrics", False),
+        ]:
+            headers = {"Authorization": f"Bearer {LIMITED}"}
+            async with http.request(method, f"http://127.0.0.1:{server.port}{url}", headers=headers) as answer:
+                assert answer.status == (200 if fine else 403), (method, url)
+
+
+async def test_a_key_for_metrics_reads_metrics_and_nothing_else() -> None:
+    app = web.Application(middlewares=[answer_problems])
+    keeper = Authenticator([Token(name="prometheus", token=SecretStr("x" * 20), scopes=("metrics",))])
+    app.router.add_routes(routes(map(served, OPERATIONS), keeper))
+    app.router.add_routes([exposition.route(CollectorRegistry(), keeper, public=False)])
+    headers = {"Authorization": "Bearer " + "x" * 20}
+    async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession(headers=headers) as http:
+        opened = set()
+        for method, url in [*((each.method, url_of(each)) for each in OPERATIONS if each.scopes), ("GET", "/metrics")]:
+            async with http.request(method, f"http://127.0.0.1:{server.port}{url}") as answer:
+                opened |= {url} if answer.status == 200 else set()
+    assert opened == {"/metrics"}
 
 
 def test_the_document_tells_the_scopes_of_each_operation() -> None:

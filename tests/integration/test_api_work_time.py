@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from pydantic import SecretStr
 
-from controller.api.auth import authenticator
+from controller.api.auth import authenticator, users
 from controller.api.work_time import Worked
 from controller.config.models.api import Pace, Token
 from tests.integration.api_harness import harness
@@ -47,7 +47,7 @@ async def test_large_pages_are_made_in_turns_and_cost_more_than_small_ones(
         await busy
         assert set(statuses) == {200, 429}
         assert statuses[200] < 20
-        assert rounds[0] > statuses[200] / authenticator.READ_AT_ONCE
+        assert rounds[0] > statuses[200] / users.READ_AT_ONCE
         assert await ask(OTHER) == 200, "another token has its own pace"
         assert await ask() == 429
         async with it.request("GET", "/healthz", None) as answer:

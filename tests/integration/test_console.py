@@ -148,7 +148,7 @@ async def test_logging_in_again_ends_the_session_before() -> None:
 async def test_a_session_dies_with_its_token() -> None:
     async with console() as it:
         cookie = await logged_in(it, READER)
-        it.keeper.replace([Token.model_validate({"name": "reader", "token": ADMIN, "scopes": ["read"]})])
+        it.keeper.users.replace_tokens([Token.model_validate({"name": "reader", "token": ADMIN, "scopes": ["read"]})])
         async with asking(it, "GET", PATH, cookie, HERE) as answer:
             assert answer.status == 401, "the name is the same, the token is not"
 

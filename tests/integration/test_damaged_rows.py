@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from alembic import command
+from sqlalchemy import create_engine, insert, select, text
 
 from controller.api.auth.sessions import Sessions
 from controller.api.resources.history import shown
@@ -16,11 +17,14 @@ from controller.calls.outbound.entry import Attempt, Status
 from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.config.prices import Prices
 from controller.events.records.history import History, RecordFilter
+from controller.store import migrations
 from controller.store.database import Database, StoreError
 from controller.store.tables.api import sessions as sessions_table
+from controller.store.tables.outbound import outbound_calls
 from controller.store.tables.records import calls as calls_table
 from tests.integration.outbound_harness import FakeControl, office
 from tests.integration.test_damaged_outbox import done_to, on_sqlite as on_sqlite
+from tests.peers.stores import store_at
 from tests.unit.controller.configs import FULL, config
 from tests.unit.controller.workers.test_worker_choice import worker, workers
 
@@ -73,10 +77,16 @@ async def test_a_damaged_row_that_was_being_dialled_does_not_stop_the_next_contr
 
 
 async def test_a_row_that_an_earlier_release_was_dialling_is_interrupted(tmp_path: Path) -> None:
-    async with office(tmp_path, FakeControl(room=0)) as it:
+    (tmp_path / "now").mkdir()
+    async with office(tmp_path / "now", FakeControl(room=0)) as it:
         call = await it.order("+4930100")
-        await done_to(it.queue._database, f"UPDATE outbound_calls SET status='dialling' WHERE id = '{call}'")
-        await done_to(it.queue._database, "UPDATE alembic_version SET version_num='0010'")
+        async with it.queue._database.reading() as store:
+            row = (await store.execute(select(outbound_calls))).one()._asdict()
+    engine = create_engine(store_at(tmp_path).replace("+aiosqlite", ""))
+    with engine.begin() as earlier:
+        command.upgrade(migrations.configured(earlier), "0010")
+        earlier.execute(insert(outbound_calls).values(row | {"status": "dialling"}))
+    engine.dispose()
     async with office(tmp_path) as it:
         assert (await it.over(call)).result == "interrupted"
 

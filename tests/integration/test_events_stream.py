@@ -14,11 +14,12 @@ from aiohttp import web
 
 from controller.api.resources import events as streams
 from controller.api.resources.events import EventResources
+from controller.calls.reporting import lifecycle
 from controller.events import stream as hubs
 from controller.events.pipeline import Events
 from controller.events.webhooks import retry_policy
 from tests.integration import webhook_harness
-from tests.integration.api_harness import Harness, harness
+from tests.integration.api_harness import LIMITED, Harness, call_view, harness
 from tests.integration.webhook_harness import begin, end, eventually, hook, say, told_to
 from tests.unit.controller.views import STARTED
 
@@ -123,6 +124,29 @@ async def test_one_call_from_its_first_event_to_its_end(tmp_path: Path) -> None:
             "GET", "/v1/calls/a/events", headers={"Last-Event-ID": rest[-1].id}
         ) as response:
             assert response.status == 204, "nothing more will come"
+
+
+async def test_a_limited_key_hears_of_the_calls_of_its_agents_only(tmp_path: Path) -> None:
+    async with served(tmp_path) as there:
+        async with there.harness.request("GET", "/v1/events", LIMITED) as response:
+            stream = Stream(response)
+            for call, agent in (("a", "reception"), ("b", "night")):
+                view = call_view(id=call, agent=agent)
+                there.events.observe(lifecycle.CallBegan("inbound", view))
+                say(there.events, call)
+                there.events.observe(lifecycle.CallOver("inbound", "answered", 1.0, view))
+            told = await stream.take(3)
+            assert [(each.data["data"]["call"], each.event) for each in told] == [
+                ("b", "call.started"),
+                ("b", "call.said"),
+                ("b", "call.ended"),
+            ]
+        headers = {"Last-Event-ID": f"{there.events.stream._replay._epoch}-0"}
+        async with there.harness.request("GET", "/v1/events", LIMITED, headers=headers) as response:
+            again = await Stream(response).take(3)
+        assert [each.data["data"]["call"] for each in again] == ["b", "b", "b"]
+        async with there.harness.request("GET", "/v1/calls/a/events", LIMITED) as response:
+            assert response.status == 404, "also of a call that is kept in the buffer"
 
 
 async def test_all_calls_from_now_on_and_by_type(tmp_path: Path) -> None:

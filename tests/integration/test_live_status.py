@@ -44,7 +44,7 @@ class Live:
 @asynccontextmanager
 async def running(**more: Any) -> AsyncIterator[tuple[Live, Harness]]:
     live = Live()
-    async with harness(more=lambda _, __: LiveStatusResources(live.hub).operations(), **more) as it:
+    async with harness(more=lambda calls, _: LiveStatusResources(live.hub, calls).operations(), **more) as it:
         task = asyncio.create_task(live.hub.run())
         try:
             yield live, it
@@ -141,7 +141,7 @@ async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -
     async with running(authenticator=keeper) as (live, it):
         async with it.request("GET", "/v1/live", A) as mine, it.request("GET", "/v1/live", B) as other:
             await live.told.wait()
-            keeper.replace(
+            keeper.users.replace_tokens(
                 {
                     "gone": tokens(B),
                     "exchanged": [
@@ -163,7 +163,7 @@ async def test_streams_of_a_session_end_with_it(fate: str) -> None:
     limits = ConsoleSession(idle_s=60, max_s=1 if fate == "too old" else 60)
     keeper = Authenticator(tokens(A), sessions=Sessions(limits))
     async with running(authenticator=keeper) as (live, it):
-        id_ = keeper.sessions.open(next(iter(keeper.credentials)), datetime.now(UTC))
+        id_ = keeper.sessions.open(next(iter(keeper.users)).credential, datetime.now(UTC))
         headers = {"Cookie": f"{NAME}={id_}", "Sec-Fetch-Site": "same-origin"}
         async with it.request("GET", "/v1/live", None, headers=headers) as mine:
             await live.told.wait()

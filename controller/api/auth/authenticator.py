@@ -1,19 +1,16 @@
-"""Who may do what: bearer tokens and their scopes.
+"""Who may do what: tokens, keys, sessions, and their scopes and limits.
 
-Owns the comparison of tokens, in constant time and by hash; the text of a token is not kept. A request shows a token
-in a header, or the cookie of a session (`cookie`, `sessions`) that was opened with a token. Guesses are slowed down by
-address (`auth_throttle`). Tokens may change at any time: a stream is cut off when its token or session is gone.
+A request shows a token or a key (`users`) in a header, or the cookie of a session (`cookie`, `sessions`). Guesses are
+slowed down by address (`auth_throttle`). Tokens may change at any time: a stream is cut off when its token or session
+is gone.
 """
 
 import asyncio
-import hashlib
-import hmac
 import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -21,49 +18,30 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from bridge.common.auth_throttle import AuthThrottle
-from bridge.common.token_bucket import RETRY_AFTER, TokenBucket
+from bridge.common.token_bucket import RETRY_AFTER
 from controller.api.auth import cookie
-from controller.api.auth.sessions import Credential, Sessions, hash_of
+from controller.api.auth.limits import Limits
+from controller.api.auth.sessions import Sessions, hash_of
+from controller.api.auth.users import User, Users
 from controller.api.problems import PACE, USER, Problem
 from controller.api.work_time import Worked
-from controller.config.models.api import Api, Pace, Scope, Token, granted
+from controller.config.models.api import Api, Pace, Scope, Token
 
 CHECK_SECONDS = 0.5
 """While an answer is under way: how often it is checked that the token or session still exists."""
 
 GRANTED = web.RequestKey("granted", frozenset[Scope])
 """All scopes of the token that the request came with."""
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """`scopes`: all of them, also those that others bring along."""
-
-    name: str
-    digest: bytes
-    scopes: frozenset[Scope]
-    pace: tuple[float, int]
-    bucket: TokenBucket = field(compare=False)
-    reads: "Reads" = field(compare=False, default_factory=lambda: Reads())
-
-    @property
-    def credential(self) -> Credential:
-        return self.name, self.digest.hex()
-
-
-class Reads:
-    """Reading requests of one token: those under way, and the semaphore that the others wait for."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.turn = asyncio.Semaphore(READ_AT_ONCE)
+LIMITS = web.RequestKey("limits", Limits)
+"""What its key reaches."""
+ELSEWHERE = web.RequestKey("elsewhere", bool)
+"""A right key was shown from an address from which it may not be used."""
 
 
 SESSION = web.RequestKey("session", str)
 """The hash of the session's id, for who has come with a cookie."""
-READ_AT_ONCE, MOST_READS = 2, 200
-"""Reading requests of one token that are answered at the same time, and how many may wait. A page of 1,000 calls
-occupies the event loop for 50 ms."""
+MOST_READS = 200
+"""Reading requests of one token that may wait."""
 REQUEST_SECONDS = 0.005
 """CPU seconds that count as one request of a token's pace. A request that takes more counts as several."""
 OVERDRAWN = 10
@@ -86,9 +64,8 @@ class Authenticator:
         sessions: Sessions | None = None,
         most_streams: int = 50,
     ) -> None:
-        self._users: tuple[User, ...] = ()
-        self.replace(tokens, pace)
-        self._throttle = AuthThrottle() if throttle is None else throttle
+        self.users = Users(tokens, pace)
+        self.throttle = AuthThrottle() if throttle is None else throttle
         self.sessions = Sessions() if sessions is None else sessions
         self._most_streams = most_streams
         self._streams: Counter[tuple[str, Lasts]] = Counter()
@@ -97,65 +74,58 @@ class Authenticator:
     def of(cls, api: Api, sessions: Sessions) -> "Authenticator":
         return cls(api.tokens, api.rate, sessions=sessions, most_streams=api.streams_per_token)
 
-    def replace(self, tokens: Iterable[Token], pace: Pace | None = None) -> None:
-        """Only these tokens are valid from now on. A token that stays keeps what is left of its pace."""
-        fresh = (_user(token, token.rate or pace or Pace()) for token in tokens)
-        known = {user: user for user in self._users}
-        self._users = tuple(known.get(user, user) for user in fresh)
-
-    @property
-    def credentials(self) -> frozenset[Credential]:
-        return frozenset(user.credential for user in self._users)
+    def end_sessions(self) -> int:
+        """Those whose token, key or provider is gone. Returns how many that were."""
+        return self.sessions.keep(self.users)
 
     def user_of(self, request: web.Request) -> User:
-        """Raises Problem 401, 429 for an address from which too many wrong tokens came, and 403 for a cookie that
-        came along with another site's request."""
+        """Raises Problem 401, 403 for an address from which a key may not be used and for a cookie that came along with
+        another site's request, and 429 for an address from which too many wrong tokens came."""
         given = request.headers.getall(hdrs.AUTHORIZATION, [])
         if given:
             kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-            return self.known(token.strip() if kind.lower() == "bearer" else "", request.remote)
+            return self.known(token.strip() if kind.lower() == "bearer" else "", request)
         kept = cookie.shown(request)
         if kept is None:
-            return self.known(None, request.remote)
+            return self.known(None, request)
         if not cookie.from_here(request):
             raise Problem("forbidden", cookie.ELSEWHERE)
         request[SESSION] = hash_of(kept)
         found = self._of_session(request[SESSION])
         if found is None:  # no guess: nobody guesses 256 bits, and browsers show old cookies
             raise _unknown("The session is over: log in again.", wrong=True)
-        return found
+        return _admitted(found, request)
 
-    def known(self, token: str | None, remote: str | None) -> User:
-        """Whose token it is; None: none was shown. Raises Problem 401 and 429."""
-        digest = _digest(token or "")
-        found: User | None = None
-        for user in self._users:  # all of them, always: the time taken tells nothing
-            if hmac.compare_digest(user.digest, digest):
-                found = user
-        if not token:
-            found = None
+    def known(self, token: str | None, request: web.Request) -> User:
+        """Whose token it is; None: none was shown. Raises Problem 401, 403 and 429."""
+        found = self.users.find(token or "")
         shown = found.name if found else None
-        if token is not None and (wait := self._throttle.wait(remote, shown, time.monotonic())):
+        if token is not None and (wait := self.throttle.wait(request.remote, shown, time.monotonic())):
             raise Problem("too-many-guesses", headers={RETRY_AFTER: str(math.ceil(wait))})
         if found is None:
             raise _unknown(
-                "Send `Authorization: Bearer <token>`, with a token from `api.tokens` in the config.",
+                "Send `Authorization: Bearer <key>`, with an API key or a token from `api.tokens` in the config.",
                 wrong=token is not None,
             )
-        return found
+        return _admitted(found, request)
 
-    def require(self, scopes: Sequence[Scope], handler: Handler, lasts: Lasts = "moment") -> Handler:
-        """`handler` for requests whose token has all `scopes` and pace left. It raises Problem 401, 403, 429, 503."""
+    def require(
+        self, scopes: Sequence[Scope], handler: Handler, lasts: Lasts = "moment", *, limited: bool = False
+    ) -> Handler:
+        """`handler` for requests whose token has all `scopes` and pace left. It raises Problem 401, 403, 429, 503.
+        `limited`: it keeps to what a limited key reaches (LIMITS); otherwise such keys are refused."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             user = self.user_of(request)
-            request[USER], request[GRANTED] = user.name, user.scopes
+            request[USER], request[GRANTED], request[LIMITS] = user.name, user.scopes, user.limits
             wait = user.bucket.take(time.monotonic())
             request[PACE] = dict(user.bucket.headers(wait))
             if wait:
                 raise Problem("too-many-requests")
             if not user.scopes.issuperset(scopes):
                 raise lacking(scopes)
+            if user.limits.of_calls and not limited:
+                raise Problem("forbidden", "This key is limited to some agents or trunks, and this concerns all.")
             if lasts == "moment":
                 return await self._answered(user, request, handler)
             with self._open(user, lasts):
@@ -167,7 +137,7 @@ class Authenticator:
 
     def _of_session(self, hash_: str) -> User | None:
         session = self.sessions.use(hash_, datetime.now(UTC))
-        return next((user for user in self._users if session and user.credential == session.credential), None)
+        return self.users.of(session) if session is not None else None
 
     async def _answered(self, user: User, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Raises Problem 429 for a token whose requests were more work than its pace allows."""
@@ -221,9 +191,23 @@ class Authenticator:
             await asyncio.wait({answering})
 
     def _allowed(self, user: User, request: web.Request) -> bool:
+        if user.limits.expired(datetime.now(UTC)):
+            return False
         if (hash_ := request.get(SESSION)) is not None:
             return self._of_session(hash_) == user
-        return user in self._users
+        return any(user == each for each in self.users)
+
+
+def _admitted(user: User, request: web.Request) -> User:
+    """Raises Problem 401 after its end, and 403 where it may not be used from."""
+    now = datetime.now(UTC)
+    if user.limits.expired(now):
+        raise _unknown("This key has expired.", wrong=True)
+    if not user.limits.admits(request.remote):
+        request[USER], request[ELSEWHERE] = user.name, True
+        raise Problem("forbidden", "This key may not be used from this address.")
+    user.use.at, user.use.source = now, request.remote
+    return user
 
 
 async def mark_begun(request: web.Request, _: web.StreamResponse) -> None:
@@ -245,15 +229,3 @@ def lacking(scopes: Sequence[Scope]) -> Problem:
 def in_words(scopes: Sequence[Scope]) -> str:
     named = " and ".join(f"`{scope}`" for scope in scopes)
     return f"the scope{'s' if len(scopes) > 1 else ''} {named}"
-
-
-def _user(token: Token, pace: Pace) -> User:
-    digest = bytes.fromhex(token.token_sha256) if token.token_sha256 else b""
-    if token.token is not None:
-        digest = _digest(token.token.get_secret_value())
-    rate = pace.per_second, pace.burst
-    return User(token.name, digest, granted(token.scopes), rate, TokenBucket(*rate))
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -1,13 +1,15 @@
 """Who is logged in to the console: sessions, each with an id that only a cookie holds.
 
-Owns the table of sessions. A session belongs to the token it was opened with and ends with it, when somebody logs out,
-after a time without use, and after a time in any case. Only the hash of an id is kept. What counts is the memory of
-this process; the store follows it, so that a restart logs nobody out. `run` writes until it is cancelled.
+Owns the table of sessions. A session belongs to the token, the key or the person it was opened with and ends with it,
+when somebody logs out or ends it, after a time without use, and after a time in any case. Only the hash of an id is
+kept. What counts is the memory of this process; the store follows it, so that a restart logs nobody out. Where others
+write to the same store, memory follows that within a second. `run` writes until it is cancelled.
 """
 
+import asyncio
 import hashlib
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +18,7 @@ import structlog
 from sqlalchemy import delete, insert, select
 
 from controller.config.models.api import ConsoleSession
+from controller.store.cells import text_or_none_in
 from controller.store.database import Database
 from controller.store.tables.api import sessions as table
 from controller.store.write_behind import WriteBehind
@@ -32,7 +35,9 @@ LAST_SECONDS = 3.0
 """What stopping waits for the rest to be written."""
 
 Credential = tuple[str, str]
-"""A token: its name, and its SHA-256 in hex."""
+"""A token or a key: its name, and its SHA-256 in hex. A person: their name, and the provider's digest."""
+SHOWN_ID = 16
+"""Signs of a session's hash that are its id for whoever lists sessions."""
 
 
 @dataclass(slots=True)
@@ -41,6 +46,10 @@ class Session:
     credential: Credential
     began_at: datetime
     used_at: datetime
+    source: str | None = None
+    """The address of the log-in."""
+    roles: tuple[str, ...] | None = None
+    """Of a person, as the provider told them."""
     written_at: datetime | None = None
     """The `used_at` that the store has."""
 
@@ -63,13 +72,23 @@ class Sessions:
         )
         """Hashes of sessions that the store has otherwise."""
         self.run = self._queue.run
+        self._one = asyncio.Lock()
+        """What was read of the store is compared with memory before more is written."""
+        self._unwritten: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._live)
 
     # ------------------------------------------------------------ what is asked of them
 
-    def open(self, credential: Credential, now: datetime) -> str:
+    def all(self, now: datetime) -> list[Session]:
+        """Newest first."""
+        self._forget(now)
+        return sorted(self._live.values(), key=lambda each: each.began_at, reverse=True)
+
+    def open(
+        self, credential: Credential, now: datetime, *, source: str | None = None, roles: tuple[str, ...] | None = None
+    ) -> str:
         """The id of a new one, for its cookie."""
         self._forget(now)
         mine = sorted(
@@ -79,8 +98,8 @@ class Sessions:
             self._end(each.hash)
         id_ = secrets.token_urlsafe(32)
         hash_ = hash_of(id_)
-        self._live[hash_] = Session(hash_, credential, now, now)
-        self._queue.put(hash_)
+        self._live[hash_] = Session(hash_, credential, now, now, source, roles)
+        self._put(hash_)
         return id_
 
     def use(self, hash_: str, now: datetime) -> Session | None:
@@ -94,15 +113,15 @@ class Sessions:
         found.used_at = now
         if found.written_at is None or now - found.written_at > TOUCH:
             self._forget(now)
-            self._queue.put(hash_)
+            self._put(hash_)
         return found
 
     def close(self, hash_: str) -> Session | None:
         """None: there was none."""
         return self._end(hash_)
 
-    def keep(self, credentials: Collection[Credential]) -> int:
-        """Ends those of all other tokens. Returns how many that were."""
+    def keep(self, credentials: Container[Credential]) -> int:
+        """Ends those of all others. Returns how many that were."""
         gone = [each.hash for each in self._live.values() if each.credential not in credentials]
         for hash_ in gone:
             self._end(hash_)
@@ -110,19 +129,36 @@ class Sessions:
 
     # ------------------------------------------------------------ the store
 
-    async def read(self, credentials: Collection[Credential]) -> None:
+    async def read(self, credentials: Container[Credential]) -> None:
         """Those of an earlier process, as far as their token is still there. Raises StoreError."""
+        for hash_, found in (await self._stored()).items():
+            if found is None:
+                log.error("a stored session of the console can't be read; whoever has it logs in again")
+                self._put(hash_)
+            else:
+                self._live[hash_] = found
+        self.keep(credentials)
+
+    async def follow(self, credentials: Container[Credential]) -> None:
+        """What others have opened, used and ended in the same store. Raises StoreError."""
+        async with self._one:
+            stored = await self._stored()
+            for hash_, session in list(self._live.items()):
+                theirs = stored.get(hash_)
+                if theirs is not None:
+                    session.used_at = max(session.used_at, theirs.used_at)
+                elif session.written_at is not None and hash_ not in self._unwritten:
+                    del self._live[hash_]
+            for hash_, found in stored.items():
+                known = hash_ in self._live or hash_ in self._unwritten
+                if found is not None and not known and found.credential in credentials:
+                    self._live[hash_] = found
+
+    async def _stored(self) -> dict[str, Session | None]:
+        """By hash; None: a row that can't be read."""
         assert self._database is not None
         async with self._database.reading() as store:
-            rows = (await store.execute(select(table))).all()
-        for row in rows:
-            if row.began_at is None or row.used_at is None:
-                log.error("a stored session of the console can't be read; whoever has it logs in again", user=row.user)
-                self._queue.put(row.hash)
-                continue
-            credential = (row.user, row.credential)
-            self._live[row.hash] = Session(row.hash, credential, row.began_at, row.used_at, row.used_at)
-        self.keep(credentials)
+            return {row.hash: _session(row) for row in (await store.execute(select(table))).all()}
 
     async def written(self) -> bool:
         """Whether the store has everything. If not, it is written as soon as the store is back."""
@@ -134,14 +170,20 @@ class Sessions:
 
     async def _write(self, changed: Sequence[str]) -> None:
         assert self._database is not None
-        rows = [_row(self._live[hash_]) for hash_ in changed if hash_ in self._live]
-        async with self._database.writing() as store:
-            await store.execute(delete(table).where(table.c.hash.in_(changed)))
-            if rows:
-                await store.execute(insert(table), rows)
-        for row in rows:
-            if (written := self._live.get(row["hash"])) is not None:
-                written.written_at = row["used_at"]
+        async with self._one:
+            self._unwritten.difference_update(changed)
+            rows = [_row(self._live[hash_]) for hash_ in changed if hash_ in self._live]
+            try:
+                async with self._database.writing() as store:
+                    await store.execute(delete(table).where(table.c.hash.in_(changed)))
+                    if rows:
+                        await store.execute(insert(table), rows)
+            except BaseException:
+                self._unwritten.update(changed)
+                raise
+            for row in rows:
+                if (written := self._live.get(row["hash"])) is not None:
+                    written.written_at = row["used_at"]
 
     def _forget(self, now: datetime) -> None:
         """Those that nobody came back to."""
@@ -152,14 +194,32 @@ class Sessions:
     def _end(self, hash_: str) -> Session | None:
         found = self._live.pop(hash_, None)
         if found is not None:
-            self._queue.put(hash_)
+            self._put(hash_)
         return found
+
+    def _put(self, hash_: str) -> None:
+        self._unwritten.add(hash_)
+        self._queue.put(hash_)
+
+
+def _session(row: Any) -> Session | None:
+    """None: it can't be read."""
+    roles = row.roles
+    if not isinstance(row.began_at, datetime) or not isinstance(row.used_at, datetime):
+        return None
+    if roles is not None:
+        if not isinstance(roles, list) or not all(isinstance(each, str) for each in roles):
+            return None
+        roles = tuple(roles)
+    credential = (row.user, row.credential)
+    return Session(row.hash, credential, row.began_at, row.used_at, text_or_none_in(row.source), roles, row.used_at)
 
 
 def _row(session: Session) -> dict[str, Any]:
     user, credential = session.credential
-    times = {"began_at": session.began_at, "used_at": session.used_at}
-    return {"hash": session.hash, "user": user, "credential": credential, **times}
+    more = {"began_at": session.began_at, "used_at": session.used_at, "source": session.source}
+    roles = list(session.roles) if session.roles is not None else None
+    return {"hash": session.hash, "user": user, "credential": credential, "roles": roles, **more}
 
 
 def hash_of(id_: str) -> str:

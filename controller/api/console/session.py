@@ -14,8 +14,9 @@ import structlog
 from aiohttp import web
 
 from controller.api.auth import cookie
-from controller.api.auth.authenticator import Authenticator, User
+from controller.api.auth.authenticator import Authenticator
 from controller.api.auth.sessions import hash_of
+from controller.api.auth.users import User
 from controller.api.models.session import Choices, LogIn, SessionAnswer
 from controller.api.operation import AUDITED
 from controller.api.problems import USER, Problem
@@ -57,12 +58,12 @@ class SessionResources:
         if not cookie.from_here(request):
             raise Problem("forbidden", cookie.ELSEWHERE)
         token = (await read(request, LogIn)).token
-        user = self._authenticator.known(token, request.remote)
+        user = self._authenticator.known(token, request)
         request[USER] = user.name
         sessions = self._authenticator.sessions
         if (before := cookie.shown(request)) is not None:
             sessions.close(hash_of(before))
-        id_ = sessions.open(user.credential, datetime.now(UTC))
+        id_ = sessions.open(user.credential, datetime.now(UTC), source=(request.remote or "")[:64])
         await sessions.written()
         log.info("logged in to the console", user=user.name, source=request.remote)
         response = self._told(user)

@@ -21,10 +21,13 @@ class TraceResources:
                 *("trace_call", "GET", "/v1/calls/{id}/trace", "What happened in a call, step by step", self.trace),
                 answer=TraceAnswer,
                 scopes=("read",),
+                limited=True,
                 problems=("unknown-call",),
             ),
         )
 
     async def trace(self, asked: ApiRequest) -> TraceAnswer:
         call = asked.part("id")
-        return TraceAnswer.of(self._calls.detail(call), self._trace_of(call) or Trace())
+        detail = self._calls.detail(call)
+        asked.reached(detail.call)
+        return TraceAnswer.of(detail, self._trace_of(call) or Trace())

@@ -11,12 +11,13 @@ from http import HTTPStatus
 
 from aiohttp import hdrs
 
+from controller.api.auth.limits import Limits
 from controller.api.models.base import Nothing
 from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, CallQuery, PlaceCall
 from controller.api.models.system import Health, Readiness
 from controller.api.operation import ApiRequest, ApiResponse, Operation
 from controller.api.ports import Calls, OutboundPort
-from controller.api.problems import malformed
+from controller.api.problems import Problem, malformed
 from controller.api.resources.call_pages import NotACursor, page_of
 from controller.calls import errors
 from controller.calls.reporting import view
@@ -42,12 +43,14 @@ class Resources:
                 *("list_calls", "GET", "/v1/calls", "Calls, live ones first, then the newest", self.list, CallPage),
                 scopes=("read",),
                 query=CallQuery,
+                limited=True,
             ),
             Operation(
                 *("place_call", "POST", "/v1/calls", "Call somebody", self.place, CallAnswer),
                 scopes=("call",),
                 body=PlaceCall,
                 repeatable=True,
+                limited=True,
                 problems=(
                     "not-allowed",
                     "unknown-name",
@@ -63,6 +66,7 @@ class Resources:
                 *("show_call", "GET", "/v1/calls/{id}", "One call, with what was said", self.show, CallDetailAnswer),
                 scopes=("read",),
                 audited="with words",
+                limited=True,
                 problems=("unknown-call", "store-away"),
             ),
             Operation(
@@ -73,6 +77,7 @@ class Resources:
                 status=HTTPStatus.ACCEPTED,
                 problems=("unknown-call", "wrong-state", "store-away"),
                 repeatable=True,
+                limited=True,
             ),
         )
 
@@ -91,7 +96,7 @@ class Resources:
     async def list(self, asked: ApiRequest) -> CallPage:
         """The cursor is described in `call_pages`."""
         query: CallQuery = asked.query
-        calls = [call for call in self._calls.all() if _matches(call, query)]
+        calls = [call for call in self._calls.all() if _matches(call, query) and asked.reaches(call)]
         try:
             page = page_of(calls, limit=query.limit, before=query.before, now=datetime.now(UTC))
         except NotACursor as error:
@@ -103,19 +108,22 @@ class Resources:
         try:
             found = self._calls.detail(call)
         except errors.UnknownCall:
-            found = view.CallDetail(await self._orders.find(call))
+            found = view.CallDetail(asked.reached(await self._orders.find(call)))
         else:
+            asked.reached(found.call)
             with suppress(StoreError):  # the answer then lacks what the queue knows
                 found = replace(found, call=await self._orders.with_queue(found.call))
         return CallDetailAnswer.of_detail(found, words=asked.may("recordings"))
 
     async def place(self, asked: ApiRequest) -> ApiResponse:
-        call = await self._orders.place(asked.body, by=asked.by, call=asked.id)
+        order = _within(asked.body, asked.limits)
+        call = await self._orders.place(order, by=asked.by, call=asked.id)
         return ApiResponse(CallAnswer.of(call), {hdrs.LOCATION: f"/v1/calls/{call.id}"})
 
     async def hang_up(self, asked: ApiRequest) -> CallAnswer:
         """A call that waits in the queue is cancelled."""
         call = asked.part("id")
+        await self._reached(asked, call)
         try:
             answer = self._calls.verbs.hang_up(call, by=asked.by)
         except (errors.UnknownCall, errors.WrongState) as refusal:
@@ -124,6 +132,31 @@ class Resources:
             except errors.UnknownCall:
                 raise refusal from None
         return CallAnswer.of(answer)
+
+    async def _reached(self, asked: ApiRequest, call: str) -> None:
+        """Raises UnknownCall for one that a limited key does not reach."""
+        if asked.limits.of_calls:
+            try:
+                asked.reached(self._calls.get(call))
+            except errors.UnknownCall:
+                asked.reached(await self._orders.find(call))
+
+
+def _within(body: PlaceCall, limits: Limits) -> PlaceCall:
+    """What is left open is filled in where the key reaches one only. Raises Problem 403."""
+    wrong, filled = [], {}
+    for name, own in (("agent", limits.agents), ("trunk", limits.trunks)):
+        given = getattr(body, name)
+        if own is None or given in own:
+            continue
+        if given is None and len(own) == 1:
+            filled[name] = next(iter(own))
+        else:
+            detail = "names one that this key does not reach" if given else "is missing: this key reaches some only"
+            wrong.append({"pointer": f"/{name}", "detail": detail})
+    if wrong:
+        raise Problem("forbidden", "This key is limited to some agents or trunks.", tuple(wrong))
+    return body.model_copy(update=filled) if filled else body
 
 
 def _matches(call: view.CallView, query: CallQuery) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from controller.api.auth.limits import Limits
 from controller.api.models.base import Nothing
 from controller.api.models.events import LetterAnswer, LetterPage, LetterQuery, Replay, Replayed, StreamQuery
 from controller.api.operation import STREAM, ApiRequest, Operation
@@ -42,6 +43,8 @@ STREAM_HEADERS = {
 
 Form = Callable[[OutgoingEvent], bytes]
 """Makes the JSON that a subscriber may see."""
+Wanted = Callable[[OutgoingEvent], bool]
+"""Whether a subscriber asked for an event and may see it."""
 
 
 class EventResources:
@@ -59,6 +62,7 @@ class EventResources:
             "scopes": ("read",),
             "query": StreamQuery,
             "media": STREAM,
+            "limited": True,
             "audited": "with words",
             "request_headers": read_on,
             "tag": "events",
@@ -117,6 +121,8 @@ class EventResources:
         """The past and further events of one call, until it ends. 204: there are no more, and browsers do not
         reconnect."""
         call, types = asked.part("id"), _types(asked.query)
+        if asked.limits.of_calls:
+            asked.reached(await self._find(call))
         if not self._events.stream.has_events_of(call) and (await self._find(call)).ended_at is not None:
             return web.Response(status=HTTPStatus.NO_CONTENT)
         return await self._stream(asked, call, types)
@@ -131,18 +137,19 @@ class EventResources:
     async def _stream(self, asked: ApiRequest, call: str | None, types: frozenset[str]) -> web.StreamResponse:
         """Subscribes to all types of one call, to see its end."""
         request, form = asked.request, _full if asked.may("recordings") else _wordless
+        wanted = _wanted(types, asked.limits)
         last_id = request.headers.get("Last-Event-ID") or None
         filter_ = EventFilter(types) if call is None else EventFilter(call=call)
         response = web.StreamResponse(headers=STREAM_HEADERS)
         try:
             with self._events.stream.subscribe(filter_, last_id) as subscriber:
                 if last_id and call is not None and not subscriber.gap and self._events.stream.has_end_of(call):
-                    if not any(each.type in types for each in subscriber.missed):
+                    if not any(map(wanted, subscriber.missed)):
                         return web.Response(status=HTTPStatus.NO_CONTENT)
                 await response.prepare(request)
                 await _open(response, subscriber, last_id or "")
-                if not await self._missed(response, subscriber, types, form, ends=call is not None):
-                    await _send_live(response, subscriber, types, form, ends=call is not None)
+                if not await self._missed(response, subscriber, wanted, form, ends=call is not None):
+                    await _send_live(response, subscriber, wanted, form, ends=call is not None)
                 await response.write_eof()
         except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
@@ -153,7 +160,7 @@ class EventResources:
         return response
 
     async def _missed(
-        self, response: web.StreamResponse, subscriber: Subscriber, types: frozenset[str], form: Form, *, ends: bool
+        self, response: web.StreamResponse, subscriber: Subscriber, wanted: Wanted, form: Form, *, ends: bool
     ) -> bool:
         """Writes past events. All clients together get one PIECE in each round of the event loop. True: the last
         event of the call was written."""
@@ -161,7 +168,7 @@ class EventResources:
         for start in range(0, len(missed), PIECE):
             async with turn:
                 piece = missed[start : start + PIECE]
-                text = b"".join(_line(outgoing, form) for outgoing in piece if outgoing.type in types)
+                text = b"".join(_line(outgoing, form) for outgoing in piece if wanted(outgoing))
                 await asyncio.sleep(0)
             if text:
                 await _write(response, text)
@@ -207,13 +214,13 @@ async def _open(response: web.StreamResponse, subscriber: Subscriber, last_id: s
 
 
 async def _send_live(
-    response: web.StreamResponse, subscriber: Subscriber, types: frozenset[str], form: Form, *, ends: bool
+    response: web.StreamResponse, subscriber: Subscriber, wanted: Wanted, form: Form, *, ends: bool
 ) -> None:
     """Writes new events until the call ends (if `ends`), the client falls behind, or the process stops."""
     while True:
         news: Sequence[OutgoingEvent] = await subscriber.read(HEARTBEAT_SECONDS)
         for outgoing in news:
-            if outgoing.type in types:
+            if wanted(outgoing):
                 await _write(response, _line(outgoing, form))
         if ends and any(outgoing.final for outgoing in news):
             return
@@ -246,6 +253,12 @@ def _special(name: str, data: dict[str, Any]) -> bytes:
 async def _write(response: web.StreamResponse, frame: bytes) -> None:
     async with asyncio.timeout(WRITE_SECONDS):
         await response.write(frame)
+
+
+def _wanted(types: frozenset[str], limits: Limits) -> Wanted:
+    if not limits.of_calls:
+        return lambda outgoing: outgoing.type in types
+    return lambda outgoing: outgoing.type in types and limits.reaches(outgoing.agent, outgoing.trunk)
 
 
 def _types(query: StreamQuery) -> frozenset[str]:

@@ -90,7 +90,7 @@ class HistoryResources:
         self._settings = settings
 
     def operations(self) -> tuple[Operation, ...]:
-        common: dict[str, Any] = {"tag": "history", "scopes": ("read",)}
+        common: dict[str, Any] = {"tag": "history", "scopes": ("read",), "limited": True}
         sound = "/v1/history/{id}/recordings/{number:[0-9]{1,4}}"
         return (
             Operation(
@@ -108,6 +108,7 @@ class HistoryResources:
                 **common
                 | {
                     "scopes": ("admin",),
+                    "limited": False,
                     "answer": Forgotten,
                     "body": Forget,
                     "problems": ("store-away",),
@@ -198,7 +199,8 @@ class HistoryResources:
     def _filter(self, asked: ApiRequest) -> RecordFilter:
         """Raises Problem 403 for a search for words without the scope `recordings`."""
         query: HistoryFilter = asked.query
-        filter_ = query.as_filter()
+        limits = asked.limits
+        filter_ = replace(query.as_filter(), agents=limits.agents, trunks=limits.trunks)
         if filter_.text is not None and not asked.may("recordings"):
             raise lacking(("recordings",))
         if filter_.number is None:
@@ -207,7 +209,7 @@ class HistoryResources:
 
     async def _stored(self, asked: ApiRequest) -> StoredCall:
         found = await self._history.find(asked.part("id"), asked.query.attempt)
-        if found is None:
+        if found is None or not asked.limits.reaches(found.call.agent, found.call.trunk):
             raise Problem("unknown-call", "There is no record of such a call.")
         return found
 

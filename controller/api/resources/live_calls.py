@@ -17,6 +17,7 @@ from controller.api.models.live_calls import AddParticipant, MuteCall, RecordCal
 from controller.api.models.transfers import DecideTransfer, SuperviseCall, TransferCall
 from controller.api.operation import ApiRequest, ApiResponse, Handle, Operation
 from controller.api.ports import OutboundPort
+from controller.api.problems import Problem
 from controller.calls import errors
 from controller.calls.reporting import view
 from controller.calls.runtime.call_control import CallControl
@@ -116,6 +117,7 @@ class LiveResources:
                 status=HTTPStatus.ACCEPTED,
                 problems=(*_OF_LIVE, "not-allowed"),
                 headers={hdrs.LOCATION: "The participant's URL."},
+                limited=True,
             ),
             Operation(
                 *("drop_participant", "DELETE", "/v1/calls/{id}/participants/{leg}", "Remove a participant"),
@@ -125,6 +127,7 @@ class LiveResources:
                 body=Nothing,
                 status=HTTPStatus.ACCEPTED,
                 problems=(*_OF_LIVE, "unknown-participant"),
+                limited=True,
             ),
         )
 
@@ -135,36 +138,50 @@ class LiveResources:
             body=verb.body,
             status=HTTPStatus.ACCEPTED,
             problems=(*_OF_LIVE, *verb.problems),
+            limited=True,
         )
 
     def _handle(self, verb: Verb[Any]) -> Handle:
         async def handle(asked: ApiRequest) -> CallAnswer:
             call = asked.part("id")
             try:
+                self._reached(asked, call)
                 return CallAnswer.of(verb.ask(self._calls.verbs, asked.body, call, asked.by))
             except errors.UnknownCall:
-                raise await self._not_live(call) from None
+                raise await self._not_live(asked, call) from None
 
         return handle
 
-    async def _not_live(self, call: str) -> errors.WrongState:
+    def _reached(self, asked: ApiRequest, call: str) -> None:
+        """Raises UnknownCall for a live call that a limited key does not reach, and Problem 403 for an agent."""
+        if not asked.limits.of_calls:
+            return
+        asked.reached(self._calls.get(call))
+        agents, agent = asked.limits.agents, getattr(asked.body, "agent", None)
+        if agents is not None and agent is not None and agent not in agents:
+            wrong = {"pointer": "/agent", "detail": "names one that this key does not reach"}
+            raise Problem("forbidden", "This key is limited to some agents.", (wrong,))
+
+    async def _not_live(self, asked: ApiRequest, call: str) -> errors.WrongState:
         """The error for a call that waits in the queue, or has ended. Raises UnknownCall."""
-        found = await self._orders.find(call)
+        found = asked.reached(await self._orders.find(call))
         return errors.WrongState(f"This call is not live: it is {found.state}.")
 
     async def add_participant(self, asked: ApiRequest) -> ApiResponse:
         call = asked.part("id")
         try:
+            self._reached(asked, call)
             found = self._calls.verbs.add_participant(call, to=asked.body.to, by=asked.by)
         except errors.UnknownCall:
-            raise await self._not_live(call) from None
+            raise await self._not_live(asked, call) from None
         location: dict[str, str] = {hdrs.LOCATION: f"/v1/calls/{call}/participants/{found.leg}"}
         return ApiResponse(ParticipantAnswer.model_validate(found), location)
 
     async def drop_participant(self, asked: ApiRequest) -> ParticipantAnswer:
         call = asked.part("id")
         try:
+            self._reached(asked, call)
             found = self._calls.verbs.drop_participant(call, leg=asked.part("leg"), by=asked.by)
         except errors.UnknownCall:
-            raise await self._not_live(call) from None
+            raise await self._not_live(asked, call) from None
         return ParticipantAnswer.model_validate(found)

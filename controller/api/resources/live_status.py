@@ -6,14 +6,17 @@ from aiohttp import hdrs, web
 
 from controller.api.models.live_status import LiveStatusAnswer, SceneAnswer, SceneQuery
 from controller.api.operation import STREAM, ApiRequest, Operation
+from controller.api.ports import Calls
 from controller.api.problems import Problem
 from controller.api.resources.events import HEARTBEAT_SECONDS, RETRY_MS, STREAM_HEADERS, WRITE_SECONDS
+from controller.calls.errors import UnknownCall
 from controller.telemetry.live_status import LiveStatusHub, LiveSubscriber, PricedStatus, TooManySubscribers
 
 
 class LiveStatusResources:
-    def __init__(self, hub: LiveStatusHub) -> None:
+    def __init__(self, hub: LiveStatusHub, calls: Calls) -> None:
         self._hub = hub
+        self._calls = calls
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -21,6 +24,7 @@ class LiveStatusResources:
                 *("stream_live", "GET", "/v1/live", "Who speaks, how loud, and the agent's words, twice a second"),
                 self.stream,
                 scopes=("read",),
+                limited=True,
                 query=SceneQuery,
                 audited="with words",
                 problems=("too-many-streams",),
@@ -34,7 +38,7 @@ class LiveStatusResources:
         try:
             with self._hub.subscribe(asked.query.call) as subscriber:
                 await response.prepare(request)
-                await _send(response, subscriber, words=asked.may("recordings"))
+                await self._send(asked, response, subscriber)
                 await response.write_eof()
         except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
@@ -44,17 +48,24 @@ class LiveStatusResources:
                 request.transport.abort()
         return response
 
+    async def _send(self, asked: ApiRequest, response: web.StreamResponse, subscriber: LiveSubscriber) -> None:
+        words, frame = asked.may("recordings"), f"retry: {RETRY_MS}\n\n"
+        while True:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await response.write(frame.encode())
+            if subscriber.closed:
+                return
+            statuses = [each for each in await subscriber.read(HEARTBEAT_SECONDS) if self._reaches(asked, each)]
+            answer = LiveStatusAnswer(scenes=tuple(_answer(each, words=words) for each in statuses))
+            frame = f"event: scenes\ndata: {answer.model_dump_json()}\n\n" if statuses else ": still here\n\n"
 
-async def _send(response: web.StreamResponse, subscriber: LiveSubscriber, *, words: bool) -> None:
-    frame = f"retry: {RETRY_MS}\n\n"
-    while True:
-        async with asyncio.timeout(WRITE_SECONDS):
-            await response.write(frame.encode())
-        if subscriber.closed:
-            return
-        statuses = await subscriber.read(HEARTBEAT_SECONDS)
-        answer = LiveStatusAnswer(scenes=tuple(_answer(each, words=words) for each in statuses))
-        frame = f"event: scenes\ndata: {answer.model_dump_json()}\n\n" if statuses else ": still here\n\n"
+    def _reaches(self, asked: ApiRequest, priced: PricedStatus) -> bool:
+        if not asked.limits.of_calls:
+            return True
+        try:
+            return asked.reaches(self._calls.get(priced.status.call))
+        except UnknownCall:
+            return False
 
 
 def _answer(priced: PricedStatus, *, words: bool) -> SceneAnswer:

@@ -9,7 +9,9 @@ from controller.config.values import ListenAt, Name, Secret, Section, SomeText, 
 
 Scope = Literal["metrics", "read", "recordings", "call", "control", "supervise", "config", "admin"]
 
-IMPLIED: Mapping[Scope, frozenset[Scope]] = {"read": frozenset({"metrics"}), "admin": frozenset(get_args(Scope))}
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+IMPLIED: Mapping[Scope, frozenset[Scope]] = {"read": frozenset({"metrics"}), "admin": frozenset(SCOPES)}
 """Scopes that a scope includes."""
 
 

@@ -42,6 +42,9 @@ class RecordFilter:
     direction: str | None = None
     agent: str | None = None
     trunk: str | None = None
+    agents: frozenset[str] | None = None
+    """One of these."""
+    trunks: frozenset[str] | None = None
     outcome: str | None = None
     number: str | None = field(default=None, repr=False)
     """Of the caller or the callee."""
@@ -125,6 +128,9 @@ _PARTS: Sequence[tuple[Table, Sequence[ColumnElement[Any]]]] = (
 def _conditions(filter_: RecordFilter) -> list[ColumnElement[bool]]:
     same = {name: getattr(filter_, name) for name in ("direction", "agent", "trunk", "outcome")}
     found = [calls.c[name] == value for name, value in same.items() if value is not None]
+    for name in ("agent", "trunk"):
+        if (among := getattr(filter_, f"{name}s")) is not None:
+            found.append(calls.c[name].in_(among))
     if filter_.since is not None:
         found.append(calls.c.started_at >= filter_.since)
     if filter_.until is not None:

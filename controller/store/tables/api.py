@@ -1,6 +1,6 @@
-"""What the API keeps: who did what, who is logged in, and the answers to requests that may be sent twice. [pure]
+"""What the API keeps: keys, who did what, who is logged in, and the answers to requests that may be sent twice. [pure]
 
-`audit`, `auth.sessions` and `idempotency` in `controller/api/` write and read them.
+`audit`, `auth.keys`, `auth.sessions` and `idempotency` in `controller/api/` write and read them.
 """
 
 from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text
@@ -44,4 +44,24 @@ sessions = Table(
     Column("credential", String(64), nullable=False),  # its SHA-256, as it may stand in the config
     Column("began_at", Moment, nullable=False),
     Column("used_at", Moment, nullable=False),
+    Column("source", String(64)),  # the address of the log-in
+    Column("roles", JSON(none_as_null=True)),  # of a person who logged in by OpenID Connect; null: by a key
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("sha256", String(64), nullable=False),  # of the whole key, which is nowhere
+    Column("scopes", JSON, nullable=False),
+    Column("limits", JSON, nullable=False),  # in one: of a damaged row no part may be read as "no limit"
+    Column("comment", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", String(64), nullable=False),
+    Column("used_at", Moment),  # written now and then, not with each request
+    Column("used_from", String(64)),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp.test_utils import make_mocked_request
 from structlog.testing import capture_logs
 
 from controller import config as configs
@@ -39,7 +40,7 @@ class Rig:
 
     def known(self, secret: str) -> bool:
         try:
-            self.keeper.known(secret, "127.0.0.1")
+            self.keeper.known(secret, make_mocked_request("GET", "/"))
         except Problem:
             return False
         return True
@@ -51,12 +52,14 @@ def rig(tmp_path: Path) -> Rig:
 
 
 async def test_a_token_that_is_gone_opens_nothing_and_a_new_one_does(rig: Rig) -> None:
-    bucket = rig.keeper.known(ADA, None).bucket
+    bucket = rig.keeper.known(ADA, make_mocked_request("GET", "/")).bucket
     rig.write(token("ada", ADA), token("eve", "eve-Hunter2-0123456789"))
     with capture_logs() as logs:
         assert await rig.reload.run() == "changed"
     assert [rig.known(each) for each in (ADA, BEN, "eve-Hunter2-0123456789")] == [True, False, True]
-    assert rig.keeper.known(ADA, None).bucket is bucket, "reading again is no way to ask more often"
+    assert rig.keeper.known(ADA, make_mocked_request("GET", "/")).bucket is bucket, (
+        "reading again is no way to ask more often"
+    )
     assert (logs[0]["new"], logs[0]["gone"]) == (["eve"], ["ben"])
     assert await rig.reload.run() == "same"
 
