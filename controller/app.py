@@ -32,6 +32,7 @@ from controller.api.resources.configuration import ConfigResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources, sound_folders
 from controller.api.resources.live_status import LiveStatusResources
+from controller.api.resources.softphone import SoftphoneResources
 from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import ApiServer, ApiStorage, make_app
@@ -63,6 +64,8 @@ from controller.events.records.restore import restorer
 from controller.events.records.spool import Spool
 from controller.events.records.writer import RecordWriter
 from controller.events.webhooks.receivers import Receivers
+from controller.softphone.relay import Relay
+from controller.softphone.service import Softphones
 from controller.store.database import Database, StoreError
 from controller.store.instance import StoreLock
 from controller.telemetry.call_trace import Traces
@@ -105,8 +108,7 @@ class Controller:
         read: Read | None = None,
     ) -> None:
         self._config = config
-        self.database = database
-        self._lock, self._lease = lock, lease
+        self.database, self._lock, self._lease = database, lock, lease
         self._tasks = tasks
         self._metrics = metrics
         self._stop, self._hurry = asyncio.Event(), asyncio.Event()
@@ -129,7 +131,8 @@ class Controller:
         self.history = HistoryResources(*past, self.records.catching_up, countries, self.records.written)
         self.events = Events(config, database, metrics.registry, keep=self.records.take)
         self.traces, self._tracing = Traces(), CallTracing(config.traces)
-        self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
+        self.softphones = Softphones(config.softphone, ari, lambda: self.registry.ready()["asterisk"])
+        self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe, self.softphones)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self.text_sessions = self._text_sessions(tasks)
         self.usage = UsageStore(database, self.registry.admission)
@@ -144,7 +147,7 @@ class Controller:
         self._reconciler = Reconciler(ari, self.registry.asterisk, lambda: self.registry.ready()["asterisk"])
         self._asterisk = AsteriskLink(
             *(config.asterisk.ari, ari, lease, self.registry.asterisk),
-            compare=self._reconciler.request,
+            compare=self._compare,
             replaced=self._replaced,
             lost=metrics.ari_link_lost,
         )
@@ -185,6 +188,11 @@ class Controller:
             self.dialer.observe(what)
             self._metrics.observe(what)
             self.events.observe(what)
+            self.softphones.observe(what)
+
+    def _compare(self) -> None:
+        self._reconciler.request()
+        self.softphones.compare()
 
     def _worker_lost(self, call: str) -> None:
         if not self.text_sessions.lost(call):
@@ -269,6 +277,7 @@ class Controller:
             await self.registry.drain(config.shutdown.drain_s, self._hurry)
             await self.dialer.finish()
             await cancelled(background, CANCELLING)
+            await self.softphones.finish()
             self.workers.close()
             self.live_status.close()
             written = self.usage.finish(), self.snapshots.finish(), self.events.drain(), audit_log.drain()
@@ -321,6 +330,7 @@ class Controller:
             keep("heartbeats", self.workers.watch),
             keep("media checks", self._media_checks.run),
             keep("live status", self.live_status.run),
+            keep("softphones", self.softphones.run),
         ]
 
     def _canary(self) -> list[asyncio.Task[None]]:
@@ -337,7 +347,7 @@ class Controller:
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
             exposition.route(self._metrics.registry, authenticator, public=config.api.metrics_public),
-            *files.routes(),
+            *files.routes(self.softphones.connects_to),
             *self.access.routes(),
         ]
         more = (
@@ -347,6 +357,7 @@ class Controller:
             *ConfigResources(config).operations(),
             *TextSessionResources(self.text_sessions, lambda: self._config).operations(),
             *self.access.operations(),
+            *self._softphone_resources().operations(),
             *TraceResources(self.registry, self.traces.of).operations(),
             *self.history.operations(),
         )
@@ -362,6 +373,10 @@ class Controller:
                 listing_fails=self._reconciler.listing_fails,
             ),
         )
+
+    def _softphone_resources(self) -> SoftphoneResources:
+        relay = Relay(self._config.asterisk.ari, self.softphones)
+        return SoftphoneResources(self._config, self.softphones, relay, self.registry, self.access.authenticator)
 
     def _replaced(self, by: str) -> None:
         log.critical(

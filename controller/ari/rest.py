@@ -4,6 +4,7 @@ Owns the operations on Asterisk itself and on Stasis apps, and adds those on cha
 AriError; to delete an object that does not exist is success.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -65,6 +66,10 @@ class Ari(Channels, Bridges):
         path = f"/endpoints/{segment('endpoint', technology)}/{segment('endpoint', resource)}"
         return await self._ask("endpoint", "GET", path, Endpoint.read)
 
+    async def endpoints(self, technology: str) -> list[Endpoint]:
+        path = f"/endpoints/{segment('endpoint', technology)}"
+        return await self._ask("endpoints", "GET", path, lambda found: list(map(Endpoint.read, listing(found))))
+
     async def module(self, name: str) -> str:
         """The status, such as Running. Raises NotFound if it is not loaded. `name`: as in modules.conf, with `.so`."""
 
@@ -75,12 +80,20 @@ class Ari(Channels, Bridges):
 
     async def settings(self, kind: str, name: str) -> dict[str, str]:
         """The settings of a PJSIP object (`endpoint`, `aor`, `transport`, …) that are in force, by name."""
-        path = f"/asterisk/config/dynamic/res_pjsip/{segment('object', kind)}/{segment('object', name)}"
 
         def pairs(source: object) -> dict[str, str]:
             return {text(each, "attribute"): text(each, "value") for each in listing(source)}
 
-        return await self._ask("settings", "GET", path, pairs)
+        return await self._ask("settings", "GET", _of_pjsip(kind, name), pairs)
+
+    async def put_settings(self, kind: str, name: str, fields: Mapping[str, str]) -> None:
+        """Makes or changes a PJSIP object, if Asterisk's sorcery.conf has a place for it."""
+        body = {"fields": [{"attribute": each, "value": value} for each, value in given(**fields).items()]}
+        await self._do("put_settings", "PUT", _of_pjsip(kind, name), body)
+
+    async def delete_settings(self, kind: str, name: str) -> None:
+        """Raises NotFound."""
+        await self._do("delete_settings", "DELETE", _of_pjsip(kind, name))
 
     async def get_global(self, variable: str) -> str:
         """A global variable of the dialplan; empty if it is not set."""
@@ -106,3 +119,7 @@ class Ari(Channels, Bridges):
         """Get the events of `channel:ID`, `bridge:ID` or `endpoint:TECH/RESOURCE`, also of those not in our app."""
         path = f"/applications/{segment('app', self.app)}/subscription"
         return await self._ask("subscribe", "POST", path, Application.read, given(eventSource=list(sources)))
+
+
+def _of_pjsip(kind: str, name: str) -> str:
+    return f"/asterisk/config/dynamic/res_pjsip/{segment('object', kind)}/{segment('object', name)}"

@@ -9,6 +9,10 @@ class UnknownCall(CallRefused):
     """No call of this id is up."""
 
 
+class UnknownSoftphone(CallRefused):
+    """No session of a browser that telephones has this id."""
+
+
 class UnknownName(CallRefused):
     """A trunk or an agent that the config does not have."""
 

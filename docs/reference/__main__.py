@@ -16,6 +16,7 @@ from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
 from controller.api.resources.keys import KeyResources
 from controller.api.resources.live_status import LiveStatusResources
+from controller.api.resources.softphone import SoftphoneResources
 from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
@@ -39,6 +40,7 @@ def operations() -> tuple[Operation, ...]:
         *TextSessionResources(UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
         *KeyResources(UNUSED, UNUSED, UNUSED).operations(),
+        *SoftphoneResources(UNUSED, UNUSED, UNUSED, UNUSED, UNUSED).operations(),
         *HistoryResources(UNUSED, UNUSED, (), Records()).operations(),
     )
 

@@ -30,7 +30,7 @@ from tests.peers.stores import Server, store_at
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 KNOWN = {"agents": ("reception", "sales"), "trunks": ("main", "other")}
-CHOICES = Choices(agents=(), trunks=(), targets=(), supervisors=())
+CHOICES = Choices(agents=(), trunks=(), targets=(), supervisors=(), softphone=False)
 
 
 @dataclass

@@ -54,7 +54,12 @@ def test_the_table_of_scopes_names_every_operation_and_no_other() -> None:
 
 def test_whatever_dials_needs_the_scope_call() -> None:
     dialling = {"place_call", "transfer", "supervise", "add_participant"}
-    assert {each.name for each in OPERATIONS if "call" in each.scopes} == dialling
+    talking = {
+        "open_talk",
+        "talk_websocket",
+        "close_talk",
+    }  # a browser calls an agent: no telephone rings, but it costs
+    assert {each.name for each in OPERATIONS if "call" in each.scopes} == dialling | talking
 
 
 def served(operation: Operation) -> Operation:

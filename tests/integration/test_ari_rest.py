@@ -120,6 +120,16 @@ SILENT: list[tuple[Operation, str, Any]] = [
     (lambda a: a.add_channel("b1", "c1", "c2"), "POST /bridges/b1/addChannel", {"channel": ["c1", "c2"]}),
     (lambda a: a.remove_channel("b1", "c1"), "POST /bridges/b1/removeChannel", {"channel": ["c1"]}),
     (lambda a: a.stop_playback("p1"), "DELETE /playbacks/p1", None),
+    (
+        lambda a: a.put_settings("auth", "browser-1", {"username": "browser-1", "password": "x;y"}),
+        "PUT /asterisk/config/dynamic/res_pjsip/auth/browser-1",
+        {"fields": [{"attribute": "username", "value": "browser-1"}, {"attribute": "password", "value": "x;y"}]},
+    ),
+    (
+        lambda a: a.delete_settings("auth", "browser-1"),
+        "DELETE /asterisk/config/dynamic/res_pjsip/auth/browser-1",
+        None,
+    ),
 ]
 
 
@@ -237,6 +247,13 @@ TELLING: list[tuple[Operation, str, Any, Any, Callable[[Any], object]]] = [
         {"eventSource": ["channel:c1", "endpoint:PJSIP/trunk"]},
         {"name": "voiceai"},
         lambda v: v.name == "voiceai",
+    ),
+    (
+        lambda a: a.endpoints("PJSIP"),
+        "GET /endpoints/PJSIP",
+        None,
+        [{"technology": "PJSIP", "resource": "browser-1", "state": "offline", "channel_ids": []}],
+        lambda v: [each.resource for each in v] == ["browser-1"],
     ),
     (
         lambda a: a.settings("endpoint", "trunk"),

@@ -17,7 +17,7 @@ from controller.api.models.session import Choices
 from controller.config.models.api import Pace, Token
 from tests.integration.api_harness import ADMIN, TOKENS, Harness, harness
 
-CHOICES = Choices(agents=("reception",), trunks=("main",), targets=("sales",), supervisors=("ada",))
+CHOICES = Choices(agents=("reception",), trunks=("main",), targets=("sales",), supervisors=("ada",), softphone=False)
 HERE = {"Sec-Fetch-Site": "same-origin"}
 READER = "reader-0123456789"
 
@@ -61,7 +61,7 @@ async def test_the_page_and_all_it_names_are_served_under_a_policy_that_lets_not
         assert "unsafe" not in files.POLICY
         assert not re.search(r"<script(?![^>]*src=)|\son\w+=|\sstyle=|https?://", page)
         named = re.findall(r'(?:href|src)="(/console/[0-9a-f]{12}/[^"]+)"', page)
-        assert len(named) == 5
+        assert len(named) == 6
         for path in named:
             async with it.request("GET", path, None) as answer:
                 assert answer.status == 200

@@ -19,12 +19,13 @@ _RUN = "() => axe.run(document, {resultTypes: ['violations']}).then(found => fou
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(*more: str) -> AsyncIterator[Browser]:
+    """`more`: flags of its command line."""
     program = shutil.which("chromium")
     assert program, "there is no chromium; .ci/packages installs it"
     async with async_playwright() as playwright:
         # A container's root has no user namespace to make a sandbox of, and often a small /dev/shm.
-        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *more]
         browser = await playwright.chromium.launch(executable_path=program, args=flags)
         try:
             yield browser

@@ -72,6 +72,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("bridge.common", "bridge.contract", "controller.ari", "controller.config", "controller.workers"),
         *(CALLS + "machine", CALLS + "reporting"),
     ),
+    "controller.softphone": (
+        *("bridge.common", "controller.ari", "controller.config", CALLS + "errors", CALLS + "machine"),
+        CALLS + "reporting",
+    ),
     "controller.api": (
         *(
             "bridge.common",
@@ -82,8 +86,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "controller.workers",
         ),
         *("controller.events", "controller.telemetry", CALLS + "errors", CALLS + "reporting", CALLS + "outbound"),
-        CALLS + "runtime.call_control",
-        "controller.text_sessions",
+        *(CALLS + "runtime.call_control", "controller.text_sessions", "controller.softphone"),
     ),
     "controller.cli": (
         *("controller", "bridge.common", "bridge.contract", "bridge.audiosocket.wire", "bridge.realtime.probe"),

@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
@@ -132,6 +132,11 @@ class Authenticator:
                 return await self._while_allowed(user, request, handler)
 
         return guarded
+
+    def watch(self, request: web.Request) -> Callable[[], bool]:
+        """Tells from now on whether who has sent this request may still ask for anything."""
+        user = self.user_of(request)
+        return lambda: self._allowed(user, request)
 
     # ------------------------------------------------------------ inside
 

@@ -5,6 +5,7 @@ hash of them all: a browser keeps them for ever, and a new release is another pa
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,21 +32,22 @@ class File:
     tag: str
 
 
-def routes() -> list[web.RouteDef]:
-    """Reads all files once."""
+def routes(connect: Iterable[str] = ()) -> list[web.RouteDef]:
+    """Reads all files once. `connect`: origins besides our own that pages may connect to."""
+    policy = POLICY.replace("connect-src 'self'", " ".join(("connect-src 'self'", *connect)))
     found = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.suffix in _KINDS}
     build = _digest(*(part for name, path in found.items() for part in (name.encode(), path.read_bytes())))
     files = {name: _file(path.read_bytes(), path.suffix) for name, path in found.items()}
     page = _file(files.pop(PAGE).body.replace(b"{build}", build.encode()), ".html")
 
     async def index(request: web.Request) -> web.Response:
-        return _answer(request, page, "no-cache")
+        return _answer(request, page, "no-cache", policy)
 
     async def part(request: web.Request) -> web.Response:
         wanted = files.get(request.match_info["name"])
         if wanted is None or request.match_info["build"] != build:
             raise Problem("not-found")
-        return _answer(request, wanted, FOR_EVER)
+        return _answer(request, wanted, FOR_EVER, policy)
 
     async def to_page(_: web.Request) -> web.Response:
         return web.Response(status=308, headers={hdrs.LOCATION: ROOT})
@@ -68,11 +70,11 @@ def _digest(*parts: bytes) -> str:
     return made.hexdigest()[:12]
 
 
-def _answer(request: web.Request, file: File, caching: str) -> web.Response:
+def _answer(request: web.Request, file: File, caching: str, policy: str) -> web.Response:
     headers: dict[str, str] = {
         hdrs.CACHE_CONTROL: caching,
         hdrs.ETAG: file.tag,
-        "Content-Security-Policy": POLICY,
+        "Content-Security-Policy": policy,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",

@@ -38,6 +38,7 @@ def choices_of(config: Config) -> Choices:
         trunks=names(config.trunks),
         targets=names(config.transfer.targets),
         supervisors=names(config.supervisor.extensions),
+        softphone=config.softphone is not None,
     )
 
 

@@ -17,6 +17,8 @@ class Choices(Answer):
     targets: tuple[str, ...]
     """Of transfers."""
     supervisors: tuple[str, ...]
+    softphone: bool
+    """The browser may telephone."""
 
 
 class SessionAnswer(Answer):

@@ -6,7 +6,7 @@ from controller.calls import errors
 from controller.calls.machine import inputs
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import supervision
-from controller.calls.machine.types import SupervisionMode, TransferKind
+from controller.calls.machine.types import SupervisionMode, Target, TransferKind
 from controller.calls.planning import planner
 from controller.calls.reporting import view
 from controller.calls.runtime.ports import LiveCall
@@ -70,11 +70,14 @@ class TransferControl:
 
     # ------------------------------------------------------------ who watches over it
 
-    def supervise(self, call: str, *, to: str | None, mode: SupervisionMode, by: str) -> view.CallView:
-        """Calls a supervisor, or (`to` None) changes what the present one does. Raises `numbers.NotAllowed` too."""
+    def supervise(
+        self, call: str, *, to: str | None = None, target: Target | None = None, mode: SupervisionMode, by: str
+    ) -> view.CallView:
+        """Calls a supervisor (`to`: as the config names them, or `target`), or changes what the present one does.
+        Raises `numbers.NotAllowed` too."""
         live = self._in(call, _MODES[mode], *supervision.OPEN)
         current, found = live.call, live.call.supervision
-        if to is None:
+        if to is None and target is None:
             if found is None or not current.supervised:
                 raise errors.WrongState("Nobody supervises this call: `to` says who is to.")
             if mode != found.mode and not supervision.changeable(current, found, mode):
@@ -84,7 +87,9 @@ class TransferControl:
             raise errors.WrongState("Somebody supervises this call already.")
         if not supervision.possible(current, mode):
             raise errors.WrongState(_why_not(mode))
-        target = planner.supervisor_of(self._config, to, current.plan.trunk)
+        if to is not None:
+            target = planner.supervisor_of(self._config, to, current.plan.trunk)
+        assert target is not None, "one of both"
         return put(live, inputs.SuperviseAsked(current.ids.supervisor(current.supervisions + 1), target, mode, by))
 
     def leave(self, call: str, *, by: str) -> view.CallView:

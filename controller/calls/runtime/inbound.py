@@ -34,7 +34,7 @@ from controller.calls.runtime.arrival_facts import (
     unrouted,
 )
 from controller.calls.runtime.lookup import look_up
-from controller.calls.runtime.ports import LiveCall
+from controller.calls.runtime.ports import BrowserCalls, LiveCall
 from controller.calls.runtime.waiting_callers import WaitingCallers
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
@@ -69,6 +69,7 @@ class InboundCalls:
         start: Callable[[Plan], LiveCall],
         callers: Callable[[], Iterable[str]],
         observe: lifecycle.Observe,
+        browsers: BrowserCalls,
     ) -> None:
         self._config = config
         self._ari = ari
@@ -78,6 +79,7 @@ class InboundCalls:
         self._start = start
         self._live_callers = callers
         self._observe = observe
+        self._browsers = browsers
         self._names = routing.channel_variables(config)
         self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
         """Callers for whom something is being asked, or who wait for a worker, by channel."""
@@ -86,6 +88,9 @@ class InboundCalls:
         self._callers = CallerLimits(config.limits.per_caller, home_of(config.trunks.values()))
 
     def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
+        if self._browsers.is_browser(channel.name):
+            self._arrived_by_browser(channel)
+            return
         caller = _Caller(arrival_of(self._config, channel, args), channel.id, call_loops.where_marked(channel.name))
         private = may_be_private(self._config, caller.arrival)
         if not self._names and not private:
@@ -94,6 +99,17 @@ class InboundCalls:
         asking = self._ask_channel(caller, channel if private else None)
         task = self._tasks.create_task(asking, name=f"variables {caller.arrival.call}")
         self._asking[caller.leg] = task, _slot(caller, "")
+
+    def _arrived_by_browser(self, channel: Channel) -> None:
+        """Over no trunk, and by no route: its session says which agent it is for."""
+        try:
+            wanted = self._browsers.call_of(channel.id, channel.name)
+        except errors.WrongState as reason:
+            log.warning("call from a browser refused", channel=channel.id, reason=str(reason))
+            self._tasks.create_task(self._hang_up(channel.id, "congestion"), name="refuse a browser")
+            return
+        caller = _Caller(routing.Arrival(wanted.call, "", "", None, wanted.variables), channel.id, None)
+        self._or_refused(caller, lambda: self._serve(caller, None, [Overflow(agent=wanted.agent)]))
 
     async def _ask_channel(self, caller: _Caller, private: Channel | None) -> None:
         """Asks for channel variables. `private`: the channel of a caller who may have withheld the number."""
@@ -122,13 +138,14 @@ class InboundCalls:
         if not self._admitted(caller):
             return
         steps = [Overflow(agent=routed.agent_name), *(routed.route.overflow if routed.route else ())]
+        self._serve(caller, routed.route, steps)
+
+    def _serve(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
         if self._admission.workers_returning():
-            task = self._tasks.create_task(
-                self._wait_for_worker(caller, routed.route, steps), name="caller without a worker"
-            )
-            self._asking[caller.leg] = task, _slot(caller, routed.agent_name)
+            task = self._tasks.create_task(self._wait_for_worker(caller, route, steps), name="caller without a worker")
+            self._asking[caller.leg] = task, _slot(caller, steps[0].agent or "")
         else:
-            self._try(caller, routed.route, steps)
+            self._try(caller, route, steps)
 
     def _admitted(self, caller: _Caller) -> bool:
         """False: the caller calls too often, and is refused. Steps of the route's overflow are not tried for them."""

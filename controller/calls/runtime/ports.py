@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from controller.calls import errors
 from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
+from controller.calls.machine.types import BrowserCall
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.view import CallView
@@ -30,6 +32,24 @@ class LiveCall(DrainableCall, Protocol):
     def id(self) -> str: ...
     @property
     def call_log(self) -> CallLog: ...
+
+
+class BrowserCalls(Protocol):
+    """Calls from browsers (`softphone.service.Softphones`), by the name of their channel."""
+
+    def is_browser(self, channel_name: str) -> bool: ...
+    def call_of(self, channel: str, channel_name: str) -> BrowserCall:
+        """What it has come for. Raises `errors.WrongState`: it may not call."""
+
+
+class NoBrowsers:
+    """Nobody calls from a browser."""
+
+    def is_browser(self, channel_name: str) -> bool:
+        return False
+
+    def call_of(self, channel: str, channel_name: str) -> BrowserCall:
+        raise errors.WrongState("Nobody calls from a browser.")
 
 
 class OutboundAttempt(Protocol):

@@ -28,7 +28,7 @@ from controller.calls.runtime.actor import TEARDOWN_TIMEOUT, CallActor
 from controller.calls.runtime.asterisk_events import AsteriskEvents
 from controller.calls.runtime.call_control import CallControl
 from controller.calls.runtime.inbound import InboundCalls
-from controller.calls.runtime.ports import OutboundAttempt, Recall
+from controller.calls.runtime.ports import BrowserCalls, NoBrowsers, OutboundAttempt, Recall
 from controller.calls.runtime.recovery import RecoveredCall, legs_of, snapshot
 from controller.calls.runtime.worker_events import WorkerEvents
 from controller.calls.tools.http import HttpTools
@@ -55,6 +55,7 @@ class Registry:
         tools: HttpTools,
         prices: Prices,
         observe: lifecycle.Observe = lifecycle.unobserved,
+        browsers: BrowserCalls | None = None,
     ) -> None:
         self._config = config
         self._ari = ari
@@ -64,7 +65,11 @@ class Registry:
         self._spending = Spending(config.limits, prices)
         self.admission = AdmissionControl(config, workers, self._spending, self._slots)
         self._inbound = InboundCalls(
-            *(config, ari, tools, tasks, self.admission), start=self.begin, callers=self.callers, observe=observe
+            *(config, ari, tools, tasks, self.admission),
+            start=self.begin,
+            callers=self.callers,
+            observe=observe,
+            browsers=browsers or NoBrowsers(),
         )
         self._observe = observe
         self._live: dict[str, CallActor] = {}

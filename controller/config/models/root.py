@@ -11,6 +11,7 @@ from controller.config.models.canary import Canary
 from controller.config.models.records import Records
 from controller.config.models.routes import Route
 from controller.config.models.shutdown import Shutdown
+from controller.config.models.softphone import Softphone
 from controller.config.models.store import Store
 from controller.config.models.text_sessions import TextSessions
 from controller.config.models.traces import Traces
@@ -137,6 +138,8 @@ class Config(Section):
     trunks: dict[Name, Trunk] = Field(default_factory=dict)
     transfer: Transfer = Field(default_factory=Transfer)
     supervisor: Supervisor = Field(default_factory=Supervisor)
+    softphone: Softphone | None = None
+    """Talking from the browser. None: off."""
     limits: Limits = Field(default_factory=Limits)
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
     """Who is told, by HTTP, what happens in calls."""

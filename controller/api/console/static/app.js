@@ -2,6 +2,7 @@
 import { ask, signedOut } from "./lib/api.js";
 import { fill, h } from "./lib/dom.js";
 import { clear, failed } from "./lib/toasts.js";
+import { leave as leavePhone } from "./parts/phone.js";
 import { placeCall } from "./parts/place.js";
 import * as call from "./pages/call.js";
 import * as config from "./pages/config.js";
@@ -11,10 +12,12 @@ import * as live from "./pages/live.js";
 import * as login from "./pages/login.js";
 import * as past from "./pages/past.js";
 import * as queue from "./pages/queue.js";
+import * as talk from "./pages/talk.js";
 
 const PAGES = [
   { name: "live", title: "Live", path: /^$/, page: live, needs: "read", menu: "#/" },
   { name: "call", title: "Call", path: /^calls\/([^/]+)$/, page: call, needs: "read", part: "live" },
+  { name: "talk", title: "Talk", path: /^talk$/, page: talk, needs: "call", menu: "#/talk", if: () => me.choices.softphone },
   { name: "queue", title: "Queue", path: /^queue$/, page: queue, needs: "read", menu: "#/queue" },
   { name: "history", title: "History", path: /^history$/, page: history, needs: "read", menu: "#/history" },
   { name: "past", title: "Past call", path: /^history\/([^/]+)$/, page: past, needs: "read", part: "history" },
@@ -27,6 +30,7 @@ const bar = document.getElementById("bar");
 let me = null, close = null;
 
 export const may = (scope) => me.scopes.includes(scope);
+const open = (page) => may(page.needs) && (!page.if || page.if());
 
 async function start() {
   try {
@@ -42,6 +46,7 @@ async function start() {
 
 function showLogin() {
   me = null;
+  leavePhone();
   bar.hidden = true;
   leave();
   close = login.open(main, start);
@@ -59,7 +64,7 @@ function here() {
 
 function go() {
   if (!me) return;
-  const found = PAGES.find((each) => each.path.test(here()) && may(each.needs)) || PAGES[0];
+  const found = PAGES.find((each) => each.path.test(here()) && open(each)) || PAGES[0];
   leave();
   fill(main);
   if (!may(found.needs)) {
@@ -75,7 +80,7 @@ function go() {
 }
 
 function drawBar() {
-  const links = PAGES.filter((each) => each.menu && may(each.needs)).map((each) =>
+  const links = PAGES.filter((each) => each.menu && open(each)).map((each) =>
     h("li", {}, h("a", { href: each.menu, "data-name": each.name }, each.title)));
   const place = may("call") && h("button", { type: "button", class: "main", id: "place", on: { click: () => placeCall(me) } },
     "Place a call");

@@ -18,7 +18,8 @@ export function levels() {
   return { element, show };
 }
 
-function bar(name) {
+/** One side: its name, how loud it is, and a word. */
+export function bar(name) {
   const fillBar = h("span", { class: "fill" });
   const meter = h("span", { class: "meter", role: "meter", "aria-label": `${name}'s level`, "aria-valuemin": QUIETEST,
     "aria-valuemax": 0, "aria-valuenow": QUIETEST, "aria-valuetext": "silent" }, fillBar);

@@ -4,6 +4,7 @@ import { confirm, field, form } from "../lib/dialog.js";
 import { fill, h } from "../lib/dom.js";
 import { party } from "../lib/format.js";
 import { attempt, told } from "../lib/toasts.js";
+import { busy, supervise as joinHere } from "./phone.js";
 
 const post = (call, verb, body = {}) => ask("POST", `${path`/v1/calls/${call.id}/`}${verb}`, body);
 const drop = (call, verb) => ask("DELETE", `${path`/v1/calls/${call.id}/`}${verb}`);
@@ -91,8 +92,11 @@ function supervision(call, me) {
     return [...others.map(({ value, change }) => ({ label: change, work: () => post(call, "supervise", { mode: value }) })),
       { label: "Let the supervisor go", work: () => drop(call, "supervise") }];
   }
-  if (!me.choices.supervisors.length || !modes.length || !me.may("call")) return []; // to be dialled
-  return [{ label: "Listen or take over", ask: () => supervise(call, me, modes) }];
+  if (!modes.length) return [];
+  const acts = [];
+  if (me.choices.softphone && !busy()) acts.push({ label: "Listen here", ask: () => superviseHere(call, modes) });
+  if (me.choices.supervisors.length && me.may("call")) acts.push({ label: "Listen or take over", ask: () => supervise(call, me, modes) }); // dialled
+  return acts;
 }
 
 /** Is somebody with the caller besides agent and supervisor? */
@@ -124,6 +128,12 @@ function supervise(call, me, modes) {
   const mode = field("mode", "How", { options: modes });
   form({ title: "Listen or take over", yes: "Call them", fields: [to, mode], note: "Their telephone rings; once they answer they are in the call.",
     send: async (given) => { await post(call, "supervise", filled(given)); told(`${given.to} is being called.`); } });
+}
+
+function superviseHere(call, modes) {
+  const mode = field("mode", "How", { options: modes });
+  form({ title: "Listen here", yes: "Join", fields: [mode], note: "By this browser, with its microphone.",
+    send: async (given) => { await joinHere(call.id, given.mode, `Supervising ${party(call)}`); } });
 }
 
 function keys(call) {

@@ -20,6 +20,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan
 from controller.calls.runtime import inbound, waiting_callers
 from controller.calls.runtime.actor import CallActor
+from controller.calls.runtime.ports import NoBrowsers
 from controller.calls.tools.http import Answer, HttpTools
 from controller.config import Config
 from tests.unit.controller.calls.machine.test_table import NOW
@@ -53,7 +54,11 @@ class Stage:
         self.answer = asyncio.Event()
         fakes = cast(Ari, self), cast(HttpTools, self)
         self.arrivals = inbound.InboundCalls(
-            *(made, *fakes, tasks, self.room), lambda plan: self.begin(plan), self.callers, self.observed.append
+            *(made, *fakes, tasks, self.room),
+            lambda plan: self.begin(plan),
+            self.callers,
+            self.observed.append,
+            NoBrowsers(),
         )
 
     def begin(self, plan: Plan) -> CallActor:

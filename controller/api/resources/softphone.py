@@ -1,0 +1,147 @@
+"""The resources of telephones in the browser: talk to an agent, or supervise a call without another telephone.
+
+Owns paths, scopes and answers; `softphone.service` has the sessions, `softphone.relay` their SIP.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
+
+from aiohttp import web
+
+from controller.api import ports
+from controller.api.auth.authenticator import Authenticator
+from controller.api.models.base import Nothing
+from controller.api.models.calls import CallAnswer
+from controller.api.models.softphone import IceServerAnswer, RingSupervisor, SoftphoneAnswer, Talk
+from controller.api.operation import ApiRequest, Operation
+from controller.calls import errors
+from controller.config import Config
+from controller.config.models.api import Scope
+from controller.config.models.softphone import IceServer
+from controller.softphone.relay import Relay
+from controller.softphone.service import Softphones
+from controller.softphone.sessions import SoftphoneSession
+
+TALKS, SUPERVISORS = "/v1/softphone/talks", "/v1/softphone/supervisors"
+DOMAIN = "voiceai.invalid"
+"""Asterisk looks at the user only."""
+_OPENING = ("at-limit", "not-ready")
+
+
+class SoftphoneResources:
+    def __init__(
+        self, config: Config, softphones: Softphones, relay: Relay, calls: ports.Calls, authenticator: Authenticator
+    ) -> None:
+        self._config = config
+        self._softphones = softphones
+        self._relay = relay
+        self._calls = calls
+        self._authenticator = authenticator
+
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                *("open_talk", "POST", TALKS, "SIP credentials for one call of a browser to an agent", self.talk),
+                SoftphoneAnswer,
+                scopes=("call",),
+                idempotency=False,
+                body=Talk,
+                status=HTTPStatus.CREATED,
+                problems=(*_OPENING, "unknown-name"),
+                tag="softphone",
+            ),
+            Operation(
+                *("open_supervisor_phone", "POST", SUPERVISORS, "SIP credentials for the browser of a supervisor"),
+                self.supervisor,
+                SoftphoneAnswer,
+                scopes=("supervise",),
+                idempotency=False,
+                body=Nothing,
+                status=HTTPStatus.CREATED,
+                problems=_OPENING,
+                tag="softphone",
+            ),
+            Operation(
+                *("ring_supervisor_phone", "POST", SUPERVISORS + "/{id}/ring", "Ring it, and let it supervise a call"),
+                self.ring,
+                CallAnswer,
+                scopes=("supervise",),
+                body=RingSupervisor,
+                status=HTTPStatus.ACCEPTED,
+                problems=("unknown-softphone", "unknown-call", "wrong-state"),
+                tag="softphone",
+            ),
+            *(each for kind, path, scope in _KINDS for each in self._of_both(kind, path, scope)),
+        )
+
+    def _of_both(self, kind: str, path: str, scope: Scope) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                *(f"close_{kind}", "DELETE", path + "/{id}", "End it: its call is hung up", self.close),
+                scopes=(scope,),
+                status=HTTPStatus.NO_CONTENT,
+                tag="softphone",
+            ),
+            Operation(
+                *(f"{kind}_websocket", "GET", path + "/{id}/sip", "Its SIP, as a websocket (RFC 7118)", self.sip),
+                scopes=(scope,),
+                status=HTTPStatus.SWITCHING_PROTOCOLS,
+                problems=("unknown-softphone",),
+                tag="softphone",
+            ),
+        )
+
+    async def talk(self, asked: ApiRequest) -> SoftphoneAnswer:
+        if asked.body.agent not in self._config.agents:
+            raise errors.UnknownName("There is no agent of that name.")
+        return await self._open(asked, TALKS, asked.body.agent, asked.body.variables)
+
+    async def supervisor(self, asked: ApiRequest) -> SoftphoneAnswer:
+        return await self._open(asked, SUPERVISORS, None, {})
+
+    async def ring(self, asked: ApiRequest) -> CallAnswer:
+        session = self._softphones.find(asked.part("id"), asked.by)
+        target, call = self._softphones.target_of(session), asked.body.call
+        seen = self._calls.verbs.supervise(call, target=target, mode=asked.body.mode, by=asked.by)
+        session.call = call
+        return CallAnswer.of(seen)
+
+    async def close(self, asked: ApiRequest) -> web.StreamResponse:
+        """Also where it is over already: both ends may hang up."""
+        with suppress(errors.UnknownSoftphone):
+            await self._softphones.close(self._softphones.find(asked.part("id"), asked.by), "it was hung up")
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def sip(self, asked: ApiRequest) -> web.StreamResponse:
+        return await self._relay.serve(asked.request, self._softphones.find(asked.part("id"), asked.by))
+
+    async def _open(
+        self, asked: ApiRequest, path: str, agent: str | None, variables: Mapping[str, str]
+    ) -> SoftphoneAnswer:
+        allowed = self._authenticator.watch(asked.request)
+        session = await self._softphones.open(by=asked.by, agent=agent, variables=variables, allowed=allowed)
+        return self._answer(session, path)
+
+    def _answer(self, session: SoftphoneSession, path: str) -> SoftphoneAnswer:
+        settings = self._softphones.settings
+        return SoftphoneAnswer(
+            id=session.id,
+            websocket=settings.websocket_url or f"{path}/{session.id}/sip",
+            uri=f"sip:{session.id}@{DOMAIN}",
+            password=session.password,
+            target=f"sip:agent@{DOMAIN}" if session.agent is not None else None,
+            call=session.call,
+            ice_servers=tuple(map(_ice_server, settings.ice_servers)),
+            unused_s=settings.unused_s,
+            max_s=settings.max_s,
+        )
+
+
+def _ice_server(found: IceServer) -> IceServerAnswer:
+    secret = found.credential
+    credential = secret.get_secret_value() if secret is not None else None
+    return IceServerAnswer(urls=found.urls, username=found.username, credential=credential)
+
+
+_KINDS: tuple[tuple[str, str, Scope], ...] = (("talk", TALKS, "call"), ("supervisor_phone", SUPERVISORS, "supervise"))
