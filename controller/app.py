@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import structlog
 from aiohttp import web
@@ -24,18 +24,18 @@ from bridge.common.tls import server_context
 from controller.api import metrics as exposition
 from controller.api.access import Access
 from controller.api.audit import AuditLog
-from controller.api.config_reload import ConfigReload, Read
 from controller.api.console import files
 from controller.api.readiness import warnings_of
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.configuration import ConfigResources
 from controller.api.resources.events import EventResources
-from controller.api.resources.history import HistoryResources, sound_folders
+from controller.api.resources.history import HistoryResources, countries, sound_folders
 from controller.api.resources.live_status import LiveStatusResources
 from controller.api.resources.softphone import SoftphoneResources
 from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import ApiServer, ApiStorage, make_app
+from controller.api.token_exchange import exchange_tokens
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari, AriError
 from controller.calls.admission.usage_store import UsageStore
@@ -53,17 +53,14 @@ from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.runtime.takeover import recover_calls
 from controller.calls.tools import definitions
-from controller.calls.tools.http import Answer, HttpTools
-from controller.config import Config
-from controller.config.models.agents import HttpTool
-from controller.config.prices import Prices
+from controller.calls.tools.http import HttpTools
+from controller.config import Config, ConfigErrors
 from controller.events.pipeline import Events
 from controller.events.records.history import History
 from controller.events.records.repository import RecordRepository
 from controller.events.records.restore import restorer
 from controller.events.records.spool import Spool
 from controller.events.records.writer import RecordWriter
-from controller.events.webhooks.receivers import Receivers
 from controller.softphone.relay import Relay
 from controller.softphone.service import Softphones
 from controller.store.database import Database, StoreError
@@ -75,6 +72,7 @@ from controller.telemetry.live_status import LiveStatusHub
 from controller.telemetry.media_checks import MediaChecks
 from controller.telemetry.metrics import Metrics, Present
 from controller.text_sessions.sessions import TextSessions
+from controller.versions.publisher import Publisher, told
 from controller.workers import reattach, rolling_restart, worker_admission
 from controller.workers.pool import WorkerPool
 from controller.workers.supervisor import Supervisor, workers_of
@@ -97,16 +95,17 @@ class Controller:
 
     def __init__(
         self,
-        config: Config,
+        publisher: Publisher,
         ari: Ari,
         tasks: BackgroundTasks,
-        prices: Prices,
         metrics: Metrics,
         database: Database,
         lock: StoreLock,
         lease: Lease,
-        read: Read | None = None,
     ) -> None:
+        self.publisher, self._current = publisher, publisher.current
+        publisher.applied = self._applied
+        current, config = self._current, self._current.config
         self._config = config
         self.database, self._lock, self._lease = database, lock, lease
         self._tasks = tasks
@@ -122,25 +121,25 @@ class Controller:
             on_refused=metrics.worker_event_refused,
         )
         self._media_checks = MediaChecks(self.workers, ari, lambda: self.registry.ready()["asterisk"])
-        self._tools = HttpTools(config.http_tools, metrics.tool_failed)
+        self._tools = HttpTools(metrics.tool_failed)
         path = Path(config.records.journal or config.store.beside("voiceai.journal"))
         self._past, repository, spool = History(database), RecordRepository(database), Spool(path)
         self.records = RecordWriter(repository, config.records, spool, metrics.registry)
         past = self._past, repository, sound_folders(config), config.records
-        countries = {trunk.country_code for trunk in config.trunks.values()}
-        self.history = HistoryResources(*past, self.records.catching_up, countries, self.records.written)
-        self.events = Events(config, database, metrics.registry, keep=self.records.take)
+        self.history = HistoryResources(*past, self.records.catching_up, countries(config), self.records.written)
+        current.follow(lambda now: self.history.replace(sound_folders(now), countries(now)))
+        self.events = Events(current, database, metrics.registry, keep=self.records.take)
         self.traces, self._tracing = Traces(), CallTracing(config.traces)
         self.softphones = Softphones(config.softphone, ari, lambda: self.registry.ready()["asterisk"])
-        self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe, self.softphones)
+        self.registry = Registry(current, ari, self.workers, tasks, self._tools, self._observe, self.softphones)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self.text_sessions = self._text_sessions(tasks)
         self.usage = UsageStore(database, self.registry.admission)
         self.snapshots = SnapshotStore(database, self.registry.snapshot)
         queue = Queue(database)
         self._depth = QueueMetrics(queue, metrics.registry)
-        self.dialer = Dialer(config, queue, placed_by(config, self.registry.place), self._observe)
-        metrics.registry.register(SuspendedTrunks(config.trunks, self.dialer.breakers))
+        self.dialer = Dialer(current, queue, placed_by(current, self.registry.place), self._observe)
+        metrics.registry.register(SuspendedTrunks(lambda: current.config.trunks, self.dialer.breakers))
         self.outbound = self._outbound_calls(queue)
         self.live_status = LiveStatusHub(self.workers.tell_all, self.registry.cost)
         self.workers.on_live_status = self.live_status.take
@@ -152,25 +151,20 @@ class Controller:
             lost=metrics.ari_link_lost,
         )
         ari.also_observe(self._asterisk.observe)
-        self.access = Access(config, database)
-        self._reload = ConfigReload(read, config, self.access.authenticator) if read is not None else None
+        self.access = Access(current, database)
         self._rolling: asyncio.Task[bool] | None = None
 
     def _outbound_calls(self, queue: Queue) -> OutboundCalls:
-        webhooks = Receivers(self._config.webhooks, self._config.call_webhooks)
         told = self.dialer.wake, self._observe, self.dialer.breakers
-        return OutboundCalls(self._config, queue, *told, check_webhook=webhooks.check)
+        return OutboundCalls(self._current, queue, *told, check_webhook=self.events.receivers.check)
 
     def _text_sessions(self, tasks: BackgroundTasks) -> TextSessions:
         spend, check = self.registry.spend, self.registry.admission.check_session
-        return TextSessions(self.workers, tasks, self._run_tool, spend, check)
+        return TextSessions(self.workers, tasks, self._tools.run, spend, check)
 
     def _worker_event(self, event: contract.CallEvent) -> None:
         if not self.text_sessions.take(event):
             self.registry.take_worker_event(event)
-
-    async def _run_tool(self, session: str, name: str, _: HttpTool, arguments: Mapping[str, Any]) -> Answer:
-        return await self._tools.run(session, name, arguments)
 
     def _observe(self, what: lifecycle.LifecycleEvent) -> None:
         """An error in metrics, traces or events ends no call."""
@@ -207,12 +201,20 @@ class Controller:
         self._deadline.set(drain_s + TAKE_DOWN)
 
     def reload(self) -> None:
-        """Reads the config file again. If its tokens have not changed, the workers are replaced."""
+        """Reads the config file again."""
         self._tasks.create_task(self._reloaded(), name="reload")
 
     async def _reloaded(self) -> None:
-        if self._reload is None or await self._reload.run() == "same":
-            self.roll()
+        try:
+            await self.publisher.reload()
+        except ConfigErrors as errors:
+            told("the config file has errors: nothing was changed", errors)
+
+    async def _applied(self, before: Config, after: Config) -> None:
+        """Another configuration is in force."""
+        exchange_tokens(self.access.authenticator, before.api, after.api)
+        self.dialer.wake()
+        await self.workers.keep_recordings(session_spec.retention(after))
 
     def roll(self) -> None:
         """Replaces the workers of this machine one by one. Does nothing while that is under way."""
@@ -316,6 +318,7 @@ class Controller:
             keep("asterisk", self._asterisk.follow),
             keep("asterisk checks", self._asterisk.watch),
             keep("asterisk health", self._asterisk.watch_health),
+            keep("configuration", self.publisher.run),
             keep("store lock", self._keep_lock),
             keep("store file", self.database.health.watch),
             keep("reconcile", self._reconciler.run),
@@ -352,10 +355,10 @@ class Controller:
         ]
         more = (
             *EventResources(self.events, self.registry, self.outbound).operations(),
-            *WorkerResources(self.workers, config.shutdown.worker_drain_s).operations(),
+            *WorkerResources(self.workers, config.shutdown.worker_drain_s, self.roll).operations(),
             *LiveStatusResources(self.live_status, self.registry).operations(),
-            *ConfigResources(config).operations(),
-            *TextSessionResources(self.text_sessions, lambda: self._config).operations(),
+            *ConfigResources(self._current, self.publisher).operations(),
+            *TextSessionResources(self.text_sessions, lambda: self._current.config).operations(),
             *self.access.operations(),
             *self._softphone_resources().operations(),
             *TraceResources(self.registry, self.traces.of).operations(),
@@ -376,7 +379,7 @@ class Controller:
 
     def _softphone_resources(self) -> SoftphoneResources:
         relay = Relay(self._config.asterisk.ari, self.softphones)
-        return SoftphoneResources(self._config, self.softphones, relay, self.registry, self.access.authenticator)
+        return SoftphoneResources(self._current, self.softphones, relay, self.registry, self.access.authenticator)
 
     def _replaced(self, by: str) -> None:
         log.critical(

@@ -80,9 +80,9 @@ class _Progress:
 class GuardedHttp:
     """`send` may be called any number of times at once; `close` when nothing is under way any more."""
 
-    def __init__(self, *, encrypted: bool = True, limits: httpx.Limits) -> None:
+    def __init__(self, *, limits: httpx.Limits) -> None:
         self._limits = limits
-        self._tls = httpx.create_ssl_context(verify=encrypted, trust_env=False)
+        self._tls = httpx.create_ssl_context(trust_env=False)
         self._direct = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=limits)
         self._by_proxy: dict[str, ThroughSocks] = {}
 

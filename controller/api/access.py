@@ -5,6 +5,7 @@ Owns the order: keys are read before the sessions that were opened with them.
 
 import asyncio
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from aiohttp import web
 
@@ -14,13 +15,13 @@ from controller.api.auth.sessions import Sessions
 from controller.api.console.session import SessionResources, choices_of
 from controller.api.operation import Operation
 from controller.api.resources.keys import KeyResources
-from controller.config import Config
+from controller.config import CurrentConfig
 from controller.store.database import Database
 
 
 class Access:
-    def __init__(self, config: Config, database: Database) -> None:
-        self._config = config
+    def __init__(self, current: CurrentConfig, database: Database) -> None:
+        config, self._current = current.config, current
         self.sessions = Sessions(config.api.console_session, database)
         self.authenticator = Authenticator.of(config.api, self.sessions)
         self.keys = ApiKeys(database, self.authenticator)
@@ -44,9 +45,10 @@ class Access:
 
     def routes(self) -> list[web.RouteDef]:
         """Of the console's log-in."""
-        config = self._config
-        return SessionResources(self.authenticator, choices_of(config), config.api.console_session.max_s).routes()
+        longest = self._current.config.api.console_session.max_s
+        return SessionResources(self.authenticator, partial(choices_of, self._current), longest).routes()
 
     def _names(self) -> Mapping[str, Collection[str]]:
         """What an API key can be limited to."""
-        return {"agents": self._config.agents.keys(), "trunks": self._config.trunks.keys()}
+        config = self._current.config
+        return {"agents": config.agents.keys(), "trunks": config.trunks.keys()}

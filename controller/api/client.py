@@ -30,7 +30,7 @@ from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, 
 from controller.api.models.events import LetterPage, Replayed
 from controller.api.models.history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.models.queue import QueueAnswer, QueuePage
-from controller.api.models.system import ConfigAnswer, Health, Readiness, WorkerAnswer, WorkerPage
+from controller.api.models.system import ConfigAnswer, Health, Readiness, ReloadAnswer, WorkerAnswer, WorkerPage
 from controller.api.models.text_sessions import TextEventPage, TextSessionAnswer, TextSessionPage
 
 OPENING_SECONDS = 30.0
@@ -215,12 +215,20 @@ class Client(KeyMethods):
     def show_config(self) -> ConfigAnswer:
         return self._get(ConfigAnswer, "/v1/config")
 
+    def reload_config(self) -> ReloadAnswer:
+        """The controller reads its config file again."""
+        return self._post(ReloadAnswer, "/v1/config/reload")
+
     def list_workers(self) -> WorkerPage:
         return self._get(WorkerPage, "/v1/workers")
 
     def drain_worker(self, name: str, *, seconds: float | None = None) -> WorkerAnswer:
         """It takes no new calls; after `seconds` others take over those that it has."""
         return self._post(WorkerAnswer, f"/v1/workers/{quote(name, safe='')}/drain", {"seconds": seconds})
+
+    def replace_workers(self) -> WorkerPage:
+        """Begins to replace those of the controller's machine one by one."""
+        return self._post(WorkerPage, "/v1/workers/replace")
 
     def health(self) -> Health:
         return self._get(Health, "/healthz")

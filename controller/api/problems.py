@@ -66,6 +66,7 @@ TITLES: dict[str, tuple[HTTPStatus, str]] = {
     "key-in-use": (HTTPStatus.CONFLICT, "A request with this Idempotency-Key is under way"),
     "outcome-unknown": (HTTPStatus.CONFLICT, "The request with this Idempotency-Key was begun and interrupted"),
     "key-reused": (HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key was used for another request"),
+    "invalid-config": (HTTPStatus.UNPROCESSABLE_ENTITY, "The configuration has errors"),
     "at-limit": (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
     "internal": (HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side"),
     "not-ready": (HTTPStatus.SERVICE_UNAVAILABLE, "No call can be made at the moment"),
@@ -82,8 +83,8 @@ class Problem(Exception):
 
     type: str
     detail: str = ""
-    errors: tuple[Mapping[str, str], ...] = ()
-    """Of a request's parts: a JSON pointer, or the name of a query parameter, and what is wrong there."""
+    errors: tuple[Mapping[str, str | int], ...] = ()
+    """Of parts of a request or of the configuration: where, and what is wrong there (`PartProblem`)."""
     headers: Mapping[str, str] = field(default_factory=dict)
     other_status: HTTPStatus | None = None
     """Of an `http-error`."""
@@ -103,8 +104,16 @@ class Problem(Exception):
 
 
 class PartProblem(BaseModel):
-    """Where in the request, and what is wrong there."""
+    """Where in the request or the configuration, and what is wrong there."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=False)
+
+    path: str | None = None
+    """Of a key of the configuration, dotted."""
+    line: int | None = None
+    """Of the config file."""
+    hint: str | None = None
+    """How to mend it."""
     pointer: str | None = None
     """Into the body (RFC 6901)."""
     parameter: str | None = None
@@ -126,7 +135,7 @@ class ProblemAnswer(BaseModel):
     request_id: str
 
 
-def malformed(detail: str, *errors: Mapping[str, str]) -> Problem:
+def malformed(detail: str, *errors: Mapping[str, str | int]) -> Problem:
     return Problem("malformed-request", detail, errors)
 
 

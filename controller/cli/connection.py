@@ -33,7 +33,11 @@ def connected(url: str, token: str) -> Iterator[Client]:
     except ApiProblem as problem:
         err.print(f"{problem} [{problem.type}]", markup=False, soft_wrap=True)
         for each in problem.problem.errors or ():
-            err.print(f"  {each.pointer or each.parameter or 'the request'}: {each.detail}", markup=False)
+            line = f" (line {each.line})" if each.line is not None else ""
+            place = each.path or each.pointer or each.parameter or "the request"
+            err.print(f"  {place}{line}: {each.detail}", markup=False, soft_wrap=True)
+            if each.hint:
+                err.print(f"      hint: {each.hint}", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     except Unusable as error:
         err.print(f"voiceai can't send the request: {error}", markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, NoReturn, get_args
 
 import typer
 from rich.console import Console
@@ -16,7 +16,7 @@ from rich.console import Console
 from bridge.common.event_loop import run as run_loop
 from bridge.common.logs import set_up as set_up_log
 from controller import config as configs
-from controller.cli import calls, try_agent
+from controller.cli import calls, configuration, try_agent
 from controller.cli.doctor import command
 from controller.config import files
 from controller.config.errors import ConfigError
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(calls.app)
 app.add_typer(try_agent.app)
+app.add_typer(configuration.app)
 app.add_typer(command.app)
 out, err = Console(), Console(stderr=True)
 
@@ -37,15 +38,15 @@ ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The config fil
 DEFAULT_CONFIG = Path("config.yaml")
 
 
-def _read(path: Path) -> configs.Config:
+def _read(path: Path) -> configs.ConfigFile:
     """Raises ConfigErrors."""
-    loaded = configs.load(path, os.environ)
-    if found := files.wrong(loaded):
+    loaded = configs.load_file(path, os.environ)
+    if found := files.wrong(loaded.config):
         raise configs.ConfigErrors(found)
     return loaded
 
 
-def _read_for_reload(path: Path) -> configs.Config:
+def _read_for_reload(path: Path) -> configs.ConfigFile:
     """For a reload. A pipe is refused: to read it could block for ever. Raises ConfigErrors."""
     if path.exists() and not path.is_file():
         hint = "SIGHUP needs a config in a file of its own; one from a pipe is read at the start only"
@@ -53,12 +54,16 @@ def _read_for_reload(path: Path) -> configs.Config:
     return _read(path)
 
 
-def _load(path: Path) -> configs.Config:
+def _load(path: Path) -> configs.ConfigFile:
     try:
         return _read(path)
     except configs.ConfigErrors as errors:
-        err.print(configs.render(errors), markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        _refuse(errors)
+
+
+def _refuse(errors: configs.ConfigErrors) -> NoReturn:
+    err.print(configs.render(errors), markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2) from None
 
 
 @app.command()
@@ -88,9 +93,11 @@ def serve(
         err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
         status = 1
     except CantListen as error:
-        text = f"voiceai can't listen on {loaded.api.listen}: {error.strerror}. Change `api.listen`."
+        text = f"voiceai can't listen on {loaded.config.api.listen}: {error.strerror}. Change `api.listen`."
         err.print(text, markup=False, highlight=False, soft_wrap=True)
         status = 1
+    except configs.ConfigErrors as errors:  # of what the store has
+        _refuse(errors)
     except OSError as error:
         err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
         status = 1
@@ -115,9 +122,10 @@ def bridge(context: typer.Context) -> None:
 @app.command("check-config")
 def check_config(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Check the config file and list everything that is wrong with it."""
-    loaded = _load(config)
-    agents, routes = len(loaded.agents), len(loaded.routes)
-    out.print(f"{config}: ok ({agents} agents, {routes} routes, {len(loaded.trunks)} trunks)", highlight=False)
+    file = _load(config)
+    loaded, stored = file.config, "agents and routes in the store"
+    agents = stored if file.from_store else f"{len(loaded.agents)} agents, {len(loaded.routes)} routes"
+    out.print(f"{config}: ok ({agents}, {len(loaded.trunks)} trunks)", highlight=False)
 
 
 @app.command()

@@ -8,24 +8,25 @@ from prometheus_client import CollectorRegistry
 
 from bridge.common.background_tasks import BackgroundTasks
 from bridge.common.tls import client_context
-from controller.api.config_reload import Read
 from controller.api.listening import listen as bound
 from controller.app import Controller
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari
 from controller.calls.runtime.asterisk_link import claim
 from controller.cli import process_signals
-from controller.config import Config
-from controller.config.prices import Prices, Tariff
+from controller.config import ConfigFile
 from controller.store.database import Database
 from controller.store.instance import Holder, StoreLock
 from controller.telemetry.metrics import Metrics
+from controller.versions.publisher import Publisher, Read
+from controller.versions.repository import VersionStore
 
 
-async def serve(config: Config, *, own_workers: bool = True, takeover: bool = False, read: Read | None = None) -> int:
+async def serve(file: ConfigFile, *, own_workers: bool = True, takeover: bool = False, read: Read | None = None) -> int:
     """Run the controller until SIGTERM or SIGINT; returns the exit status. `takeover`: even if another one serves
-    our Stasis app. `read`: loads the config again. Raises AlreadyRunning if another controller runs (nothing was
-    changed), OSError if the API's address is in use, StoreError."""
+    our Stasis app. `read`: reads the config file again. Raises AlreadyRunning if another controller runs (nothing was
+    changed), OSError if the API's address is in use, StoreError, ConfigErrors."""
+    config = file.config
     store, listen, app = config.store.url.get_secret_value(), config.api.listen, config.asterisk.ari.app
     us = Holder.of_us(str(listen), app)
     lock = StoreLock(store, config.store.lock, us)
@@ -33,7 +34,7 @@ async def serve(config: Config, *, own_workers: bool = True, takeover: bool = Fa
     try:
         sockets = await bound(listen.host, listen.port)
         try:
-            return await _serve(config, lock, us, sockets, own_workers=own_workers, takeover=takeover, read=read)
+            return await _serve(file, lock, us, sockets, own_workers=own_workers, takeover=takeover, read=read)
         finally:
             for each in sockets:
                 each.close()
@@ -42,7 +43,7 @@ async def serve(config: Config, *, own_workers: bool = True, takeover: bool = Fa
 
 
 async def _serve(
-    config: Config,
+    file: ConfigFile,
     lock: StoreLock,
     us: Holder,
     sockets: Sequence[socket.socket],
@@ -51,8 +52,7 @@ async def _serve(
     takeover: bool,
     read: Read | None,
 ) -> int:
-    at = config.asterisk.ari
-    prices = Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
+    config, at = file.config, file.config.asterisk.ari
     metrics = Metrics(CollectorRegistry())
     access = at.url, at.username, at.password.get_secret_value(), at.app
     async with Ari(*access, observe=metrics.ari_request, trust=client_context(at.url, at.ca_file)) as ari:
@@ -62,6 +62,8 @@ async def _serve(
             Database(config.store.url.get_secret_value()) as database,
             BackgroundTasks(metrics.registry) as tasks,
         ):
-            controller = Controller(config, ari, tasks, prices, metrics, database, lock, lease, read)
+            publisher = Publisher(file, VersionStore(database), read, shared=database.shared)
+            await publisher.start()
+            controller = Controller(publisher, ari, tasks, metrics, database, lock, lease)
             process_signals.install_handlers(stop=controller.stop, reload=controller.reload)
             return await controller.run(sockets, own_workers=own_workers)

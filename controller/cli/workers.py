@@ -1,4 +1,4 @@
-"""The commands of `voiceai workers`: list them, drain one."""
+"""The commands of `voiceai workers`: list them, drain one, replace all of a machine."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from rich.table import Table
 from controller.api.models.system import WorkerAnswer, WorkerPage
 from controller.cli.connection import LOCAL, Json, Token, Url, connected, tell
 
-workers = typer.Typer(help="Bridge workers: list, drain.", invoke_without_command=True)
+workers = typer.Typer(help="Bridge workers: list, drain, replace.", invoke_without_command=True)
 
 
 @workers.callback()
@@ -32,6 +32,13 @@ def drain(
     with connected(url, token) as client:
         done = client.drain_worker(name, seconds=seconds)
         tell(done, as_json, lambda found: _table(WorkerPage(workers=(found,))))
+
+
+@workers.command()
+def replace(token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """Replace the workers of the controller's machine one by one, as after an upgrade; no call is lost."""
+    with connected(url, token) as client:
+        tell(client.replace_workers(), as_json, _table)
 
 
 def _table(page: WorkerPage) -> Table:

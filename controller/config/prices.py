@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.contract import Used
+from controller.config.models.agents import Price
 
 MILLION = 1_000_000
 
@@ -47,6 +48,10 @@ class Prices:
 
     def __init__(self, overrides: Mapping[str, Tariff]) -> None:
         self._table = {**PRICES, **overrides}
+
+    @classmethod
+    def of_config(cls, prices: Mapping[str, Price]) -> "Prices":
+        return cls({model: Tariff(**dict(price)) for model, price in prices.items()})
 
     def tariff(self, model: str) -> Tariff | None:
         """The tariff of `model`, or of `model` without its date, as in `gpt-realtime-2.1-mini-2026-05-01`."""

@@ -29,8 +29,12 @@ class Source:
     """A parsed file. `written`: by path, the texts with `${NAME}`, before its replacement."""
 
     data: Any = None
+    raw: Any = None
+    """As `data`, before the replacement."""
     lines: dict[Path, int] = field(default_factory=dict)
     written: dict[Path, str] = field(default_factory=dict)
+    from_store: bool = False
+    """Agents and the like are in the store, and left out here."""
     errors: list[ConfigError] = field(default_factory=list)
     unset: set[Path] = field(default_factory=set)
     unusable: bool = False
@@ -59,7 +63,8 @@ def read(text: str, env: Mapping[str, str]) -> Source:
             return source
         _survey(node, (), (), source)
         if not source.unusable:
-            source.data = _fill(loader.construct_document(node), (), env, source)
+            source.raw = loader.construct_document(node)
+            source.data = filled(source.raw, (), env, source)
     except yaml.MarkedYAMLError as error:
         source.errors.append(_syntax_error(error))
     except (ValueError, RecursionError):  # dates such as 2026-13-45; thousands of brackets
@@ -108,11 +113,12 @@ def _survey(node: yaml.Node, path: Path, above: tuple[yaml.Node, ...], source: S
             _survey(value, (*path, name), above, source)
 
 
-def _fill(value: Any, path: Path, env: Mapping[str, str], source: Source) -> Any:
+def filled(value: Any, path: Path, env: Mapping[str, str], source: Source) -> Any:
+    """`value`, at `path` of the config, with its `${NAME}` replaced. Adds to what `source` knows."""
     if isinstance(value, dict):
-        return {key: _fill(item, (*path, str(key)), env, source) for key, item in value.items()}
+        return {key: filled(item, (*path, str(key)), env, source) for key, item in value.items()}
     if isinstance(value, list):
-        return [_fill(item, (*path, index), env, source) for index, item in enumerate(value)]
+        return [filled(item, (*path, index), env, source) for index, item in enumerate(value)]
     if not isinstance(value, str) or "${" not in value:
         return value
 

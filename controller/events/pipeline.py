@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from controller.calls.reporting import lifecycle
-from controller.config import Config
+from controller.config import CurrentConfig
 from controller.events.factory import EventFactory, OutgoingEvent
 from controller.events.metrics import EventMetrics
 from controller.events.schemas import Queued, Settled
@@ -49,7 +49,7 @@ class Events:
 
     def __init__(
         self,
-        config: Config,
+        current: CurrentConfig,
         database: Database,
         registry: CollectorRegistry,
         *,
@@ -59,12 +59,12 @@ class Events:
         self._keep_record = keep
         self._factory = factory
         self.stream = EventStream(factory.epoch)
-        self.receivers = Receivers(config.webhooks, config.call_webhooks)
+        self.receivers = Receivers(current.config.webhooks, current.config.call_webhooks)
+        current.follow(lambda config: self.receivers.replace(config.webhooks, config.call_webhooks))
         self.outbox = Outbox(database)
         self._metrics = EventMetrics(registry)
         self._metrics.subscribers.set_function(lambda: self.stream.subscribers)
-        everything = [*(hook.url for hook in config.webhooks.values()), "https:" if config.call_webhooks else ""]
-        self._sender = HttpSender(encrypted=any(url.startswith("https:") for url in everything))
+        self._sender = HttpSender()
         self._delivery = DeliveryWorker(self.outbox, self.receivers, self._sender, self._metrics)
         self._writer = OutboxWriter(self.outbox, self._metrics, self._delivery.wake)
         self._waiting: deque[tuple[lifecycle.LifecycleEvent, datetime]] = deque()

@@ -41,6 +41,8 @@ class Started(Data, type="call.started", facts=(lifecycle.CallBegan,)):
 
     direction: Direction
     agent: str
+    agent_version: int | None = None
+    """Which version of the agent; null: not known."""
     trunk: str | None
     caller: str | None = personal("Who calls; for an outbound call the caller id that is shown.")
     callee: str | None = personal("The number called.")
@@ -177,6 +179,8 @@ class Control(Data, type="call.control", facts=(lifecycle.ControlChanged,)):
     """Another agent speaks, somebody is on hold or muted, the recording goes or rests: all of it as it is now."""
 
     agent: str
+    agent_version: int | None = None
+    """Which version of the agent; null: not known."""
     held_by: str | None
     """Who put the caller on hold: a token's name, or `agent`; null: nobody."""
     caller_hold: bool
@@ -254,6 +258,8 @@ class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.Caller
 
     direction: Direction
     agent: str
+    agent_version: int | None = None
+    """Which version of the agent; null: not known."""
     trunk: str | None
     caller: str | None = personal("Who called; for an outbound call the caller id that was shown.")
     callee: str | None = personal("The number called.")

@@ -66,6 +66,13 @@ class WorkerPool:
         self.on_checked: Callable[[Worker, str], None] = lambda _, __: None
         """Called when Asterisk has connected to the worker for the check of this id."""
 
+    async def keep_recordings(self, retention: tuple[contract.Retention, ...]) -> None:
+        """How long from now on. A worker whose link breaks meanwhile is told when it comes back."""
+        welcome = contract.Welcome(retention=retention)
+        if (text := contract.encode(welcome)) != self._welcome_text:
+            self._welcome_text = text
+            await self.tell_all(welcome)
+
     # ------------------------------------------------------------ for call control
 
     def all(self) -> list[Worker]:
@@ -167,8 +174,8 @@ class WorkerPool:
             worker.retiring = False
             raise UnknownWorker(str(error)) from error
 
-    async def tell_all(self, command: contract.WatchLive) -> None:
-        """Tells all workers whose link is up. One that does not read is left out: the command is sent again anyway."""
+    async def tell_all(self, command: contract.WatchLive | contract.Welcome) -> None:
+        """Tells all workers whose link is up. One that does not read is left out: it is told again anyway."""
         for worker in [each for each in self._workers.values() if each.socket is not None and not each.catching_up]:
             with suppress(WorkerUnreachable):
                 await worker.tell(command)

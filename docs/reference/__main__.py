@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 from controller import config
@@ -34,9 +33,9 @@ def operations() -> tuple[Operation, ...]:
         *operations_of(UNUSED, UNUSED),
         *EventResources(UNUSED, UNUSED, UNUSED).operations(),
         *AuditResources(UNUSED).operations(),
-        *WorkerResources(UNUSED, 0).operations(),
+        *WorkerResources(UNUSED, 0, UNUSED).operations(),
         *LiveStatusResources(UNUSED, UNUSED).operations(),
-        *ConfigResources(cast(Any, SimpleNamespace(redacted=dict))).operations(),
+        *ConfigResources(UNUSED, UNUSED).operations(),
         *TextSessionResources(UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
         *KeyResources(UNUSED, UNUSED, UNUSED).operations(),

@@ -162,7 +162,7 @@ async def test_the_caller_leaves_while_no_worker_is_there(asterisk: Asterisk, tm
 
 
 async def test_all_workers_are_replaced_while_somebody_talks(asterisk: Asterisk, tmp_path: Path) -> None:
-    """SIGHUP: one after the other; the call is taken over by the next as often as its worker is replaced."""
+    """One after the other; the call is taken over by the next as often as its worker is replaced."""
     more = {"shutdown": {"drain_s": 0, "worker_drain_s": 0.2}}
     agent = {"greeting": GREETING.text}
     async with (
@@ -172,7 +172,7 @@ async def test_all_workers_are_replaced_while_somebody_talks(asterisk: Asterisk,
         await greeted(phone)
         call = await running.call_id()
         pids = {each["pid"] for each in (await running.api("GET", "/v1/workers"))["workers"]}
-        os.kill(running.service.pid, signal.SIGHUP)
+        await running.api("POST", "/v1/workers/replace")
         await running.service.logged("all workers are replaced", 30)
         workers = (await running.api("GET", "/v1/workers"))["workers"]
         assert [each["state"] for each in workers] == ["up", "up"]

@@ -16,7 +16,7 @@ from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
 from controller.calls.reporting import view
-from controller.config import Config
+from controller.config import Config, CurrentConfig
 from controller.events.webhooks.receivers import Receivers
 from controller.store.database import Database
 from tests.peers.stores import store_at
@@ -111,7 +111,7 @@ class Office:
 def orders_of(loaded: Config, queue: Queue, dialer: Dialer) -> OutboundCalls:
     """What the API asks, with the webhooks that the config allows."""
     check = Receivers(loaded.webhooks, loaded.call_webhooks).check
-    return OutboundCalls(loaded, queue, dialer.wake, breakers=dialer.breakers, check_webhook=check)
+    return OutboundCalls(CurrentConfig(loaded), queue, dialer.wake, breakers=dialer.breakers, check_webhook=check)
 
 
 @asynccontextmanager
@@ -121,7 +121,7 @@ async def office(folder: Path, control: FakeControl | None = None, **keys: Any) 
     loaded: Config = config(**keys)
     async with Database(store_at(folder)) as database:
         queue = Queue(database)
-        dialer = Dialer(loaded, queue, control.place)
+        dialer = Dialer(CurrentConfig(loaded), queue, control.place)
         task = asyncio.create_task(dialer.run())
         try:
             yield Office(control, queue, dialer, orders_of(loaded, queue, dialer))

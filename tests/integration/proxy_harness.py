@@ -137,10 +137,10 @@ def tool(url: str, **changes: Any) -> HttpTool:
 
 async def run(url: str, **changes: Any) -> dict[str, Any]:
     """The line of the log, with what the model was told as `output`."""
-    tools = HttpTools({"look": tool(url, **changes)})
+    tools = HttpTools()
     try:
         with structlog.testing.capture_logs() as lines:
-            answer = await tools.run("c1", "look", {})
+            answer = await tools.run("c1", "look", tool(url, **changes), {})
     finally:
         await tools.close()
     (line,) = (dict(each) for each in lines if each["event"] == "tool ran")

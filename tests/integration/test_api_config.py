@@ -1,13 +1,14 @@
 """`GET /v1/config`: all settings in force, and no secret."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, strategies as st
 
 from controller.api.resources.configuration import STARS, ConfigResources, shown
-from controller.config import parse
+from controller.config import CurrentConfig, parse
+from controller.versions.publisher import Publisher
 from tests.integration.api_harness import harness
 
 CONFIG = """
@@ -22,8 +23,8 @@ agents: {reception: {instructions: "Be kind."}}
 
 
 async def test_an_admin_sees_what_is_in_force_and_no_secret() -> None:
-    config = parse(CONFIG, {})
-    async with harness(more=lambda _, __: ConfigResources(config).operations()) as it:
+    current = CurrentConfig(parse(CONFIG, {}))
+    async with harness(more=lambda _, __: ConfigResources(current, cast(Publisher, None)).operations()) as it:
         async with it.request("GET", "/v1/config") as answer:
             assert answer.status == 200
             text = await answer.text()

@@ -64,7 +64,7 @@ async def rig(url: str) -> AsyncIterator[Rig]:
         await keys.read()
         await keeper.sessions.read(keeper.users)
         hub = LiveStatusHub(_nobody, lambda _: 0.1)
-        session = SessionResources(keeper, CHOICES)
+        session = SessionResources(keeper, lambda: CHOICES)
         it = await stack.enter_async_context(
             harness(
                 *session.routes(),

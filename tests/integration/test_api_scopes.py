@@ -54,12 +54,9 @@ def test_the_table_of_scopes_names_every_operation_and_no_other() -> None:
 
 def test_whatever_dials_needs_the_scope_call() -> None:
     dialling = {"place_call", "transfer", "supervise", "add_participant"}
-    talking = {
-        "open_talk",
-        "talk_websocket",
-        "close_talk",
-    }  # a browser calls an agent: no telephone rings, but it costs
-    assert {each.name for each in OPERATIONS if "call" in each.scopes} == dialling | talking
+    talking = {"open_talk", "talk_websocket", "close_talk"}  # no telephone rings, but it costs
+    typing = {each.name for each in OPERATIONS if each.tag == "text sessions"}
+    assert {each.name for each in OPERATIONS if "call" in each.scopes} == dialling | talking | typing
 
 
 def served(operation: Operation) -> Operation:

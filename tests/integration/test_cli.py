@@ -72,7 +72,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *operations_of(NOBODY, NOBODY),
         *EventResources(NOBODY, NOBODY, NOBODY).operations(),
         *AuditResources(NOBODY).operations(),
-        *WorkerResources(NOBODY, 0).operations(),
+        *WorkerResources(NOBODY, 0, NOBODY).operations(),
         *TraceResources(NOBODY, NOBODY).operations(),
         *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
     )
@@ -306,14 +306,16 @@ class Staff:
 
 
 async def test_workers_are_listed_and_drained() -> None:
-    staff = Staff()
-    async with harness(more=lambda calls, orders: WorkerResources(staff, 60.0).operations()) as it:
+    staff, replaced = Staff(), asyncio.Event()
+    async with harness(more=lambda calls, orders: WorkerResources(staff, 60.0, replaced.set).operations()) as it:
         assert "127.0.0.1:9092" in await said(it, "workers")
         assert json.loads(await said(it, "workers", "--json"))["workers"][0]["capacity"] == 100
         assert "w1" in await said(it, "workers", "drain", "w1")
         assert "w1" in await said(it, "workers", "drain", "w1", "--seconds", "5")
         assert staff.asked == [("w1", 60.0), ("w1", 5.0)]
         assert (await voiceai(it, "workers", "drain", "w2")).exit_code == 1
+        assert "w1" in await said(it, "workers", "replace")
+        assert replaced.is_set()
 
 
 # ---------------------------------------------------------------- what happens while it happens

@@ -34,7 +34,7 @@ async def console(**more: Any) -> AsyncIterator[Console]:
         for token, scopes in TOKENS.items()
     ]
     keeper = Authenticator(known, Pace(per_second=10_000, burst=100_000))
-    session = SessionResources(keeper, CHOICES)
+    session = SessionResources(keeper, lambda: CHOICES)
     async with harness(*files.routes(), *session.routes(), authenticator=keeper, **more) as it:
         yield Console(**vars(it), keeper=keeper)
 

@@ -26,13 +26,15 @@ from controller.calls.runtime.asterisk_link import AsteriskLink
 from controller.calls.runtime.reconcile import Reconciler
 from controller.calls.runtime.recovery import snapshot
 from controller.calls.runtime.timers import Timers
-from controller.config.prices import Prices
+from controller.config import ConfigFile
 from controller.store.database import Database
 from controller.store.instance import StoreLock
 from controller.telemetry.metrics import Metrics
+from controller.versions.publisher import Publisher
+from controller.versions.repository import VersionStore
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, SPEC, of_agent
 from tests.unit.controller.calls.runtime.test_actor import OPENING, FakeAri, FakeWorkers
-from tests.unit.controller.configs import SMALL, config
+from tests.unit.controller.configs import ENV, SMALL, config
 
 PLAN = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {})
 
@@ -48,7 +50,7 @@ class Running:
 
     async def talks(self) -> None:
         """One call does."""
-        actor = self.controller.registry.begin(PLAN)
+        actor = self.controller.registry.begin(PLAN, config(SMALL))
         for what in OPENING:
             actor.put(what)
         async with asyncio.timeout(30):
@@ -78,7 +80,7 @@ def kept_of(actor: CallActor) -> dict[str, Any]:
 async def controller(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> AsyncIterator[Running]:
     url = f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"
     made = config(SMALL, **{"store__url": url, "api__listen": "127.0.0.1:0"} | changes)
-    ari, prices = SilentAri(), Prices({})
+    ari, file = SilentAri(), ConfigFile(made, SMALL, ENV, "config.yaml")
     metrics = Metrics(CollectorRegistry())
     for name in ("follow", "watch", "watch_health"):
         monkeypatch.setattr(AsteriskLink, name, lambda _: asyncio.Event().wait())
@@ -89,7 +91,9 @@ async def controller(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: A
     monkeypatch.setattr("controller.calls.runtime.registry.TEARDOWN_TIMEOUT", 0.2)
     monkeypatch.setattr("controller.calls.runtime.shutdown.HANG_UP", 0.1)
     async with Database(url) as database, BackgroundTasks(metrics.registry) as tasks:
-        running = Running(Controller(made, cast(Ari, ari), tasks, prices, metrics, database, lock, lease), ari)
+        publisher = Publisher(file, VersionStore(database), shared=False)
+        await publisher.start()
+        running = Running(Controller(publisher, cast(Ari, ari), tasks, metrics, database, lock, lease), ari)
         monkeypatch.setattr(running.controller.registry, "_workers", FakeWorkers())
         yield running
         running.controller._deadline.cancel()

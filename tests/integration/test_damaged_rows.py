@@ -15,6 +15,7 @@ from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage_store import UsageStore
 from controller.calls.outbound.entry import Attempt, Status
 from controller.calls.runtime.snapshot_store import SnapshotStore
+from controller.config import CurrentConfig
 from controller.config.prices import Prices
 from controller.events.records.history import History, RecordFilter
 from controller.store import migrations
@@ -134,7 +135,7 @@ async def test_an_attempt_is_added_to_a_row_whose_attempts_are_damaged(tmp_path:
 async def test_what_was_spent_and_can_t_be_read_keeps_no_controller_from_starting(tmp_path: Path, damage: str) -> None:
     settings = config(FULL)
     async with Database(url(tmp_path)) as database:
-        room = AdmissionControl(settings, workers(worker()), Spending(settings.limits, Prices({})), list)
+        room = AdmissionControl(CurrentConfig(settings), workers(worker()), Spending(settings.limits, Prices({})), list)
         day = today().isoformat()
         await done_to(database, f"INSERT INTO spent_days VALUES ('{day}', 1.0)")
         await done_to(database, f"UPDATE spent_days SET {damage}")

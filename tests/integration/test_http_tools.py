@@ -58,9 +58,9 @@ async def run(server: Server, arguments: dict[str, Any] | None = None, **changes
         },
         "allowed_hosts": ["127.0.0.1"],
     }
-    tools = HttpTools({"look": HttpTool.model_validate(entry | changes)})
+    tools, tool = HttpTools(), HttpTool.model_validate(entry | changes)
     try:
-        return await tools.run(CALL, "look", arguments or {"id": "a/b", "q": "ä"})
+        return await tools.run(CALL, "look", tool, arguments or {"id": "a/b", "q": "ä"})
     finally:
         await tools.close()
 
@@ -257,15 +257,10 @@ async def test_arguments_that_do_not_fit_are_not_sent(server: Server) -> None:
 
 async def test_no_cookie_goes_from_one_call_to_another(server: Server) -> None:
     server.answer = lambda: web.Response(text="ok", headers={"Set-Cookie": "a=b"})
-    tools = HttpTools(
-        {
-            "look": HttpTool.model_validate(
-                {"description": "x", "url": f"http://127.0.0.1:{server.port}", "allowed_hosts": ["127.0.0.1"]}
-            )
-        }
-    )
-    await asyncio.gather(tools.run(CALL, "look", {}), tools.run(CALL, "look", {}))
-    await tools.run(CALL, "look", {})
+    entry = {"description": "x", "url": f"http://127.0.0.1:{server.port}", "allowed_hosts": ["127.0.0.1"]}
+    tools, tool = HttpTools(), HttpTool.model_validate(entry)
+    await asyncio.gather(tools.run(CALL, "look", tool, {}), tools.run(CALL, "look", tool, {}))
+    await tools.run(CALL, "look", tool, {})
     await tools.close()
     assert len(server.asked) == 3
     assert all("Cookie" not in headers for _, _, headers, _ in server.asked)

@@ -36,7 +36,7 @@ from controller.calls.runtime import worker_inputs
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.call_control import CallControl
 from controller.calls.tools.http import HttpTools
-from controller.config import Config
+from controller.config import Config, CurrentConfig
 from controller.config.models.api import Pace, Token
 from controller.store.database import Database
 from controller.workers.pool import WorkerPool
@@ -112,11 +112,11 @@ class Served:
 
     def __post_init__(self) -> None:
         self.actor = self.birth(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {"VOICEAI_CALL": CALL}, trunk="main"))
-        self.verbs = CallControl(self.config, self._find)
+        self.verbs = CallControl(CurrentConfig(self.config), self._find)
 
     def birth(self, plan: Plan) -> CallActor:
         tools = cast(HttpTools, FakeTools())
-        return CallActor(plan, cast(Ari, self.ari), cast(WorkerPool, self.workers), tools)
+        return CallActor(plan, self.config, cast(Ari, self.ari), cast(WorkerPool, self.workers), tools)
 
     def _find(self, call: str) -> CallActor:
         if call != CALL:
@@ -242,7 +242,7 @@ async def test_no_field_of_any_operation_lets_anything_through(operation: Operat
     token = Token(name="ops", token=SecretStr("ops-0123456789"), scopes=("admin",))
     async with Database(store_at(tmp_path)) as database:
         served = Served(LETS_ALL_PASS, queue := Queue(database))
-        orders = OutboundCalls(LETS_ALL_PASS, queue, lambda: None, check_webhook=lambda url: None)
+        orders = OutboundCalls(CurrentConfig(LETS_ALL_PASS), queue, lambda: None, check_webhook=lambda url: None)
         app = make_app(
             cast(ports.Calls, served), orders, Authenticator([token], Pace(per_second=10_000, burst=100_000))
         )

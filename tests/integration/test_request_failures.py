@@ -121,10 +121,11 @@ class Run:
 
 async def run(url: str, arguments: dict[str, Any] | None = None, **changes: Any) -> Run:
     metrics = Metrics(CollectorRegistry())
-    tools = HttpTools({"look": tool(url, **changes)}, metrics.tool_failed)
+    tools = HttpTools(metrics.tool_failed)
     try:
         with structlog.testing.capture_logs() as lines:
-            answer = await tools.run("c1", "look", {"id": SECRET} if arguments is None else arguments)
+            given = {"id": SECRET} if arguments is None else arguments
+            answer = await tools.run("c1", "look", tool(url, **changes), given)
     finally:
         await tools.close()
     (line,) = lines
@@ -232,14 +233,14 @@ async def test_a_look_up_says_why_it_gave_nothing() -> None:
 
 async def test_the_call_is_told_the_cause() -> None:
     done: list[inputs.ToolDone] = []
-    tools = HttpTools({"look": tool("http://127.0.0.1:9", allowed_hosts=[])})
+    tools, known = HttpTools(), {"look": tool("http://127.0.0.1:9", allowed_hosts=[])}
     told = asyncio.Event()
 
     def finished(what: inputs.ToolDone) -> None:
         done.append(what)
         told.set()
 
-    HttpToolTasks("c1", tools, finished).start(commands.StartTool("t1", "look", {"id": "1"}))
+    HttpToolTasks("c1", tools, known, finished).start(commands.StartTool("t1", "look", {"id": "1"}))
     await told.wait()
     await tools.close()
     assert [(each.ok, each.reason) for each in done] == [(False, "private_address")]

@@ -24,6 +24,7 @@ from controller.calls.outbound import dialer as dialers
 from controller.calls.outbound.dialer import Dialer
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.queue import Queue
+from controller.config import CurrentConfig
 from controller.config.prices import Prices
 from controller.events.pipeline import Events
 from controller.events.records import writer
@@ -165,7 +166,7 @@ async def test_many_who_want_it_while_it_hangs_all_hear_of_it_in_time(server: Se
 async def test_no_event_for_a_webhook_is_missing(server: Server, url: str) -> None:
     async with receiver() as there, Database(url) as database:
         counted = CollectorRegistry()
-        made = Events(told_to({"crm": hook(there.url())}), database, counted)
+        made = Events(CurrentConfig(told_to({"crm": hook(there.url())})), database, counted)
         running = asyncio.create_task(made.run())
         for call in CALLS:
             begin(made, call)
@@ -242,7 +243,7 @@ async def test_what_was_spent_is_written_down_afterwards(server: Server, url: st
     settings = config(FULL)
     async with Database(url) as database:
         spending = Spending(settings.limits, Prices({}))
-        room = AdmissionControl(settings, workers(worker()), spending, lambda: [])
+        room = AdmissionControl(CurrentConfig(settings), workers(worker()), spending, lambda: [])
         usage = UsageStore(database, room)
         await usage.read()
         running = asyncio.create_task(usage.run())
@@ -268,7 +269,7 @@ async def test_the_queue_waits_and_goes_on_and_nobody_is_called_twice(server: Se
     async with Database(url) as database:
         loaded: Any = config()
         queue = Queue(database)
-        dialer = Dialer(loaded, queue, control.place)
+        dialer = Dialer(CurrentConfig(loaded), queue, control.place)
         office = Office(control, queue, dialer, orders_of(loaded, queue, dialer))
         ids = [await office.order(f"+4930{number:05d}") for number in range(6)]
         running = asyncio.create_task(dialer.run())

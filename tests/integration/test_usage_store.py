@@ -15,7 +15,7 @@ from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage_store import UsageStore
 from controller.calls.errors import Busy
-from controller.config import Config
+from controller.config import Config, CurrentConfig
 from controller.config.prices import Prices
 from controller.store.database import Database
 from tests.unit.controller.configs import FULL, config
@@ -29,7 +29,7 @@ async def opened(folder: Path, settings: Config, *, killed: bool = False) -> Asy
     """A controller's life, as far as its usage is stored."""
     async with Database(f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3") as database:
         spending = Spending(settings.limits, Prices({}))
-        room = AdmissionControl(settings, workers(worker()), spending, lambda: [])
+        room = AdmissionControl(CurrentConfig(settings), workers(worker()), spending, lambda: [])
         usage = UsageStore(database, room)
         await usage.read()
         task = asyncio.create_task(usage.run())

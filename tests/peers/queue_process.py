@@ -21,6 +21,7 @@ from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
 from controller.calls.reporting.lifecycle import LifecycleEvent
+from controller.config import CurrentConfig
 from controller.store.tables.outbound import outbound_calls
 from tests.integration.outbound_harness import FakeControl
 from tests.integration.webhook_harness import events, eventually, hook
@@ -63,11 +64,11 @@ async def work(folder: Path, url: str, last: str) -> None:
             over = (await queue.counts())[Status.ENDED]
             return over == 1 and await told() and await made.outbox.sizes() == (0, 0)
 
-        dialer = Dialer(settings, queue, Answering(told).place, observe)
+        dialer = Dialer(CurrentConfig(settings), queue, Answering(told).place, observe)
         if not await queue.page(None, before=None, limit=1):
-            await OutboundCalls(settings, queue, dialer.wake, observe, check_webhook=lambda url: None).place(
-                PlaceCall(to="+4930123"), by="ops"
-            )
+            await OutboundCalls(
+                CurrentConfig(settings), queue, dialer.wake, observe, check_webhook=lambda url: None
+            ).place(PlaceCall(to="+4930123"), by="ops")
         running = asyncio.create_task(dialer.run())
         await eventually(delivered, 60)
         running.cancel()

@@ -5,7 +5,7 @@ the console's forms, DELETE ends the session. Sessions are kept by `auth/session
 `auth/authenticator` accepts it for the API. Wrong tokens are slowed down here as there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import get_args
@@ -21,7 +21,7 @@ from controller.api.models.session import Choices, LogIn, SessionAnswer
 from controller.api.operation import AUDITED
 from controller.api.problems import USER, Problem
 from controller.api.request_body import read
-from controller.config import Config
+from controller.config import CurrentConfig
 from controller.config.models.api import Scope
 
 log = structlog.get_logger()
@@ -29,7 +29,9 @@ log = structlog.get_logger()
 PATH = "/console/session"
 
 
-def choices_of(config: Config) -> Choices:
+def choices_of(current: CurrentConfig) -> Choices:
+    config = current.config
+
     def names(entries: Mapping[str, object]) -> Sequence[str]:
         return tuple(entries)
 
@@ -43,7 +45,7 @@ def choices_of(config: Config) -> Choices:
 
 
 class SessionResources:
-    def __init__(self, authenticator: Authenticator, choices: Choices, longest: float = 43200.0) -> None:
+    def __init__(self, authenticator: Authenticator, choices: Callable[[], Choices], longest: float = 43200.0) -> None:
         """`longest`: seconds that a session may last."""
         self._authenticator = authenticator
         self._choices = choices
@@ -92,5 +94,5 @@ class SessionResources:
 
     def _told(self, user: User) -> web.Response:
         scopes = tuple(scope for scope in get_args(Scope) if scope in user.scopes)
-        told = SessionAnswer(name=user.name, scopes=scopes, choices=self._choices)
+        told = SessionAnswer(name=user.name, scopes=scopes, choices=self._choices())
         return web.Response(text=told.model_dump_json(), content_type="application/json")

@@ -90,6 +90,8 @@ class CallAnswer(Answer):
     direction: Literal["inbound", "outbound"]
     state: str
     agent: str
+    agent_version: int | None
+    """The version of the agent with which it began, or that it was given to; null: not known."""
     trunk: str | None
     caller: str | None
     callee: str | None

@@ -67,6 +67,8 @@ class PastCall(Answer):
     url: str
     direction: str
     agent: str
+    agent_version: int | None
+    """null: not known."""
     trunk: str | None
     caller: str | None
     callee: str | None

@@ -72,6 +72,15 @@ class WorkerPage(Answer):
     workers: tuple[WorkerAnswer, ...]
 
 
+class ReloadAnswer(Answer):
+    changed: tuple[str, ...]
+    """Dotted keys that differ and count from now on."""
+    restart: tuple[str, ...]
+    """Dotted keys that differ from what is in force and count after a restart only."""
+    ignored: tuple[str, ...]
+    """Sections of the file that the store has in its place."""
+
+
 class ConfigAnswer(Answer):
     config: dict[str, Any]
     """As config.yaml, with defaults. Secrets are stars."""

@@ -1,4 +1,4 @@
-"""GET /v1/config: the configuration in force, without secrets.
+"""The configuration in force, without secrets, and the config file read again.
 
 Owns what is hidden besides the config's own secrets: parts of URLs, headers, and hashes of tokens.
 """
@@ -7,9 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from controller.api.models.system import ConfigAnswer
+from controller.api.models.base import Nothing
+from controller.api.models.system import ConfigAnswer, ReloadAnswer
 from controller.api.operation import ApiRequest, Operation
-from controller.config import Config
+from controller.api.problems import Problem
+from controller.config import ConfigErrors, CurrentConfig
+from controller.versions.publisher import Publisher
 
 STARS = "**********"
 
@@ -31,9 +34,20 @@ def shown(value: Any, name: str = "") -> Any:
     return value
 
 
+def invalid(errors: ConfigErrors) -> Problem:
+    """All that is wrong, with its place."""
+    told = [
+        {name: value for name, value in (("path", each.path), ("detail", each.message), ("hint", each.hint)) if value}
+        | ({"line": each.line} if each.line is not None else {})
+        for each in errors.errors
+    ]
+    return Problem("invalid-config", "Nothing was changed.", tuple(told))
+
+
 class ConfigResources:
-    def __init__(self, config: Config) -> None:
-        self._answer = ConfigAnswer(config=shown(config.redacted()))
+    def __init__(self, current: CurrentConfig, publisher: Publisher) -> None:
+        self._current = current
+        self._publisher = publisher
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -41,9 +55,24 @@ class ConfigResources:
                 *("show_config", "GET", "/v1/config", "The configuration in force, without secrets", self.show),
                 answer=ConfigAnswer,
                 scopes=("config",),
-                tag="health",
+                tag="configuration",
+            ),
+            Operation(
+                *("reload_config", "POST", "/v1/config/reload", "Read the config file again", self.reload),
+                answer=ReloadAnswer,
+                scopes=("config",),
+                body=Nothing,
+                problems=("invalid-config",),
+                repeatable=True,
+                tag="configuration",
             ),
         )
 
     async def show(self, _: ApiRequest) -> ConfigAnswer:
-        return self._answer
+        return ConfigAnswer(config=shown(self._current.config.redacted()))
+
+    async def reload(self, _: ApiRequest) -> ReloadAnswer:
+        try:
+            return ReloadAnswer.model_validate(await self._publisher.reload())
+        except ConfigErrors as errors:
+            raise invalid(errors) from None

@@ -63,6 +63,11 @@ def sound_folders(config: Config) -> tuple[Path, ...]:
     return tuple({Path(each.recording.path) for each in config.agents.values() if each.recording})
 
 
+def countries(config: Config) -> frozenset[str | None]:
+    """Those in which callers' numbers are read."""
+    return frozenset(trunk.country_code for trunk in config.trunks.values())
+
+
 LATER: dict[str, str] = {hdrs.RETRY_AFTER: "2"}
 
 
@@ -81,13 +86,16 @@ class HistoryResources:
         countries: Collection[str | None] = (),
         written: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._countries = countries
+        self._folders, self._countries = folders, countries
         self._written = written
         self._catching_up = catching_up
         self._history = history
         self._repository = repository
-        self._folders = folders
         self._settings = settings
+
+    def replace(self, folders: Collection[Path], countries: Collection[str | None]) -> None:
+        """These from now on."""
+        self._folders, self._countries = folders, countries
 
     def operations(self) -> tuple[Operation, ...]:
         common: dict[str, Any] = {"tag": "history", "scopes": ("read",), "limited": True}

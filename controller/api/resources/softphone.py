@@ -16,7 +16,7 @@ from controller.api.models.calls import CallAnswer
 from controller.api.models.softphone import IceServerAnswer, RingSupervisor, SoftphoneAnswer, Talk
 from controller.api.operation import ApiRequest, Operation
 from controller.calls import errors
-from controller.config import Config
+from controller.config import CurrentConfig
 from controller.config.models.api import Scope
 from controller.config.models.softphone import IceServer
 from controller.softphone.relay import Relay
@@ -31,9 +31,14 @@ _OPENING = ("at-limit", "not-ready")
 
 class SoftphoneResources:
     def __init__(
-        self, config: Config, softphones: Softphones, relay: Relay, calls: ports.Calls, authenticator: Authenticator
+        self,
+        current: CurrentConfig,
+        softphones: Softphones,
+        relay: Relay,
+        calls: ports.Calls,
+        authenticator: Authenticator,
     ) -> None:
-        self._config = config
+        self._current = current
         self._softphones = softphones
         self._relay = relay
         self._calls = calls
@@ -93,7 +98,7 @@ class SoftphoneResources:
         )
 
     async def talk(self, asked: ApiRequest) -> SoftphoneAnswer:
-        if asked.body.agent not in self._config.agents:
+        if asked.body.agent not in self._current.config.agents:
             raise errors.UnknownName("There is no agent of that name.")
         return await self._open(asked, TALKS, asked.body.agent, asked.body.variables)
 

@@ -1,5 +1,9 @@
-"""The resources of workers: list them with their load, drain one."""
+"""The resources of workers: list them with their load, drain one, replace all of this machine."""
 
+from collections.abc import Callable
+from http import HTTPStatus
+
+from controller.api.models.base import Nothing
 from controller.api.models.system import DrainWorker, WorkerAnswer, WorkerPage
 from controller.api.operation import ApiRequest, Operation
 from controller.api.ports import WorkerAdmin
@@ -8,9 +12,11 @@ from controller.workers.worker import UnknownWorker
 
 
 class WorkerResources:
-    def __init__(self, workers: WorkerAdmin, drain_s: float) -> None:
+    def __init__(self, workers: WorkerAdmin, drain_s: float, replace: Callable[[], None]) -> None:
+        """`replace`: begins to replace the workers of this machine one by one."""
         self._workers = workers
         self._drain_s = drain_s
+        self._replace = replace
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -28,10 +34,25 @@ class WorkerResources:
                 problems=("unknown-worker",),
                 tag="workers",
             ),
+            Operation(
+                *("replace_workers", "POST", "/v1/workers/replace", "Replace the workers of this machine one by one"),
+                handle=self.replace,
+                answer=WorkerPage,
+                scopes=("admin",),
+                body=Nothing,
+                status=HTTPStatus.ACCEPTED,
+                repeatable=True,
+                tag="workers",
+            ),
         )
 
     async def list(self, _: ApiRequest) -> WorkerPage:
         return WorkerPage(workers=tuple(map(WorkerAnswer.of, self._workers.all())))
+
+    async def replace(self, asked: ApiRequest) -> WorkerPage:
+        """Each ends when its calls have, or others have taken them over. Does nothing while that is under way."""
+        self._replace()
+        return await self.list(asked)
 
     async def drain(self, asked: ApiRequest) -> WorkerAnswer:
         """It takes no new calls and ends with its last one. A supervisor (ours, systemd, compose) starts the next."""

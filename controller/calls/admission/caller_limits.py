@@ -26,10 +26,13 @@ class CallerLimits:
 
     def __init__(self, settings: PerCaller, home: str | None = None) -> None:
         """`home`: the region in which numbers without a country code are at home, such as "DE"; None: not known."""
-        self._settings = settings
-        self._home = home
+        self.replace(settings, home)
         self._begun: dict[str, deque[float]] = {}
         self._swept = 0.0
+
+    def replace(self, settings: PerCaller, home: str | None) -> None:
+        """These hold from now on."""
+        self._settings, self._home = settings, home
 
     def admit(self, caller: str, up: Iterable[str], now: float) -> None:
         """`up`: the callers of all calls that are up, or about to be. Raises Busy with the name of the limit."""
@@ -41,6 +44,8 @@ class CallerLimits:
             return
         self._forget(now)
         begun = self._begun.setdefault(name, deque(maxlen=most))
+        if begun.maxlen != most:  # the limit was changed
+            begun = self._begun[name] = deque(begun, maxlen=most)
         if len(begun) >= most and begun[0] > now - WINDOW:
             raise Busy("This caller may not begin calls any faster (limits.per_caller.calls_per_minute).")
         begun.append(now)

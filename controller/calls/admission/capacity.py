@@ -13,7 +13,7 @@ from typing import Literal
 
 from controller.calls.errors import Busy
 from controller.calls.machine.plan import Plan
-from controller.config import Config
+from controller.config import CurrentConfig
 from controller.dialing import number_spellings
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
@@ -34,8 +34,8 @@ class Slot:
 class Capacity:
     """`check` before each call, `began` once it does begin. `now` is seconds of a monotonic clock."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, current: CurrentConfig) -> None:
+        self._current = current
         self._begun: dict[str, deque[float]] = {}
 
     def check(self, wanted: Slot, live: Iterable[Slot], now: float) -> None:
@@ -56,30 +56,35 @@ class Capacity:
 
     def began(self, wanted: Slot, now: float) -> None:
         for name, most, _ in self._rates(wanted):
-            begun = self._begun.setdefault(name, deque(maxlen=most))
-            begun.append(now)
+            self._begun_of(name, most).append(now)
+
+    def _begun_of(self, name: str, most: int) -> deque[float]:
+        """The moments of the latest `most` beginnings; the limit may have been changed meanwhile."""
+        begun = self._begun.get(name)
+        if begun is None or begun.maxlen != most:
+            begun = self._begun[name] = deque(begun or (), maxlen=most)
+        return begun
 
     def remember(self, dialled: Iterable[tuple[str, float]], now: float) -> None:
         """Takes over the legs that an earlier process has dialled: the trunk, and how many seconds ago."""
         for trunk, ago in sorted(dialled, key=lambda each: -each[1]):
-            settings = self._config.trunks.get(trunk)
+            settings = self._current.config.trunks.get(trunk)
             if settings is not None and settings.calls_per_hour is not None:
-                begun = self._begun.setdefault(_hourly(trunk), deque(maxlen=settings.calls_per_hour))
-                begun.append(now - ago)
+                self._begun_of(_hourly(trunk), settings.calls_per_hour).append(now - ago)
 
     def _check_total(self, up: list[Slot]) -> None:
-        most = self._config.limits.max_calls
+        most = self._current.config.limits.max_calls
         if most is not None and len(up) >= most:
             raise Busy("As many calls as allowed are up already (limits.max_calls).")
 
     def _check_trunk(self, wanted: Slot, up: list[Slot]) -> None:
-        trunk = self._config.trunks.get(wanted.trunk or "")
+        trunk = self._current.config.trunks.get(wanted.trunk or "")
         if trunk is not None and trunk.max_calls is not None:
             if sum(each.trunk == wanted.trunk for each in up) >= trunk.max_calls:
                 raise Busy("As many calls as allowed are up over this trunk already (trunks.<name>.max_calls).")
 
     def _check_agent(self, wanted: Slot, up: list[Slot]) -> None:
-        agent = self._config.agents.get(wanted.agent)
+        agent = self._current.config.agents.get(wanted.agent)
         if agent is not None and agent.max_calls is not None:
             if sum(each.agent == wanted.agent for each in up) >= agent.max_calls:
                 raise Busy("This agent has as many calls as allowed already (agents.<name>.max_calls).")
@@ -90,12 +95,12 @@ class Capacity:
             return None
         if wanted.number in limits:
             return limits[wanted.number]
-        country = number_spellings.country_of(self._config, wanted.trunk)
+        country = number_spellings.country_of(self._current.config, wanted.trunk)
         same = (most for each, most in limits.items() if number_spellings.normalised(each, country) == wanted.number)
         return next(same, limits.get("*"))
 
     def _check_number(self, wanted: Slot, up: list[Slot]) -> None:
-        most = self._of_number(self._config.limits.per_number, wanted)
+        most = self._of_number(self._current.config.limits.per_number, wanted)
         if most is not None and sum(each.number == wanted.number for each in up) >= most:
             raise Busy("As many calls as allowed are up for this number already (limits.per_number).")
 
@@ -104,7 +109,7 @@ class Capacity:
         rates: list[tuple[str, int | None, float]] = []
         if wanted.direction != "leg":
             rates += self._rates_of_calls(wanted)
-        trunk = self._config.trunks.get(wanted.trunk or "")
+        trunk = self._current.config.trunks.get(wanted.trunk or "")
         if trunk is not None:
             rates.append((f"trunks.{wanted.trunk}.calls_per_second", trunk.calls_per_second, SECOND))
             if wanted.direction != "inbound":
@@ -112,7 +117,7 @@ class Capacity:
         return [(name, most, window) for name, most, window in rates if most is not None]
 
     def _rates_of_calls(self, wanted: Slot) -> list[tuple[str, int | None, float]]:
-        shared, agent = self._config.limits, self._config.agents.get(wanted.agent)
+        shared, agent = self._current.config.limits, self._current.config.agents.get(wanted.agent)
         by_number = self._of_number(shared.per_number_per_minute, wanted)
         return [
             ("limits.calls_per_second", shared.calls_per_second, SECOND),

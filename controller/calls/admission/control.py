@@ -16,7 +16,7 @@ from controller.calls.admission.capacity import Capacity, Slot
 from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage import Usage, Use
 from controller.calls.machine.plan import Plan
-from controller.config import Config
+from controller.config import CurrentConfig
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_choice import with_room
 
@@ -34,15 +34,15 @@ class AdmissionControl:
     """`up`: gives the slots of all live calls and legs at this moment."""
 
     def __init__(
-        self, config: Config, workers: WorkerPool, spending: Spending, up: Callable[[], Iterable[Slot]]
+        self, current: CurrentConfig, workers: WorkerPool, spending: Spending, up: Callable[[], Iterable[Slot]]
     ) -> None:
         self._workers = workers
         self._spending = spending
         self._up = up
         self._reserved: dict[str, float] = {}
         """Admitted calls that have no worker yet, and when they were admitted (`time.monotonic`)."""
-        self._capacity = Capacity(config)
-        self.usage = Usage(config)
+        self._capacity = Capacity(current)
+        self.usage = Usage(current)
         self.news = asyncio.Event()
         """Set when a leg was dialled or is over; `usage_store` clears it."""
         self.draining = False

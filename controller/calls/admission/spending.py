@@ -33,6 +33,12 @@ class Spending:
         self._told: date | None = None
         """The day whose limit all live calls were told of."""
 
+    def replace(self, limits: Limits, prices: Prices) -> None:
+        """These hold from now on; what was spent stays."""
+        self._per_call = limits.spend_per_call
+        self._day.limit = limits.spend_per_day
+        self._prices = prices
+
     def cost_of(self, used: Used) -> float:
         """US dollars, by the price table."""
         return self._prices.of(used)
@@ -77,7 +83,7 @@ class DailySpend:
     """What all calls of one calendar day have cost. The day is an argument: the asking code reads the clock."""
 
     def __init__(self, limit: float | None) -> None:
-        self._limit = limit
+        self.limit = limit
         self._day: date | None = None
         self._spent = 0.0
 
@@ -90,7 +96,7 @@ class DailySpend:
         return self._spent
 
     def over(self, today: date) -> bool:
-        return self._limit is not None and self.spent(today) >= self._limit
+        return self.limit is not None and self.spent(today) >= self.limit
 
     def _turn(self, today: date) -> None:
         if today != self._day:

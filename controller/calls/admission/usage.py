@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from controller.calls.errors import UsedUp
-from controller.config import Config
+from controller.config import CurrentConfig
 
 MINUTE = 60.0
 
@@ -31,8 +31,8 @@ class Use:
 class Usage:
     """Only what a cap of the config needs is kept."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, current: CurrentConfig) -> None:
+        self._current = current
         self._over: dict[tuple[date, str], float] = {}
         """Seconds of legs that are over."""
         self._up: dict[str, Use] = {}
@@ -53,10 +53,10 @@ class Usage:
 
     def cap_reached(self, trunk: str, day: date, now: datetime) -> str | None:
         """The name of the cap."""
-        most = self._config.limits.minutes_per_day
+        most = self._current.config.limits.minutes_per_day
         if most is not None and self.seconds(None, day, now) >= most * MINUTE:
             return "limits.minutes_per_day"
-        settings = self._config.trunks.get(trunk)
+        settings = self._current.config.trunks.get(trunk)
         most = settings.minutes_per_day if settings else None
         if most is not None and self.seconds(trunk, day, now) >= most * MINUTE:
             return "trunks.<name>.minutes_per_day"
@@ -99,9 +99,9 @@ class Usage:
         self._over[use.day, use.trunk] = self._over.get((use.day, use.trunk), 0.0) + use.seconds
 
     def _counts(self, trunk: str) -> bool:
-        settings = self._config.trunks.get(trunk)
+        settings = self._current.config.trunks.get(trunk)
         caps = (settings.minutes_per_day, settings.calls_per_hour) if settings else ()
-        return any(cap is not None for cap in (self._config.limits.minutes_per_day, *caps))
+        return any(cap is not None for cap in (self._current.config.limits.minutes_per_day, *caps))
 
     # ------------------------------------------------------------ the store
 

@@ -93,6 +93,8 @@ class AgentPlan:
     answer_timeout: float = 4.0
     """An inbound caller hears ringing for at most this time while the AI session opens. Then the call is answered
     without it."""
+    version: int | None = None
+    """Which version of the agent it is; None: not known."""
 
     @property
     def name(self) -> str:

@@ -26,7 +26,7 @@ from controller.calls.outbound.planner import ring_s
 from controller.calls.outbound.queue import ALL_TRUNKS, Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers, TrunkSuspended, fault_of
 from controller.calls.reporting import lifecycle, view
-from controller.config import Config
+from controller.config import CurrentConfig
 from controller.dialing import numbers
 from controller.store.database import StoreError
 
@@ -72,11 +72,12 @@ class Dialer:
     """
 
     def __init__(
-        self, config: Config, queue: Queue, place: StartCall, observe: lifecycle.Observe = lifecycle.unobserved
+        self, current: CurrentConfig, queue: Queue, place: StartCall, observe: lifecycle.Observe = lifecycle.unobserved
     ) -> None:
         self._observe = observe
-        self._config = config
-        self.breakers = TrunkBreakers(config.trunks)
+        self._current = current
+        self.breakers = TrunkBreakers(current.config.trunks)
+        current.follow(lambda config: self.breakers.replace(config.trunks))
         self._queue = queue
         self._place = place
         self._under_way: dict[str, QueuedAttempt] = {}
@@ -198,7 +199,9 @@ class Dialer:
             try:
                 found.placed += await self._try(entry, paused)
             except errors.Busy as reason:
-                if len(retry_policy.trunks_for(self._config, entry)) <= 1:  # the next call may use another trunk
+                if (
+                    len(retry_policy.trunks_for(self._current.config, entry)) <= 1
+                ):  # the next call may use another trunk
                     full.add((order.trunk, order.agent))
                 self._tell_why(order.trunk, reason)
                 found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
@@ -218,7 +221,7 @@ class Dialer:
 
     async def _try(self, entry: QueuedCall, paused: frozenset[str]) -> bool:
         """Raises errors.Busy and errors.NotReady: no room."""
-        trunk, now = self._config.trunks.get(entry.order.trunk), _now()
+        trunk, now = self._current.config.trunks.get(entry.order.trunk), _now()
         if trunk is not None:
             allowed = retry_policy.due(trunk, None, now)
             if allowed > now:  # its hours were over before there was room
@@ -241,13 +244,13 @@ class Dialer:
 
     def _place_over(self, entry: QueuedCall, placed: QueuedAttempt, paused: frozenset[str], now: datetime) -> None:
         """The first of its trunks that has room. Raises as `StartCall` does, for the first trunk."""
-        first, *others = retry_policy.trunks_for(self._config, entry) or (entry.order.trunk,)
+        first, *others = retry_policy.trunks_for(self._current.config, entry) or (entry.order.trunk,)
         try:
             self._place_by(first, entry, placed)
             return
         except errors.Busy as full:
             for name in others:
-                if name not in paused and retry_policy.usable(self._config.trunks[name], entry, now):
+                if name not in paused and retry_policy.usable(self._current.config.trunks[name], entry, now):
                     with suppress(errors.Busy):
                         self._place_by(name, entry, placed)
                         log.info("placed over another trunk", call=entry.id, trunk=name, reason=full.reason)
@@ -264,7 +267,7 @@ class Dialer:
     async def _forget(self, now: datetime) -> None:
         if self._forgot is None or now - self._forgot > timedelta(seconds=FORGET_EVERY):
             self._forgot = now
-            await self._queue.forget(now - timedelta(days=self._config.outbound.keep_days))
+            await self._queue.forget(now - timedelta(days=self._current.config.outbound.keep_days))
 
     # ------------------------------------------------------------ ends
 
@@ -288,7 +291,7 @@ class Dialer:
         if placed.dialled_at is None or attempt.result in _NOTHING_OF_THE_TRUNK:
             self.breakers.without_answer(trunk, placed.entry.id)
             return None
-        timeout = ring_s(placed.entry.order, self._config.trunks.get(trunk))
+        timeout = ring_s(placed.entry.order, self._current.config.trunks.get(trunk))
         rang = now - placed.dialled_at
         through = placed.got_through
         fault = fault_of(attempt.result, attempt.sip_status, got_through=through, rang_s=rang, timeout=timeout)
@@ -334,9 +337,9 @@ class Dialer:
     ) -> datetime | None:
         """Returns when it is tried again."""
         entry = placed.entry
-        trunk = self._config.trunks.get(entry.order.trunk)
+        trunk = self._current.config.trunks.get(entry.order.trunk)
         what = retry_policy.after(trunk, entry, attempt, now, dialled=placed.dialled)
-        onward = retry_policy.next_trunk(self._config, entry, attempt, now)
+        onward = retry_policy.next_trunk(self._current.config, entry, attempt, now)
         if onward is not None and not self.breakers.suspended(onward, now):
             put_back_at = None
             log.warning("a trunk can't be used; the next one is tried", call=entry.id, trunk=attempt.trunk, next=onward)
@@ -367,6 +370,6 @@ class Dialer:
             self._unreported[call] = None
             return
         self._unreported.pop(call, None)
-        news = views.news_of(self._config, entry) if entry is not None else None
+        news = views.news_of(self._current.config, entry) if entry is not None else None
         if news is not None:
             self._observe(news)

@@ -1,7 +1,7 @@
 """Metrics of the queue: its length, asked of the store every EVERY seconds, and which trunks are suspended."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 import structlog
@@ -48,14 +48,14 @@ class QueueMetrics:
 class SuspendedTrunks(Collector):
     """Which trunks are dialled no more for now, because they fail again and again. Asked at each scrape."""
 
-    def __init__(self, trunks: Iterable[str], breakers: TrunkBreakers) -> None:
-        self._trunks = tuple(trunks)
+    def __init__(self, trunks: Callable[[], Iterable[str]], breakers: TrunkBreakers) -> None:
+        self._trunks = trunks
         self._breakers = breakers
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         suspended = {each.trunk for each in self._breakers.all_suspended(datetime.now(UTC))}
         told = "Whether no queued call is placed over a trunk because it fails again and again."
         family = GaugeMetricFamily("voiceai_trunk_suspended", told, labels=("trunk",))
-        for trunk in self._trunks:
+        for trunk in self._trunks():
             family.add_metric((trunk,), float(trunk in suspended))
         yield family

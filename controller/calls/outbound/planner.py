@@ -8,7 +8,7 @@ from controller.calls.machine.types import Target
 from controller.calls.outbound.attempt import QueuedAttempt
 from controller.calls.outbound.entry import CallOrder, QueuedCall
 from controller.calls.planning import planner
-from controller.config import Config
+from controller.config import Config, CurrentConfig
 from controller.config.models.trunks import Trunk
 from controller.dialing import numbers
 
@@ -45,11 +45,12 @@ def ring_s(order: CallOrder, trunk: Trunk | None) -> float:
 
 
 def placed_by(
-    config: Config, start: Callable[[Plan, QueuedAttempt], None]
+    current: CurrentConfig, start: Callable[[Plan, Config, QueuedAttempt], None]
 ) -> Callable[[QueuedCall, QueuedAttempt], None]:
     """How the dialer has a call placed, which call control is to `start` by its plan. Raises as both do."""
 
     def place(entry: QueuedCall, placed: QueuedAttempt) -> None:
-        start(outbound(config, entry), placed)
+        config = current.config
+        start(outbound(config, entry), config, placed)
 
     return place

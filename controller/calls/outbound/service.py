@@ -20,7 +20,7 @@ from controller.calls.outbound.trunk_breaker import SuspendedTrunk, TrunkBreaker
 from controller.calls.planning import planner
 from controller.calls.reporting import lifecycle, view
 from controller.calls.reporting.lifecycle import Observe
-from controller.config import Config, Trunk
+from controller.config import CurrentConfig, Trunk
 from controller.dialing import numbers
 
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ class OutboundCalls:
 
     def __init__(
         self,
-        config: Config,
+        current: CurrentConfig,
         queue: Queue,
         wake: Callable[[], None],
         observe: Observe = lifecycle.unobserved,
@@ -87,7 +87,7 @@ class OutboundCalls:
         self._breakers = breakers or TrunkBreakers({})
         self._observe = observe
         self._check_webhook = check_webhook
-        self._config = config
+        self._current = current
         self._queue = queue
         self._wake = wake
 
@@ -99,15 +99,15 @@ class OutboundCalls:
             return self.view_of(known)
         call, now = call or str(uuid4()), datetime.now(UTC)
         order = self._checked(asked, by)
-        due, expires = self._moments(asked, self._config.trunks[order.trunk], now)
-        most = self._config.outbound.max_waiting
+        due, expires = self._moments(asked, self._current.config.trunks[order.trunk], now)
+        most = self._current.config.outbound.max_waiting
         try:
             entry = await self._queue.add(call, order, now=now, due_at=due, expires_at=expires, most=most)
         except QueueFull:
             raise errors.Busy("As many calls as may wait do so already (outbound.max_waiting).") from None
         waits_s = round((due - now).total_seconds())
         log.info("call queued", call=call, agent=order.agent, trunk=order.trunk, by=by, waits_s=waits_s)
-        news = views.news_of(self._config, entry)
+        news = views.news_of(self._current.config, entry)
         assert news is not None, "a new one waits"
         self._observe(news)
         self._wake()
@@ -115,8 +115,8 @@ class OutboundCalls:
 
     def _checked(self, asked: CallRequest, by: str) -> CallOrder:
         """Raises UnknownName, NotAllowed, WrongWebhook."""
-        name = planner.trunk_named(self._config, asked.trunk)
-        trunk, agent = self._config.trunks[name], planner.agent_named(self._config, asked.agent)
+        name = planner.trunk_named(self._current.config, asked.trunk)
+        trunk, agent = self._current.config.trunks[name], planner.agent_named(self._current.config, asked.agent)
         callee = numbers.check_number(trunk, asked.to)
         numbers.dial_string(trunk, callee)
         shown = numbers.check_caller_id(trunk, asked.caller_id) if asked.caller_id else None
@@ -140,7 +140,7 @@ class OutboundCalls:
         latest, not_before = now + LONGEST_WAIT, asked.not_before
         if not_before is not None and not_before > latest:  # beyond it calling hours can't be counted
             raise errors.WrongMoment(_MOMENT)
-        expire_after = timedelta(seconds=self._config.outbound.expire_after_s)
+        expire_after = timedelta(seconds=self._current.config.outbound.expire_after_s)
         expires = asked.expires or max(now, not_before or now) + expire_after
         due = retry_policy.due(trunk, not_before, now)
         if expires <= max(now, due) or expires > latest:
@@ -189,18 +189,18 @@ class OutboundCalls:
         return await self.summary()
 
     def _trunk(self, trunk: str | None) -> str:
-        return ALL_TRUNKS if trunk is None else planner.trunk_named(self._config, trunk)
+        return ALL_TRUNKS if trunk is None else planner.trunk_named(self._current.config, trunk)
 
     # ------------------------------------------------------------ pictures
 
     def view_of(self, entry: QueuedCall) -> view.CallView:
         """A call that is not live (or not yet, or not any more)."""
-        return views.view_of(self._config, entry)
+        return views.view_of(self._current.config, entry)
 
     async def _tell(self, call: str) -> None:
         """Observers are told what has become of a call that waited."""
         entry = await self._queue.get(call)
-        news = views.news_of(self._config, entry) if entry is not None else None
+        news = views.news_of(self._current.config, entry) if entry is not None else None
         if news is not None:
             self._observe(news)
 

@@ -94,7 +94,16 @@ class TrunkBreakers:
     """The breakers of all trunks that have one (`trunks.*.circuit_breaker`)."""
 
     def __init__(self, trunks: Mapping[str, Trunk]) -> None:
-        self._breakers = {name: _Breaker(it.circuit_breaker) for name, it in trunks.items() if it.circuit_breaker}
+        self._breakers: dict[str, _Breaker] = {}
+        self.replace(trunks)
+
+    def replace(self, trunks: Mapping[str, Trunk]) -> None:
+        """These trunks, with their settings, from now on. What is known of a trunk stays."""
+        wanted = {name: it.circuit_breaker for name, it in trunks.items() if it.circuit_breaker}
+        known = self._breakers
+        self._breakers = {name: known.get(name, _Breaker(settings)) for name, settings in wanted.items()}
+        for name, settings in wanted.items():
+            self._breakers[name].settings = settings
 
     def check(self, trunk: str, now: datetime) -> None:
         """Raises TrunkSuspended: no call may be placed over it now."""

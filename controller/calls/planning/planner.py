@@ -37,6 +37,7 @@ def agent_plan(
         wrap_up=templates.fill(agent.wrap_up, template_vars),
         voicemail=templates.fill(agent.voicemail.message, template_vars) if agent.voicemail else None,
         answer_timeout=agent.answer_deadline_s,
+        version=config.agent_versions.get(spec.agent),
     )
 
 

@@ -51,8 +51,8 @@ def observed(call: Call) -> ObservedState:
 
 def _control(call: Call) -> ControlChanged:
     muted = tuple(sorted(call.muted))
-    held = caller_hold.shown(call)
-    return ControlChanged(call.plan.call, call.plan.agent.name, call.held_by, muted, call.recording, held)
+    held, agent = caller_hold.shown(call), call.plan.agent
+    return ControlChanged(call.plan.call, agent.name, call.held_by, muted, call.recording, held, agent.version)
 
 
 def changes(call: Call, before: ObservedState) -> list[LifecycleEvent]:

@@ -136,6 +136,7 @@ class ControlChanged:
     muted: tuple[str, ...]
     recording: str
     caller_hold: bool = False
+    agent_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

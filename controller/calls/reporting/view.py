@@ -119,6 +119,8 @@ class CallView:
     """Of a caller who waits for room: 1 is next."""
     sip_status: int | None = None
     """By which a call that we placed was refused, as Asterisk told it."""
+    agent_version: int | None = None
+    """Which version of its agent it has; None: not known, or it has none yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ def view_of(call: Call, record: CallLog) -> CallView:
         supervision=supervision_view(watched) if watched else None,
         place=call.place if call.state is State.WAITING else None,
         sip_status=call.sip_status,
+        agent_version=plan.agent.version,
     )
 
 

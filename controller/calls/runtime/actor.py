@@ -33,6 +33,7 @@ from controller.calls.runtime.ports import OutboundAttempt
 from controller.calls.runtime.recovery import RecoveredCall
 from controller.calls.runtime.timers import Timers
 from controller.calls.tools.http import HttpTools
+from controller.config import Config
 from controller.workers.pool import WorkerPool
 from controller.workers.worker import NoWorker, WorkerUnreachable
 
@@ -50,6 +51,7 @@ class CallActor:
     def __init__(
         self,
         plan: Plan,
+        begun: Config,
         ari: Ari,
         workers: WorkerPool,
         tools: HttpTools,
@@ -59,11 +61,12 @@ class CallActor:
         recovered: RecoveredCall | None = None,
         acts: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`recovered`: the call of an earlier controller that goes on; `plan` is that of its call. `acts`: whether
-        Asterisk can be asked at present."""
+        """`begun`: the configuration that the call began with. `recovered`: the call of an earlier controller that goes
+        on; `plan` is that of its call. `acts`: whether Asterisk can be asked at present."""
         self.id = plan.call
         self.call = recovered.call if recovered else Call(plan, _now())
         self._recovered = recovered
+        self.begun = begun
         self.attempt = attempt
         self._ari = ari
         self._workers = workers
@@ -71,7 +74,7 @@ class CallActor:
         self.call_log = CallLog()
         self.legs = TrunkUsage(plan.leg, limits or Unlimited())
         self.memory = ConversationMemory()
-        self._http_tools = HttpToolTasks(plan.call, tools, self.put)
+        self._http_tools = HttpToolTasks(plan.call, tools, begun.http_tools, self.put)
         self._queue: asyncio.Queue[inputs.Input] = asyncio.Queue()
         self._timers = Timers(lambda timer: self.put(inputs.TimeUp(timer)))
         self._log = structlog.get_logger().bind(call=plan.call)

@@ -67,8 +67,9 @@ class CallControl(TransferControl):
     ) -> view.CallView:
         """Another agent, other instructions, or both. Raises `errors.UnknownName` too."""
         live = self._of_agent(call, "given to another agent")
+        begun = self._current.during(live.begun)
         plan = planner.with_agent(
-            self._config, live.call.plan, agent_name=agent, instructions=instructions, variables=variables or {}
+            begun, live.call.plan, agent_name=agent, instructions=instructions, variables=variables or {}
         )
         return put(live, inputs.SwitchAsked(plan, by))
 
@@ -87,8 +88,8 @@ class CallControl(TransferControl):
         live = self._in(call, "joined", *participants.OPEN)
         if len(live.call.present_participants()) >= participants.MOST:
             raise errors.WrongState(f"No more than {participants.MOST} participants can be in one call.")
-        where = numbers.destination(self._config, to, live.call.plan.trunk)
-        target = planner.target_of(self._config, where)
+        where = numbers.destination(self._current.config, to, live.call.plan.trunk)
+        target = planner.target_of(self._current.config, where)
         leg = live.call.ids.participant(uuid4().hex[:12])
         live.put(inputs.ParticipantAsked(leg, target, by))
         return view.participant_view(Participant(leg, target, by))

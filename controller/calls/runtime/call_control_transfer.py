@@ -10,7 +10,7 @@ from controller.calls.machine.types import SupervisionMode, Target, TransferKind
 from controller.calls.planning import planner
 from controller.calls.reporting import view
 from controller.calls.runtime.ports import LiveCall
-from controller.config import Config
+from controller.config import CurrentConfig
 
 Find = Callable[[str], LiveCall]
 """By the call's id. Raises `errors.UnknownCall`, and `errors.WrongState` for one that has ended."""
@@ -22,8 +22,8 @@ _MODES = {"listen": "listened to", "whisper": "whispered into", "take_over": "ta
 class TransferControl:
     """`find` finds a live call by its id."""
 
-    def __init__(self, config: Config, find: Find) -> None:
-        self._config = config
+    def __init__(self, current: CurrentConfig, find: Find) -> None:
+        self._current = current
         self._find = find
 
     def _in(self, call: str, done: str, *states: State) -> LiveCall:
@@ -51,12 +51,13 @@ class TransferControl:
         if supervision.taking_over(live.call):
             raise errors.WrongState("This call can't be transferred now: a supervisor is taking it over.")
         plan = live.call.plan
-        target = planner.transfer_target(self._config, plan.agent.name, to, plan.trunk, kind=kind, timeout=timeout)
+        begun = self._current.during(live.begun)
+        target = planner.transfer_target(begun, plan.agent.name, to, plan.trunk, kind=kind, timeout=timeout)
         if target.kind == "refer" and live.call.other_parties:
             raise errors.WrongState("This call can't be referred now: others are in it.")
         if target.kind != "attended" and (announce is not None or decide_timeout is not None):
             raise errors.WrongState("Nobody is spoken to before this transfer: it is not an attended one.")
-        longest = self._config.transfer.decide_s if decide_timeout is None else decide_timeout
+        longest = self._current.config.transfer.decide_s if decide_timeout is None else decide_timeout
         return put(live, inputs.TransferAsked(target, by, None, announce, longest))
 
     def cancel_transfer(self, call: str, *, by: str) -> view.CallView:
@@ -88,7 +89,7 @@ class TransferControl:
         if not supervision.possible(current, mode):
             raise errors.WrongState(_why_not(mode))
         if to is not None:
-            target = planner.supervisor_of(self._config, to, current.plan.trunk)
+            target = planner.supervisor_of(self._current.config, to, current.plan.trunk)
         assert target is not None, "one of both"
         return put(live, inputs.SuperviseAsked(current.ids.supervisor(current.supervisions + 1), target, mode, by))
 

@@ -5,7 +5,7 @@ the call ends, they end.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -13,14 +13,18 @@ from bridge.common.limited_warnings import FEW, LimitedWarnings
 from bridge.common.request_failure import RequestFailure
 from controller.calls.machine import commands, inputs
 from controller.calls.tools.http import Answer, HttpTools
+from controller.config.models.agents import HttpTool
 
 
 class HttpToolTasks:
-    """`done` is given the answer of each tool."""
+    """`known`: the tools, by name. `done` is given the answer of each tool."""
 
-    def __init__(self, call: str, tools: HttpTools, done: Callable[[inputs.ToolDone], None]) -> None:
+    def __init__(
+        self, call: str, tools: HttpTools, known: Mapping[str, HttpTool], done: Callable[[inputs.ToolDone], None]
+    ) -> None:
         self._call = call
         self._tools = tools
+        self._known = known
         self._done = done
         self._running: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger().bind(call=call)
@@ -39,7 +43,8 @@ class HttpToolTasks:
 
     async def _run(self, command: commands.StartTool) -> None:
         try:
-            answer = await self._tools.run(self._call, command.name, command.arguments, self._warnings)
+            tool = self._known[command.name]
+            answer = await self._tools.run(self._call, command.name, tool, command.arguments, self._warnings)
         except Exception:  # the top of this task: the model is answered whatever happens
             self._log.exception("tool failed: internal error", tool=command.name)
             answer = Answer(False, "The tool failed.", RequestFailure("internal"))

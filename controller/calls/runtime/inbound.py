@@ -37,7 +37,7 @@ from controller.calls.runtime.lookup import look_up
 from controller.calls.runtime.ports import BrowserCalls, LiveCall
 from controller.calls.runtime.waiting_callers import WaitingCallers
 from controller.calls.tools.http import HttpTools
-from controller.config import Config
+from controller.config import Config, CurrentConfig
 from controller.config.models.agents import Agent
 from controller.config.models.routes import Overflow, Route, WaitingLine
 
@@ -54,6 +54,8 @@ class _Caller:
     arrival: routing.Arrival
     leg: str
     marked_by: str | None
+    config: Config
+    """With which the call begins."""
 
 
 class InboundCalls:
@@ -61,17 +63,17 @@ class InboundCalls:
 
     def __init__(
         self,
-        config: Config,
+        current: CurrentConfig,
         ari: Ari,
         tools: HttpTools,
         tasks: Tasks,
         admission: AdmissionControl,
-        start: Callable[[Plan], LiveCall],
+        start: Callable[[Plan, Config], LiveCall],
         callers: Callable[[], Iterable[str]],
         observe: lifecycle.Observe,
         browsers: BrowserCalls,
     ) -> None:
-        self._config = config
+        config, self._current = current.config, current
         self._ari = ari
         self._tools = tools
         self._tasks = tasks
@@ -80,19 +82,26 @@ class InboundCalls:
         self._live_callers = callers
         self._observe = observe
         self._browsers = browsers
-        self._names = routing.channel_variables(config)
         self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
         """Callers for whom something is being asked, or who wait for a worker, by channel."""
         self._leaving: set[str] = set()  # channels of those who are being sent into the dialplan
         self._waiting = WaitingCallers(admission)
+        self._names = routing.channel_variables(config)
         self._callers = CallerLimits(config.limits.per_caller, home_of(config.trunks.values()))
+        current.follow(self._follow)
+
+    def _follow(self, config: Config) -> None:
+        self._names = routing.channel_variables(config)
+        self._callers.replace(config.limits.per_caller, home_of(config.trunks.values()))
 
     def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
         if self._browsers.is_browser(channel.name):
             self._arrived_by_browser(channel)
             return
-        caller = _Caller(arrival_of(self._config, channel, args), channel.id, call_loops.where_marked(channel.name))
-        private = may_be_private(self._config, caller.arrival)
+        config = self._current.config
+        arrival = arrival_of(config, channel, args)
+        caller = _Caller(arrival, channel.id, call_loops.where_marked(channel.name), config)
+        private = may_be_private(config, arrival)
         if not self._names and not private:
             self._route(caller)
             return
@@ -108,7 +117,8 @@ class InboundCalls:
             log.warning("call from a browser refused", channel=channel.id, reason=str(reason))
             self._tasks.create_task(self._hang_up(channel.id, "congestion"), name="refuse a browser")
             return
-        caller = _Caller(routing.Arrival(wanted.call, "", "", None, wanted.variables), channel.id, None)
+        arrival = routing.Arrival(wanted.call, "", "", None, wanted.variables)
+        caller = _Caller(arrival, channel.id, None, self._current.config)
         self._or_refused(caller, lambda: self._serve(caller, None, [Overflow(agent=wanted.agent)]))
 
     async def _ask_channel(self, caller: _Caller, private: Channel | None) -> None:
@@ -126,12 +136,12 @@ class InboundCalls:
 
     def _route(self, caller: _Caller) -> None:
         now = datetime.now(UTC)
-        routed = routing.route(self._config, caller.arrival, now)
+        routed = routing.route(caller.config, caller.arrival, now)
         if routed is None:
             log.warning(
                 "caller refused: no route fits; add one to `routes`",
                 call=caller.arrival.call,
-                **unrouted(self._config, caller.arrival, now),
+                **unrouted(caller.config, caller.arrival, now),
             )
             self._refuse(caller, "no_route", "no_answer", "No route fits.")
             return
@@ -224,7 +234,7 @@ class InboundCalls:
             if step.busy:
                 break
         else:
-            if isinstance(refusal, errors.NoAgent) and self._config.agents[agent].on_ai_failure:
+            if isinstance(refusal, errors.NoAgent) and caller.config.agents[agent].on_ai_failure:
                 self._begin(caller, agent, route, {}, unserved=str(refusal))
                 return
         log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
@@ -255,7 +265,7 @@ class InboundCalls:
         """Sends the caller into the dialplan. It may lead back to us: not more than `transfer.max_hops` times."""
         extension, _, context = place.partition("@")
         origin = await dialplan.marked(self._ari, caller.leg, caller.marked_by)
-        if (looped := call_loops.refusal(origin, self._config.transfer.max_hops)) is not None:
+        if (looped := call_loops.refusal(origin, self._current.config.transfer.max_hops)) is not None:
             log.warning("caller refused", call=caller.arrival.call, reason=looped)
             self._refuse(caller, "busy", "busy", looped)
             return
@@ -276,7 +286,7 @@ class InboundCalls:
 
     def _ask_first(self, caller: _Caller, agent: str, route: Route | None) -> None:
         """The route's look-up comes before the agent's own."""
-        asked: Route | Agent = route if route is not None and route.lookup else self._config.agents[agent]
+        asked: Route | Agent = route if route is not None and route.lookup else caller.config.agents[agent]
         if asked.lookup is None:
             self._begin(caller, agent, route, {})
             return
@@ -287,7 +297,7 @@ class InboundCalls:
     async def _look_up(self, caller: _Caller, agent: str, route: Route | None, tool: str, budget: float) -> None:
         """The call begins whatever comes of it."""
         try:
-            found = await look_up(self._config, self._ari, self._tools, caller.arrival, caller.leg, tool, budget)
+            found = await look_up(caller.config, self._ari, self._tools, caller.arrival, caller.leg, tool, budget)
         finally:
             self._asking.pop(caller.leg, None)
         if self._admission.draining:
@@ -314,7 +324,7 @@ class InboundCalls:
     ) -> LiveCall:
         template_vars = routing.variables_of(caller.arrival, route, found)
         plan = planner.inbound(
-            self._config,
+            caller.config,
             caller.arrival,
             agent,
             leg=caller.leg,
@@ -328,7 +338,7 @@ class InboundCalls:
             "call arrived", call=plan.call, agent=agent, trunk=trunk, channel=caller.leg, waits=waits, unserved=unserved
         )
         self._tasks.create_task(self._watch(caller.leg), name=f"watch {caller.leg}")
-        return self._start(plan)
+        return self._start(plan, caller.config)
 
     async def _watch(self, leg: str) -> None:
         """Subscribes to the channel, so that its ChannelDestroyed, which has the cause, comes even after it has left

@@ -28,10 +28,11 @@ async def look_up(
     try:
         async with asyncio.timeout(budget):
             await ari.ring(leg)
-            asked = config.http_tools[tool].parameters.get("properties", {})
+            known_tool = config.http_tools[tool]
+            asked = known_tool.parameters.get("properties", {})
             known = {"caller": arrival.caller, "caller_name": arrival.caller_name, "called": arrival.to}
             arguments = {name: value for name, value in known.items() if name in asked}
-            found = variables_found(await tools.run(arrival.call, tool, arguments), arrival.call)
+            found = variables_found(await tools.run(arrival.call, tool, known_tool, arguments), arrival.call)
     except (TimeoutError, AriError) as error:
         log.warning("look-up gave nothing", call=arrival.call, reason=type(error).__name__)
     except Exception:  # whatever a server answers must not cost the call

@@ -11,6 +11,7 @@ from controller.calls.machine.types import BrowserCall
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.view import CallView
+from controller.config import Config
 
 Recall = Callable[[CallLog, ConversationMemory], None]
 """Fills in what was written down of a call, as if this controller had been there."""
@@ -32,6 +33,9 @@ class LiveCall(DrainableCall, Protocol):
     def id(self) -> str: ...
     @property
     def call_log(self) -> CallLog: ...
+    @property
+    def begun(self) -> Config:
+        """The configuration with which it began."""
 
 
 class BrowserCalls(Protocol):

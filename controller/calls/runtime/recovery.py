@@ -81,6 +81,7 @@ def snapshot(call: Call, existing: frozenset[str], worker: Worker | None = None)
             "direction": plan.direction,
             "leg": plan.leg,
             "agent": plan.agent.name,
+            "agent_version": plan.agent.version,
             "instructions": plan.agent.spec.instructions,
             "given": dict(plan.agent.template_vars),
             "trunk": plan.trunk,

@@ -32,7 +32,7 @@ from controller.calls.runtime.ports import BrowserCalls, NoBrowsers, OutboundAtt
 from controller.calls.runtime.recovery import RecoveredCall, legs_of, snapshot
 from controller.calls.runtime.worker_events import WorkerEvents
 from controller.calls.tools.http import HttpTools
-from controller.config import Config
+from controller.config import Config, CurrentConfig
 from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
 
@@ -48,24 +48,24 @@ class Registry:
 
     def __init__(
         self,
-        config: Config,
+        current: CurrentConfig,
         ari: Ari,
         workers: WorkerPool,
         tasks: Tasks,
         tools: HttpTools,
-        prices: Prices,
         observe: lifecycle.Observe = lifecycle.unobserved,
         browsers: BrowserCalls | None = None,
     ) -> None:
-        self._config = config
+        config = current.config
         self._ari = ari
         self._workers = workers
         self._tasks = tasks
         self._tools = tools
-        self._spending = Spending(config.limits, prices)
-        self.admission = AdmissionControl(config, workers, self._spending, self._slots)
+        self._spending = Spending(config.limits, Prices.of_config(config.prices))
+        current.follow(lambda now: self._spending.replace(now.limits, Prices.of_config(now.prices)))
+        self.admission = AdmissionControl(current, workers, self._spending, self._slots)
         self._inbound = InboundCalls(
-            *(config, ari, tools, tasks, self.admission),
+            *(current, ari, tools, tasks, self.admission),
             start=self.begin,
             callers=self.callers,
             observe=observe,
@@ -73,12 +73,12 @@ class Registry:
         )
         self._observe = observe
         self._live: dict[str, CallActor] = {}
-        self._worker_events = WorkerEvents(config, self._spending, self._live, observe)
+        self._worker_events = WorkerEvents(current, self._spending, self._live, observe)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._left = False
         self.asterisk = AsteriskEvents(ari, tasks, self._live, self._inbound)
         self._ended = EndedCalls()
-        self.verbs = CallControl(config, self._actor)
+        self.verbs = CallControl(current, self._actor)
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -112,15 +112,15 @@ class Registry:
             actor.put(inputs.WorkerLost("its worker is gone"))
 
     # ------------------------------------------------------------ what ops ask (ports.Calls)
-    def place(self, plan: Plan, attempt: OutboundAttempt) -> None:
-        """Begins a call from the queue. Raises NotReady and Busy."""
+    def place(self, plan: Plan, begun: Config, attempt: OutboundAttempt) -> None:
+        """Begins a call from the queue, which was planned with `begun`. Raises NotReady and Busy."""
         if not all(self.ready().values()):
             raise errors.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
         if plan.call in self._live:
             raise errors.NotReady("Its last attempt is still being taken down.")
         self.admission.admit(capacity.slot_of(plan))
         log.info("call placed", call=plan.call, agent=plan.agent.name, trunk=plan.trunk)
-        self.begin(plan, attempt)
+        self.begin(plan, begun, attempt)
 
     def all(self) -> list[view.CallView]:
         return [*map(_view, reversed(self._live.values())), *self._ended.newest_first()]
@@ -176,24 +176,28 @@ class Registry:
             for what in daily_caps.inputs_of(each.call, each.legs.up(), self.admission.cap_reached):
                 each.put(what)
 
-    def begin(self, plan: Plan, attempt: OutboundAttempt | None = None) -> CallActor:
+    def begin(self, plan: Plan, begun: Config, attempt: OutboundAttempt | None = None) -> CallActor:
         if plan.direction == "inbound":
             ringing = self._ringing_legs(asyncio.get_running_loop().time())
             plan = replace(plan, origin=call_loops.recognised(plan.callee or "", plan.caller or "", ringing))
-        actor = self._actor_of(plan, attempt)
+        actor = self._actor_of(plan, begun, attempt)
         self.admission.reserve(plan)
         self._observe(lifecycle.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         return self._let_live(actor)
 
-    def _actor_of(self, plan: Plan, attempt: OutboundAttempt | None, found: RecoveredCall | None = None) -> CallActor:
+    def _actor_of(
+        self, plan: Plan, begun: Config, attempt: OutboundAttempt | None, found: RecoveredCall | None = None
+    ) -> CallActor:
         same = self._ari, self._workers, self._tools, self._observe
-        return CallActor(plan, *same, attempt, self.admission, found, acts=lambda: self.ready()["asterisk"])
+        return CallActor(plan, begun, *same, attempt, self.admission, found, acts=lambda: self.ready()["asterisk"])
 
-    def recover(self, found: RecoveredCall, attempt: OutboundAttempt | None, recall: Recall | None) -> None:
+    def recover(
+        self, found: RecoveredCall, begun: Config, attempt: OutboundAttempt | None, recall: Recall | None
+    ) -> None:
         """Goes on with a call of an earlier controller, before the first event of Asterisk or a worker. `recall`: fills
         in its log from the records."""
         plan = found.call.plan
-        actor = self._actor_of(plan, attempt, found)
+        actor = self._actor_of(plan, begun, attempt, found)
         for channel, trunk in legs_of(found.call):
             actor.legs.recover(channel, trunk)
         if recall is not None:

@@ -76,6 +76,7 @@ class _Plan(_Part):
     attempt: int
     # Of releases since: not in older rows.
     answer_detection: bool = False
+    agent_version: int | None = None
 
 
 class _Target(_Part):

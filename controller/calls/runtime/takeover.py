@@ -50,6 +50,6 @@ async def _recover(config: Config, call: str, row: object, go_on: GoOn, registry
     if found is not None:
         plan = found.call.plan
         attempt = await go_on(call) if plan.direction == "outbound" else None
-        registry.recover(found, attempt, await recalled(call, plan.attempt))
+        registry.recover(found, config, attempt, await recalled(call, plan.attempt))
     elif kept["plan"]["direction"] == "inbound":
         registry.asterisk.readmit(kept["plan"]["leg"])

@@ -21,7 +21,7 @@ from controller.calls.reporting.lifecycle import Observe, UsageReported
 from controller.calls.reporting.talking_agents import WHY, TalkingAgents
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.worker_inputs import inputs_of
-from controller.config import Config
+from controller.config import CurrentConfig
 
 log = structlog.get_logger()
 
@@ -29,8 +29,10 @@ log = structlog.get_logger()
 class WorkerEvents:
     """`live`: the calls that live at this moment, by id."""
 
-    def __init__(self, config: Config, spending: Spending, live: Mapping[str, CallActor], observe: Observe) -> None:
-        self._config = config
+    def __init__(
+        self, current: CurrentConfig, spending: Spending, live: Mapping[str, CallActor], observe: Observe
+    ) -> None:
+        self._current = current
         self._spending = spending
         self._live = live
         self._observe = observe
@@ -46,7 +48,7 @@ class WorkerEvents:
         log_lines.tell(event)
         if isinstance(event, contract.ToolCalled):
             actor.tool_called(event.tool_call, event.name)
-        for what in inputs_of(self._config, actor.call.plan, event):
+        for what in inputs_of(self._current.during(actor.begun), actor.call.plan, event):
             actor.put(what)
         for each in self._talking_agents.told(event, asyncio.get_running_loop().time()):
             if each in self._live:

@@ -66,25 +66,25 @@ def _not_counted(_: str, __: Reason) -> None: ...
 
 
 class HttpTools:
-    """All tools of the config. `run` may be called any number of times at once; `close` when nothing runs any more.
+    """Runs tools. `run` may be called any number of times at once; `close` when nothing runs any more.
 
     `failed` is called for each failure, with the tool's name and the cause.
     """
 
-    def __init__(self, tools: Mapping[str, HttpTool], failed: Callable[[str, Reason], None] = _not_counted) -> None:
-        self._tools = dict(tools)
+    def __init__(self, failed: Callable[[str, Reason], None] = _not_counted) -> None:
         self._failed = failed
-        encrypted = any(tool.url.startswith("https:") for tool in tools.values())
-        self._http = GuardedHttp(encrypted=encrypted, limits=_LIMITS)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._tools
+        self._http = GuardedHttp(limits=_LIMITS)
 
     async def run(
-        self, call: str, name: str, arguments: Mapping[str, Any], warnings: LimitedWarnings | None = None
+        self,
+        call: str,
+        name: str,
+        tool: HttpTool,
+        arguments: Mapping[str, Any],
+        warnings: LimitedWarnings | None = None,
     ) -> Answer:
         """Within the tool's timeout. Whatever goes wrong is an answer too. `warnings`: of the call."""
-        tool, host = self._tools[name], ""
+        host = ""
         started = asyncio.get_running_loop().time()
         try:
             request = request_of(tool, arguments)

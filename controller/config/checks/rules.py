@@ -36,6 +36,7 @@ def complete(source: Source) -> list[ConfigError]:
     """All errors between keys. Values of the wrong kind are skipped: `problems_of` reports them."""
     before = len(source.errors)
     top = _mapping(source.data)
+    _check_agents(top, source)
     _check_routes(top, source)
     _check_per_number(top, source)
     _check_tokens(_mapping(top.get("api")), source)
@@ -46,6 +47,14 @@ def complete(source: Source) -> list[ConfigError]:
     found = source.errors[before:]
     del source.errors[before:]
     return found
+
+
+def _check_agents(top: Mapping[str, Any], source: Source) -> None:
+    """At least one, unless those of the store are to come."""
+    if top.get("agents") == {}:
+        source.add(("agents",), "must not be empty")
+    elif "agents" not in top and not source.from_store:
+        source.add(("agents",), "is missing")
 
 
 def _check_routes(top: Mapping[str, Any], source: Source) -> None:

@@ -1,14 +1,16 @@
 """`Config`: all of config.yaml, and its small sections. [pure]"""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from controller.config.models.agents import Agent, AiProvider, HttpTool, Mcp, Price, star
 from controller.config.models.api import Api
 from controller.config.models.bridge import Bridge
 from controller.config.models.canary import Canary
 from controller.config.models.records import Records
+from controller.config.models.resources import Resources
 from controller.config.models.routes import Route
 from controller.config.models.shutdown import Shutdown
 from controller.config.models.softphone import Softphone
@@ -127,7 +129,9 @@ class Config(Section):
     """Where the agents' voices come from, unless their `providers` say otherwise."""
     providers: dict[Name, AiProvider] = Field(default_factory=dict)
     """Further ones, by name."""
-    agents: dict[Name, Agent] = Field(min_length=1)
+    resources: Resources = Field(default_factory=Resources)
+    agents: dict[Name, Agent] = Field(default_factory=dict)
+    """At least one, here or (`resources.source: store`) in the store."""
     http_tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
     """Tools that agents may name in their `tools`."""
     mcp: dict[ToolName, Mcp] = Field(default_factory=dict)
@@ -157,6 +161,18 @@ class Config(Section):
     """Bounds of conversations by typing, to try and to test agents."""
     canary: Canary | None = None
     """A call of our own, now and then, as a metric and an alert (docs/metrics.md). null: none."""
+
+    _agent_versions: Mapping[str, int] = PrivateAttr(default_factory=dict)
+
+    @property
+    def agent_versions(self) -> Mapping[str, int]:
+        """By agent: which version of it this is. Empty: nobody has counted."""
+        return self._agent_versions
+
+    def with_agent_versions(self, versions: Mapping[str, int]) -> Self:
+        counted = self.model_copy()
+        counted._agent_versions = dict(versions)
+        return counted
 
     def redacted(self) -> dict[str, Any]:
         """For display: every value that could be a secret is `**********`."""

@@ -13,5 +13,5 @@ class Shutdown(Section):
     """true: at SIGTERM the controller ends at once, and workers and Asterisk go on with its calls. The next controller
     takes them over: start it within seconds."""
     worker_drain_s: float = Field(60.0, ge=0, le=86400)
-    """As long for the calls of a worker that is to be replaced (SIGHUP, `voiceai workers drain`). Then other workers
-    take them over, with the memory of what was said."""
+    """As long for the calls of a worker that is to be replaced (`voiceai workers drain`, `replace`). Then others take
+    them over, with the memory of what was said."""

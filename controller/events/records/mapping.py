@@ -82,7 +82,7 @@ def _rows(event: Event) -> list[RowWrite]:
 
 
 def _parties(data: schemas.Started | schemas.Ended) -> dict[str, Any]:
-    return {name: getattr(data, name) for name in ("direction", "agent", "trunk", "caller", "callee")}
+    return {name: getattr(data, name) for name in ("direction", "agent", "agent_version", "trunk", "caller", "callee")}
 
 
 def _end(data: schemas.Ended, at: datetime) -> dict[str, Any]:

@@ -22,8 +22,8 @@ _LIMITS = httpx.Limits(max_keepalive_connections=0)  # httpx keeps connections b
 class HttpSender:
     """`send` may be called any number of times at once; `close` when nothing is being sent any more."""
 
-    def __init__(self, *, encrypted: bool = True) -> None:
-        self._http = GuardedHttp(encrypted=encrypted, limits=_LIMITS)
+    def __init__(self) -> None:
+        self._http = GuardedHttp(limits=_LIMITS)
 
     async def close(self) -> None:
         await self._http.close()

@@ -50,6 +50,10 @@ class Receivers:
     may have none."""
 
     def __init__(self, configured: Mapping[str, Webhook], of_calls: CallWebhooks | None) -> None:
+        self.replace(configured, of_calls)
+
+    def replace(self, configured: Mapping[str, Webhook], of_calls: CallWebhooks | None) -> None:
+        """These from now on, also for events that wait to be sent."""
         self._configured = {name: _receiver(name, each.url, each) for name, each in configured.items()}
         self._of_calls = of_calls
 

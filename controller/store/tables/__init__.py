@@ -6,5 +6,6 @@ from controller.store.tables import (
     events as events,
     outbound as outbound,
     records as records,
+    resources as resources,
     usage as usage,
 )

@@ -13,6 +13,7 @@ calls = Table(
     Column("attempt", Integer, nullable=False),  # 0: it was never dialled
     Column("direction", String(16), nullable=False, server_default=""),
     Column("agent", String(64), nullable=False, server_default=""),
+    Column("agent_version", Integer),  # null: not known
     Column("trunk", String(64)),
     Column("caller", String(300)),
     Column("callee", String(300)),
@@ -35,6 +36,7 @@ calls = Table(
     Index("ix_calls_started_at", "started_at"),
     Index("ix_calls_caller", "caller"),
     Index("ix_calls_callee", "callee"),
+    Index("ix_calls_agent", "agent", "agent_version"),
     sqlite_autoincrement=True,
 )
 

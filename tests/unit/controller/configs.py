@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from controller.config import Config, parse
+from controller.config import Config, CurrentConfig, parse
 
 ENV = {
     "ARI_PASSWORD": "ari-Hunter2-secret",
@@ -50,6 +50,10 @@ def with_(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
             place = place.setdefault(key, {})
         place[last] = value
     return changed
+
+
+def current(base: dict[str, Any] = FULL, **changes: Any) -> CurrentConfig:
+    return CurrentConfig(config(base, **changes))
 
 
 def config(base: dict[str, Any] = FULL, **changes: Any) -> Config:

@@ -92,6 +92,7 @@ def test_the_end_says_all_that_a_bill_needs() -> None:
         "number": 18,
         "direction": "inbound",
         "agent": "reception",
+        "agent_version": None,
         "trunk": "main",
         "caller": "+4930123",
         "callee": "5001",

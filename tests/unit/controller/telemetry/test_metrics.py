@@ -225,7 +225,7 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
     registry.register(Present(lambda: 0, dict, list))
     CanaryMetrics(registry)
     QueueMetrics(cast(Queue, None), registry)
-    registry.register(SuspendedTrunks((), TrunkBreakers({})))
+    registry.register(SuspendedTrunks(tuple, TrunkBreakers({})))
     RecordWriter(cast(RecordRepository, None), Settings(), Spool(Path("nowhere")), registry)
     BackgroundTasks(registry)
     WorkerMetrics(registry, "w1", lambda: Now(contract.Load(), 1, True))

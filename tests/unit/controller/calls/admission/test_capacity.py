@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from controller.calls.admission.capacity import Capacity, Slot
 from controller.calls.errors import Busy
-from tests.unit.controller.configs import FULL, config
+from tests.unit.controller.configs import FULL, current
 
 IN = Slot("inbound", "main", "reception", "+4930")
 OUT = Slot("outbound", "main", "reception")
@@ -42,7 +42,7 @@ NOBODYS = Slot("inbound", None, "other", "+4931")
     ],
 )
 def test_calls_at_once(changes: dict[str, Any], live: list[Slot], wanted: Slot, limit: str | None) -> None:
-    capacity = Capacity(config(FULL, **changes))
+    capacity = Capacity(current(FULL, **changes))
     if limit is None:
         capacity.check(wanted, live, 0.0)
     else:
@@ -63,7 +63,7 @@ def test_calls_at_once(changes: dict[str, Any], live: list[Slot], wanted: Slot, 
     ],
 )
 def test_calls_in_time(changes: dict[str, Any], wanted: Slot, window: float) -> None:
-    capacity = Capacity(config(FULL, **changes))
+    capacity = Capacity(current(FULL, **changes))
     for now in (10.0, 10.5):
         capacity.check(wanted, [], now)
         capacity.began(wanted, now)
@@ -76,7 +76,7 @@ def test_calls_in_time(changes: dict[str, Any], wanted: Slot, window: float) -> 
 
 
 def test_the_hour_is_that_of_calls_we_place() -> None:
-    capacity = Capacity(config(FULL, trunks__main__calls_per_hour=1))
+    capacity = Capacity(current(FULL, trunks__main__calls_per_hour=1))
     for now in range(5):
         capacity.check(IN, [], now)
         capacity.began(IN, now)
@@ -84,7 +84,7 @@ def test_the_hour_is_that_of_calls_we_place() -> None:
 
 
 def test_a_leg_is_no_call_that_begins() -> None:
-    capacity = Capacity(config(FULL, limits__calls_per_second=1))
+    capacity = Capacity(current(FULL, limits__calls_per_second=1))
     capacity.began(LEG, 0.0)
     capacity.check(IN, [], 0.0)
     capacity.began(IN, 0.0)
@@ -93,7 +93,7 @@ def test_a_leg_is_no_call_that_begins() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.sampled_from([IN, OUT, DESK, NOBODYS])), max_size=60), st.integers(1, 5))
 def test_never_more_begin_in_a_second_than_allowed(calls: list[tuple[float, Slot]], most: int) -> None:
-    capacity = Capacity(config(FULL, limits__calls_per_second=most))
+    capacity = Capacity(current(FULL, limits__calls_per_second=most))
     begun: list[float] = []
     for now, wanted in sorted(calls, key=lambda each: each[0]):
         try:

@@ -10,6 +10,7 @@ from controller.calls.admission.control import RESERVED_S, AdmissionControl
 from controller.calls.admission.spending import Spending
 from controller.calls.errors import NoAgent, NotReady
 from controller.calls.machine.plan import AgentPlan, Plan, Waiting
+from controller.config import CurrentConfig
 from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
 from tests.unit.controller.calls.machine.test_table import CALLER, SPEC
@@ -32,7 +33,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def room_of(known: WorkerPool) -> AdmissionControl:
     settings = config(SMALL)
-    return AdmissionControl(settings, known, Spending(settings.limits, Prices({})), list)
+    return AdmissionControl(CurrentConfig(settings), known, Spending(settings.limits, Prices({})), list)
 
 
 def plan(call: str) -> Plan:

@@ -7,7 +7,8 @@ from hypothesis import given, strategies as st
 
 from controller.calls.admission.usage import Usage, Use
 from controller.calls.errors import UsedUp
-from tests.unit.controller.configs import FULL, config
+from controller.config import CurrentConfig
+from tests.unit.controller.configs import FULL, config, current
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TODAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
@@ -24,7 +25,7 @@ def talked(usage: Usage, channel: str, trunk: str, seconds: float) -> None:
 
 
 def test_the_cap_of_a_trunk_is_its_own_and_ends_with_the_day() -> None:
-    usage = Usage(config(FULL, trunks__main__minutes_per_day=1))
+    usage = Usage(current(FULL, trunks__main__minutes_per_day=1))
     talked(usage, "one", "main", 59)
     usage.check("main", TODAY, at(100))
     talked(usage, "two", "main", 1)
@@ -35,7 +36,7 @@ def test_the_cap_of_a_trunk_is_its_own_and_ends_with_the_day() -> None:
 
 
 def test_the_cap_of_all_trunks() -> None:
-    usage = Usage(config(FULL, limits__minutes_per_day=1))
+    usage = Usage(current(FULL, limits__minutes_per_day=1))
     talked(usage, "one", "main", 30)
     talked(usage, "two", "desk", 30)
     with pytest.raises(UsedUp, match=r"limits\.minutes_per_day"):
@@ -43,7 +44,7 @@ def test_the_cap_of_all_trunks() -> None:
 
 
 def test_ringing_costs_nothing_and_what_is_up_counts_already() -> None:
-    usage = Usage(config(FULL, trunks__main__minutes_per_day=1))
+    usage = Usage(current(FULL, trunks__main__minutes_per_day=1))
     usage.dialled("one", "main", TODAY, at(0))
     usage.check("main", TODAY, at(1000))
     usage.answered("one", at(1000))
@@ -54,7 +55,7 @@ def test_ringing_costs_nothing_and_what_is_up_counts_already() -> None:
 
 
 def test_what_no_cap_needs_is_not_kept() -> None:
-    usage = Usage(config(FULL, trunks__main__calls_per_hour=5))
+    usage = Usage(current(FULL, trunks__main__calls_per_hour=5))
     talked(usage, "one", "desk", 30)
     assert usage.unwritten(at(100)) == []
     talked(usage, "two", "main", 30)
@@ -63,7 +64,7 @@ def test_what_no_cap_needs_is_not_kept() -> None:
 
 
 def test_what_changes_while_it_is_written_is_written_again() -> None:
-    usage = Usage(config(FULL, trunks__main__minutes_per_day=9))
+    usage = Usage(current(FULL, trunks__main__minutes_per_day=9))
     usage.dialled("one", "main", TODAY, at(0))
     page = usage.unwritten(at(1))
     usage.answered("one", at(2))
@@ -82,7 +83,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["dial", "answer", "over", "write"]),
 def test_a_restart_knows_what_was_written(steps: list[tuple[str, int]]) -> None:
     """And what was up then counts for as long as it was known to be."""
     settings = config(FULL, trunks__main__minutes_per_day=9)
-    usage = Usage(settings)
+    usage = Usage(CurrentConfig(settings))
     book: dict[str, Use] = {}
     up: set[int] = set()
     for now, (step, leg) in enumerate(steps):
@@ -101,6 +102,6 @@ def test_a_restart_knows_what_was_written(steps: list[tuple[str, int]]) -> None:
                 usage.written(page)
     end = at(len(steps))
     book |= {each.id: each for each in usage.unwritten(end)}
-    after = Usage(settings)
+    after = Usage(CurrentConfig(settings))
     after.remember(book.values())
     assert after.seconds("main", TODAY, end) == pytest.approx(usage.seconds("main", TODAY, end))

@@ -14,6 +14,7 @@ from controller.calls.reporting.talking_agents import SECONDS, WHY, TalkingAgent
 from controller.calls.runtime.actor import CallActor
 from tests.unit.controller.calls.machine.test_table import inbound
 from tests.unit.controller.calls.runtime.test_registry import made
+from tests.unit.controller.configs import config
 
 A = [
     "Hello, this is the reception of Miller and Sons.",
@@ -117,7 +118,9 @@ async def test_both_calls_are_ended_and_say_why() -> None:
         for call, puts in got.items():
             call_plan = SimpleNamespace(plan=inbound().plan)
             taken = SimpleNamespace(take=lambda *_: None)
-            actor = SimpleNamespace(id=call, put=puts.append, call=call_plan, call_log=taken, memory=taken)
+            actor = SimpleNamespace(
+                id=call, put=puts.append, call=call_plan, begun=config(), call_log=taken, memory=taken
+            )
             registry._live[call] = cast(CallActor, actor)
         for line in between(A, B):
             registry.take_worker_event(said(*line))

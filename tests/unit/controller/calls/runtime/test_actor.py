@@ -26,6 +26,7 @@ from controller.calls.tools.http import Answer, HttpTools
 from controller.workers.pool import WorkerPool
 from controller.workers.worker import Worker
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, OVER, SPEC, TARGET, of_agent
+from tests.unit.controller.configs import SMALL, config
 
 OPENING: list[inputs.Input] = [
     inputs.AiReady(),
@@ -118,7 +119,7 @@ class FakeTools:
         self.started = asyncio.Event()
         self.cancelled = 0
 
-    async def run(self, _: str, name: str, arguments: Mapping[str, Any], __: object = None) -> Answer:
+    async def run(self, _: str, name: str, __: object, arguments: Mapping[str, Any], ___: object = None) -> Answer:
         self.asked.append((name, arguments))
         self.started.set()
         try:
@@ -142,7 +143,7 @@ class Rig:
     def __post_init__(self) -> None:
         plan = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, wrap_up="Time is up."), {})
         fakes = cast(Ari, self.ari), cast(WorkerPool, self.workers), cast(HttpTools, self.tools)
-        self.actor = CallActor(plan, *fakes, self.seen.append)
+        self.actor = CallActor(plan, WITH_TOOL, *fakes, self.seen.append)
 
     def put(self, *story: inputs.Input) -> None:
         for what in story:
@@ -162,6 +163,7 @@ async def rig() -> AsyncIterator[Rig]:
     assert made.actor.call.state is State.ENDED
 
 
+WITH_TOOL = config(SMALL, http_tools={"look_up": {"description": "x", "url": "https://crm.example/x"}})
 RUN = inputs.RunTool("r1", "look_up", {"id": 1})
 
 

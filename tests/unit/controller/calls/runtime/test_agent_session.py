@@ -21,6 +21,7 @@ from controller.calls.reporting.lifecycle import (
 from controller.calls.runtime.actor import CallActor
 from controller.workers.pool import WorkerPool
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, SPEC
+from tests.unit.controller.configs import SMALL, config
 
 TOOL = contract.FunctionTool(name="look_up", description="Look it up.", parameters={"type": "object"})
 
@@ -55,7 +56,7 @@ def actor(seen: list[LifecycleEvent]) -> CallActor:
         if not isinstance(what, InputTaken | CommandDone):
             seen.append(what)
 
-    return CallActor(plan, cast(Ari, link), cast(WorkerPool, link), cast(Any, None), observe)
+    return CallActor(plan, config(SMALL), cast(Ari, link), cast(WorkerPool, link), cast(Any, None), observe)
 
 
 async def test_a_greeting_is_told_with_the_time_to_it(actor: CallActor, seen: list[LifecycleEvent]) -> None:

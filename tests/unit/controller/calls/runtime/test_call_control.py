@@ -16,7 +16,7 @@ from controller.calls.reporting.call_log import CallLog
 from controller.calls.runtime.call_control import CallControl
 from controller.dialing import numbers
 from tests.unit.controller.calls.machine.test_table import CALL, IDS, TARGET, inbound, of_agent
-from tests.unit.controller.configs import config
+from tests.unit.controller.configs import current
 
 STATES = [each for each in State if each is not State.ENDED]
 
@@ -30,6 +30,12 @@ class Living:
 
     def put(self, what: inputs.Input) -> None:
         self.got.append(what)
+
+    def verbs(self, **changes: Any) -> CallControl:
+        """With a config that is changed like this, with which the call began."""
+        made = current(**changes)
+        self.begun = made.config
+        return CallControl(made, self.find)
 
     def find(self, call: str) -> "Living":
         if call != CALL:
@@ -80,7 +86,7 @@ def living() -> Living:
 
 @pytest.fixture
 def verbs(living: Living) -> CallControl:
-    return CallControl(config(**WATCHED), living.find)
+    return living.verbs(**WATCHED)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -161,7 +167,7 @@ def test_each_participant_has_a_leg_of_its_own(verbs: CallControl, living: Livin
 
 def test_another_agent_gets_what_is_known_of_the_call(living: Living) -> None:
     night = {"instructions": "Be quiet, {{name}} of {{town}}.", "dtmf": {"9": "hang_up"}, "wrap_up": "Bye {{name}}."}
-    verbs = CallControl(config(agents__night=night), living.find)
+    verbs = living.verbs(agents__night=night)
     living.call.state = State.TALKING
     verbs.switch(CALL, agent="night", variables={"town": "Bonn"}, by="ops")
     verbs.switch(CALL, instructions="Be {{loud}}.", by="ops")
@@ -187,13 +193,10 @@ def test_an_agent_that_the_config_does_not_have(verbs: CallControl, living: Livi
 
 def test_the_kind_is_what_was_asked_or_what_the_config_says(living: Living) -> None:
     living.call.state = State.TALKING
-    verbs = CallControl(
-        config(
-            agents__reception={"instructions": "x", "transfer_kind": "attended"},
-            transfer__targets={"desk": "4930123", "shop": "4930124"},
-            transfer__kinds={"shop": "blind"},
-        ),
-        living.find,
+    verbs = living.verbs(
+        agents__reception={"instructions": "x", "transfer_kind": "attended"},
+        transfer__targets={"desk": "4930123", "shop": "4930124"},
+        transfer__kinds={"shop": "blind"},
     )
     for to, kind in (("4930123", None), ("desk", None), ("shop", None), ("shop", "attended"), ("desk", "blind")):
         verbs.transfer(CALL, to=to, kind=kind, by="ops")  # type: ignore[arg-type]
@@ -203,9 +206,7 @@ def test_the_kind_is_what_was_asked_or_what_the_config_says(living: Living) -> N
 
 def test_a_refer_goes_where_the_trunk_of_the_call_says(living: Living) -> None:
     living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, trunk="main")
-    CallControl(config(trunks__main__refer="sip:{number}@carrier:5070"), living.find).transfer(
-        CALL, to="4930123", kind="refer", by="ops"
-    )
+    living.verbs(trunks__main__refer="sip:{number}@carrier:5070").transfer(CALL, to="4930123", kind="refer", by="ops")
     (what,) = living.got
     assert isinstance(what, inputs.TransferAsked)
     assert (what.target.kind, what.target.dial) == ("refer", "PJSIP/sip:4930123@carrier:5070")

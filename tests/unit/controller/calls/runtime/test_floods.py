@@ -14,11 +14,10 @@ from controller.calls.runtime import actor as actors, shutdown
 from controller.calls.runtime.actor import QUEUE_LIMIT, CallActor
 from controller.calls.runtime.registry import Registry
 from controller.calls.tools.http import HttpTools
-from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, SPEC, TARGET
 from tests.unit.controller.calls.runtime.test_actor import OPENING, FakeAri, FakeTools, FakeWorkers
-from tests.unit.controller.configs import SMALL, config
+from tests.unit.controller.configs import SMALL, config, current
 
 PARTY = IDS.participant("a")
 INBOUND: list[inputs.Input] = [
@@ -77,7 +76,7 @@ def acting(direction: str, ari: FakeAri) -> CallActor:
         CALL, cast(Any, direction), leg, AgentPlan(SPEC, wrap_up="Bye."), {"A": "1", "B": "2"}, **cast(Any, more)
     )
     fakes = cast(Ari, ari), cast(WorkerPool, FakeWorkers()), cast(HttpTools, FakeTools())
-    return CallActor(plan, *fakes, attempt=Errand() if direction == "outbound" else None)
+    return CallActor(plan, config(SMALL), *fakes, attempt=Errand() if direction == "outbound" else None)
 
 
 @pytest.mark.parametrize("also_stopped", [False, True], ids=["", "at the process's end"])
@@ -134,8 +133,8 @@ async def test_a_shutdown_waits_for_what_is_being_taken_down(monkeypatch: pytest
     ari = Steady()
     async with asyncio.TaskGroup() as tasks:
         workers, tools = cast(WorkerPool, FakeWorkers()), cast(HttpTools, FakeTools())
-        registry = Registry(config(SMALL), cast(Ari, ari), workers, tasks, tools, Prices({}))
-        actor = registry.begin(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}))
+        registry = Registry(current(SMALL), cast(Ari, ari), workers, tasks, tools)
+        actor = registry.begin(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}), config(SMALL))
         for what in OPENING:
             actor.put(what)
         for _ in range(60):

@@ -22,7 +22,7 @@ from controller.calls.runtime import inbound, waiting_callers
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.ports import NoBrowsers
 from controller.calls.tools.http import Answer, HttpTools
-from controller.config import Config
+from controller.config import Config, CurrentConfig
 from tests.unit.controller.calls.machine.test_table import NOW
 from tests.unit.controller.configs import SMALL, config, with_
 
@@ -54,8 +54,8 @@ class Stage:
         self.answer = asyncio.Event()
         fakes = cast(Ari, self), cast(HttpTools, self)
         self.arrivals = inbound.InboundCalls(
-            *(made, *fakes, tasks, self.room),
-            lambda plan: self.begin(plan),
+            *(CurrentConfig(made), *fakes, tasks, self.room),
+            lambda plan, _: self.begin(plan),
             self.callers,
             self.observed.append,
             NoBrowsers(),
@@ -95,7 +95,7 @@ class Stage:
     async def hangup(self, channel: str, *, reason: str) -> None:
         self.hung_up.append(f"{channel} {reason}")
 
-    async def run(self, _: str, name: str, __: Any) -> Answer:
+    async def run(self, _: str, name: str, __: Any, ___: Any) -> Answer:
         self.asked.append(name)
         await self.answer.wait()
         if isinstance(self.told, Exception):
@@ -476,7 +476,7 @@ async def test_one_number_in_all_spellings_fits_counts_and_is_written_once(route
             await stage.caller(each, each, to=each)
     plans = [each.call.plan for each in stage.begun]
     assert [(plan.callee, plan.caller) for plan in plans] == [("+4930555", "+4930555")] * len(SPELLED)
-    limited, up = Capacity(made), [capacity.slot_of(plan) for plan in plans]
+    limited, up = Capacity(CurrentConfig(made)), [capacity.slot_of(plan) for plan in plans]
     with pytest.raises(errors.Busy, match="per_number"):
         limited.check(up[0], up, 0)
     limited.check(up[0], up[1:], 0)

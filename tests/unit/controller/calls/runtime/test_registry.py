@@ -21,17 +21,16 @@ from controller.calls.reporting.call_log import CallLog
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.registry import Registry
 from controller.calls.tools.http import HttpTools
-from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, outbound
-from tests.unit.controller.configs import FULL, SMALL, config
+from tests.unit.controller.configs import FULL, SMALL, current
 
 LEG = cast(Channel, SimpleNamespace(id=CALLER, name="PJSIP/trunk-00000001", state="Up"))
 
 
 def made(tasks: asyncio.TaskGroup, **changes: Any) -> Registry:
     fakes = cast(Ari, SimpleNamespace()), cast(WorkerPool, SimpleNamespace())
-    return Registry(config(SMALL, **changes), *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
+    return Registry(current(SMALL, **changes), *fakes, tasks, cast(HttpTools, SimpleNamespace()))
 
 
 async def test_a_hang_up_out_there_is_told_before_the_leg_is_gone() -> None:
@@ -117,8 +116,8 @@ async def test_a_leg_that_answered_unheard_is_told_to_its_call_once() -> None:
 async def test_a_cap_that_is_reached_is_told_to_calls_whose_legs_are_up() -> None:
     async with asyncio.TaskGroup() as tasks:
         fakes = cast(Ari, SimpleNamespace()), cast(WorkerPool, SimpleNamespace())
-        made = config(FULL, trunks__main__minutes_per_day=0.001)
-        registry = Registry(made, *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
+        made = current(FULL, trunks__main__minutes_per_day=0.001)
+        registry = Registry(made, *fakes, tasks, cast(HttpTools, SimpleNamespace()))
         call, got = outbound(), list[inputs.Input]()
         legs = TrunkUsage(call.plan.leg, registry.admission)
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append, call=call, legs=legs))
