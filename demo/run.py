@@ -61,7 +61,7 @@ async def run(keep: bool) -> int:
             verdict = await service.during(_call(printer, pbx))
             console.print(f"demo: ok {verdict}", soft_wrap=True)
             if keep:
-                await service.during(_stay(console, pbx))
+                await service.during(_stay(console, pbx, service))
     except asyncio.CancelledError:
         console.print("demo: stopped")
         return 0 if keep else 130
@@ -121,6 +121,7 @@ def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
         "agents": {"reception": {"instructions": INSTRUCTIONS, "greeting": GREETING, "voice": "marin"}},
         "routes": [{"to": EXTENSION, "agent": "reception"}],
         "transfer": {"targets": {"colleague": COLLEAGUE}},
+        "softphone": {},
     }
 
 
@@ -202,12 +203,17 @@ async def _as_meant(caller: Caller, agent: list[str]) -> tuple[float, float]:
     return alike, gap
 
 
-async def _stay(console: Console, pbx: Asterisk) -> None:
+async def _stay(console: Console, pbx: Asterisk, service: Service) -> None:
     """Until Ctrl-C."""
     settings = pbx.settings
     host = settings["SIP_HOST"]
+    token = str(service.api.headers["authorization"]).removeprefix("Bearer ")
     console.print(
-        f"demo: stays up. Register a softphone: host {host} port {settings['SIP_PORT']} (UDP), user phone2, password "
+        "demo: stays up. Talk to the agent from a browser on this machine, without a telephone:", soft_wrap=True
+    )
+    console.print(f"demo:   open {service.url}/console/#/talk, log in with {token}, press Talk", soft_wrap=True)
+    console.print(
+        f"demo: or register a softphone: host {host} port {settings['SIP_PORT']} (UDP), user phone2, password "
         f"{settings['PHONE_PASSWORD']}; then dial {EXTENSION}. Ctrl-C ends it.",
         soft_wrap=True,
     )

@@ -151,10 +151,12 @@ class Endpoint:
     technology: str
     resource: str
     state: str
+    channel_ids: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, source: Json) -> "Endpoint":
-        return cls(text(source, "technology"), text(source, "resource"), text_or(source, "state", "unknown"))
+        found = text(source, "technology"), text(source, "resource"), text_or(source, "state", "unknown")
+        return cls(*found, texts(source, "channel_ids"))
 
 
 @dataclass(frozen=True, slots=True)

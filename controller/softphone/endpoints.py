@@ -48,6 +48,12 @@ class Endpoints:
         for kind, fields in fields_of(self._settings, user, password).items():
             await self._ari.put_settings(kind, user, fields)
 
+    async def hang_up(self, user: str) -> None:
+        """All its channels. Raises AriError."""
+        with suppress(NotFound):
+            for channel in (await self._ari.endpoint("PJSIP", user)).channel_ids:
+                await self._ari.hangup(channel, reason="normal")
+
     async def remove(self, user: str) -> None:
         """The endpoint last: as long as it is there, it is found again. Raises AriError."""
         for kind in ("auth", "aor", "endpoint"):

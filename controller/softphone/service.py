@@ -39,7 +39,6 @@ class Softphones:
     def __init__(self, settings: Softphone | None, ari: Ari, ready: Callable[[], bool]) -> None:
         self.settings = settings or Softphone()
         self.on = settings is not None
-        self._ari = ari
         self._ready = ready
         self._table = SessionTable(self.settings, ari.app)
         self._endpoints = Endpoints(ari, self.settings)
@@ -94,11 +93,8 @@ class Softphones:
     async def close(self, session: SoftphoneSession, why: str) -> None:
         """Its call is hung up, and its credentials are removed: done at the end of this, if Asterisk is there."""
         self._close(session.id, why)
-        if session.channel is not None:
-            await self._hang_up(session.channel)
         try:
-            await self._endpoints.remove(session.id)
-            self._leftovers.discard(session.id)
+            await self._end(session.id)
         except AriError as error:
             log.warning("the endpoint of a browser is removed later", endpoint=session.id, reason=str(error))
 
@@ -189,14 +185,15 @@ class Softphones:
         self._news.set()
         log.info("softphone session over", session=id_, reason=why)
 
-    async def _hang_up(self, channel: str) -> None:
-        try:
-            await self._ari.hangup(channel, reason="normal")
-        except AriError as error:
-            log.warning("could not hang up a channel", channel=channel, reason=str(error))
+    async def _end(self, id_: str) -> None:
+        """Hangs up what it is in, and removes it from Asterisk. Raises AriError."""
+        await self._endpoints.hang_up(id_)
+        await self._endpoints.remove(id_)
+        self._leftovers.discard(id_)
 
     async def _tidy(self) -> None:
-        """Removes what belongs to no session, first that of an earlier controller. Raises AriError."""
+        """Removes what belongs to no session. A call of an earlier controller is hung up: its browser has lost its SIP
+        with that controller. Raises AriError."""
         if not self._compared:
             made, asked = {each.id for each in self._table if each.made}, set(self._leftovers)
             there = {name for name in await self._endpoints.names() if self._table.is_ours(name)}
@@ -207,5 +204,4 @@ class Softphones:
                 if session.id in made - there:
                     await self.close(session, "Asterisk has lost it")
         for name in sorted(self._leftovers):
-            await self._endpoints.remove(name)
-            self._leftovers.discard(name)
+            await self._end(name)

@@ -2,7 +2,8 @@
 
 Asterisk knows an endpoint by the user in From, and takes a message whose user it does not know for one of whoever is
 identified by address: for a trunk, if the controller's own address is among the trunk's. So only what says that it
-comes from the session's own user passes, in a form in which Asterisk can't read anything else.
+comes from the session's own user passes, in a form in which Asterisk can't read anything else; and a BYE within a
+dialog, which has another user if the browser was rung (it is answered 481 where there is no such dialog).
 """
 
 import re
@@ -14,6 +15,7 @@ METHODS = frozenset(("REGISTER", "INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPD
 _REQUEST = re.compile(r"([A-Z]{1,16}) sips?:[^ ]+ SIP/2\.0")
 _RESPONSE = re.compile(r"SIP/2\.0 [1-6][0-9]{2} .*")
 _HEADER = re.compile(r"([A-Za-z0-9-]+)[ \t]*:[ \t]*(.*)")
+_TAG = re.compile(r">[^<>]*;[ \t]*tag=[^;<> ]+")
 _FROM = re.compile(r'(?:"[^"\\]*"[ \t]*)?<sips?:([^@;<>?&\s]+)@[^<>\s]+>.*')
 
 
@@ -37,7 +39,10 @@ def passes(message: str, user: str) -> bool:
     if _RESPONSE.fullmatch(lines[0]):
         return True
     request, sender = _REQUEST.fullmatch(lines[0]), headers.get("from", []) + headers.get("f", [])
-    if request is None or request[1] not in METHODS or len(sender) != 1:
+    receiver = headers.get("to", []) + headers.get("t", [])
+    if request is None or request[1] not in METHODS or len(sender) != 1 or len(receiver) != 1:
         return False
+    if request[1] == "BYE" and _TAG.search(receiver[0]):
+        return True
     found = _FROM.fullmatch(sender[0])
     return found is not None and found[1] == user

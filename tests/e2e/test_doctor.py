@@ -12,8 +12,10 @@ from tests.peers.asterisk import Asterisk, free_udp_port
 
 
 async def test_a_whole_installation(asterisk: Asterisk, tmp_path: Path) -> None:
-    report = await doctor(settings_of(asterisk, tmp_path), tmp_path)
+    report = await doctor(settings_of(asterisk, tmp_path) | {"softphone": {}}, tmp_path)
     assert report.status == 0, report.text
+    assert [each["verdict"] for each in report.of("softphone")] == ["ok"], report.text
+    assert report.of("dialplan") == []
     assert [each["check"] for each in report.findings if each["verdict"] == "failure"] == []
     assert report.of("audio loop-back")[0]["told"].startswith("24 kHz, 960 bytes")
     assert report.of("asterisk version")[0]["verdict"] == "ok"
@@ -43,6 +45,14 @@ BROKEN: list[tuple[str, Callable[[Settings], None], str, str, str]] = [
     (
         *("address of Asterisk's own", lambda s: s["bridge"].update(listen="127.0.0.1", advertise="192.0.2.1")),
         *("advertised address", "Asterisk is told 192.0.2.1", "bridge.listen"),
+    ),
+    (
+        *("no websocket transport", lambda s: s.update(softphone={"transport": "transport-wss"})),
+        *("softphone", "no transport named transport-wss", "pjsip.conf"),
+    ),
+    (
+        *("no websocket for browsers", lambda s: s.update(softphone={"websocket_url": "ws://127.0.0.1:9/ws"})),
+        *("softphone", "ws://127.0.0.1:9/ws can't be reached", "http.conf"),
     ),
     ("not our address", _bridge(listen="192.0.2.1"), "audio loop-back", "can't listen on 192.0.2.1", "bridge.listen"),
     ("too many calls", _bridge(capacity=1000), "open files", "may open", "LimitNOFILE"),

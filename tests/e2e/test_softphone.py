@@ -1,6 +1,7 @@
 """Talking from the browser: a real Chromium with a microphone that is a WAV, a real Asterisk, and the agent."""
 
 import asyncio
+import time
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from playwright.async_api import Page, expect
 
 from simulator.audio.speech import Recogniser, Speaker
 from simulator.realtime import Say, ToneModel
-from tests.e2e.installation import Installation, shared
+from tests.e2e.installation import Installation, installation, shared
 from tests.peers.asterisk import Asterisk
 from tests.peers.browser import chromium, look
 
@@ -26,7 +27,7 @@ const Connection = RTCPeerConnection;
 window.RTCPeerConnection = class extends Connection { constructor(...all) { super(...all); window.peers.push(this); } };
 """
 """So that a test can ask what a browser receives."""
-HEARS = """async (hertz) => {
+HEARS = """(hertz) => {
     const track = peers.at(-1)?.getReceivers()[0]?.track;
     if (!track) return false;
     if (!window.ear) {
@@ -41,7 +42,32 @@ HEARS = """async (hertz) => {
     return bins[loudest] > -60 && Math.abs(loudest * ear.context.sampleRate / ear.fftSize - hertz) < 30;
 }"""
 """Whether a tone of that frequency is the loudest that arrives at the browser."""
-TOKEN = "softphone-test-token"
+SOUND = """() => {
+    const samples = new Float32Array(ear.fftSize);
+    ear.getFloatTimeDomainData(samples);
+    return Math.max(...samples) > 0.02;
+}"""
+"""Whether anything arrives, once HEARS has begun to listen."""
+DIALS = """async (targets) => {
+    const page = document.querySelector("script").src;
+    const { UA, WebSocketInterface } = await import(page.replace("app.js", "vendor/jssip.js"));
+    const asked = { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"agent": "reception"}' };
+    const account = await (await fetch("/v1/softphone/talks", asked)).json();
+    const url = new URL(account.websocket, location.href.replace("http", "ws"));
+    const sockets = [new WebSocketInterface(url.href)], { uri, password } = account;
+    const ua = new UA({ sockets, uri, password, register: false });
+    ua.start();
+    await new Promise((done) => ua.on("connected", done));
+    const causes = [];
+    for (const target of targets) causes.push(await new Promise((done) => {
+        const call = ua.call(target, { mediaConstraints: { audio: true, video: false } });
+        call.on("failed", ({ cause }) => done(cause));
+        call.on("confirmed", () => done("answered"));
+    }));
+    ua.stop();
+    return causes;
+}"""
+"""Calls these with the credentials of a session, and gives what became of it."""
 SUPERVISOR = "supervisor-test-token"
 TOKENS = [{"name": "supervisor", "token": SUPERVISOR, "scopes": ["read", "recordings", "supervise"]}]
 
@@ -100,14 +126,42 @@ async def left(running: Installation) -> list[str]:
     return names
 
 
+@asynccontextmanager
+async def at_work(asterisk: Asterisk, folder: Path) -> AsyncIterator[Installation]:
+    """One for all tests of this file."""
+    model = ToneModel([GREETING, *[REPLY] * 9], words=[WORDS] * 9)
+    async with shared(asterisk, folder, model, tokens=TOKENS, more={"softphone": {}}) as running:
+        yield running
+
+
+def token_of(running: Installation) -> str:
+    return str(running.service.api.headers["authorization"]).split()[1]
+
+
+async def talks(page: Page) -> None:
+    await page.get_by_role("link", name="Talk", exact=True).click()
+    await page.get_by_role("button", name="Talk", exact=True).click()
+    await page.wait_for_function(HEARS, arg=440)
+
+
+async def nothing_of_browsers(running: Installation, seconds: float) -> None:
+    began = time.monotonic()
+    while found := await left(running):
+        assert time.monotonic() - began < seconds, found
+        await asyncio.sleep(0.05)
+
+
+async def over(running: Installation, call: str) -> None:
+    """The call has ended, and nothing is left of it."""
+    await running.ended(call)
+    await running.nothing_left()
+    await nothing_of_browsers(running, 2)
+
+
 @pytest.mark.timeout(120)
 async def test_somebody_talks_from_the_browser(asterisk: Asterisk, tmp_path: Path) -> None:
-    model = ToneModel([GREETING, REPLY, REPLY, REPLY, REPLY], words=[WORDS] * 4)
     sound = await microphone(tmp_path, WORDS)
-    async with (
-        shared(asterisk, tmp_path, model, tokens=TOKENS, more={"softphone": {}}) as running,
-        visitor(running, str(running.service.api.headers["authorization"]).split()[1], sound) as page,
-    ):
+    async with at_work(asterisk, tmp_path) as running, visitor(running, token_of(running), sound) as page:
         await page.get_by_role("link", name="Talk", exact=True).click()
         problems = await look(page, "talk")
         await page.get_by_role("button", name="Talk", exact=True).click()
@@ -126,7 +180,57 @@ async def test_somebody_talks_from_the_browser(asterisk: Asterisk, tmp_path: Pat
         assert (shown["direction"], shown["trunk"], shown["caller"]) == ("inbound", None, None)
         assert await left(running)
         await page.get_by_role("button", name="Hang up", exact=True).click()
-        await running.ended(call)
-        await running.nothing_left()
-        assert await left(running) == []
+        await over(running, call)
+        await expect(page.get_by_text("The call is over.")).to_be_visible()
         assert problems == []
+
+
+@pytest.mark.timeout(120)
+async def test_a_supervisor_listens_and_takes_over_by_another_browser(asterisk: Asterisk, tmp_path: Path) -> None:
+    sound, other = await microphone(tmp_path, WORDS), await microphone(tmp_path, "good day this is the supervisor")
+    async with (
+        at_work(asterisk, tmp_path) as running,
+        visitor(running, token_of(running), sound) as caller,
+        visitor(running, SUPERVISOR, other) as page,
+    ):
+        await talks(caller)
+        call = await running.call_id()
+        await page.goto(page.url.split("#")[0] + f"#/calls/{call}")
+        await expect(page.get_by_role("link", name="Talk", exact=True)).to_have_count(0)
+        await page.get_by_role("button", name="Listen here", exact=True).click()
+        await page.get_by_role("dialog").get_by_role("button", name="Join").click()
+        await expect(page.get_by_text("supervisor (browser), listen: on")).to_be_visible()
+        await page.wait_for_function(HEARS, arg=880)
+        problems = await look(page, "supervising")
+        await page.get_by_role("button", name="Let the supervisor take over", exact=True).click()
+        await expect(page.locator(".title .badge")).to_have_text("transferred")
+        await caller.wait_for_function(SOUND)
+        await page.locator("#phone").get_by_role("button", name="Hang up", exact=True).click()
+        await over(running, call)
+        assert problems == []
+
+
+@pytest.mark.timeout(120)
+async def test_a_log_out_ends_the_call_and_keys_reach_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
+    sound = await microphone(tmp_path, WORDS)
+    async with at_work(asterisk, tmp_path) as running, visitor(running, token_of(running), sound) as page:
+        await talks(page)
+        call = await running.call_id()
+        await page.get_by_text("Keys", exact=True).click()
+        for key in ("5", "star"):
+            await page.get_by_role("group", name="Keys").get_by_role("button", name=key, exact=True).click()
+        session = await running.realtime.session()
+        await session.wait_for(lambda seen: "5" in str(seen.received) and "*" in str(seen.received))
+        refused = await page.evaluate(DIALS, ["sip:1001@voiceai.invalid", "sip:5001@voiceai.invalid"])
+        assert refused == ["Not Found", "Not Found"]
+        await page.get_by_role("button", name="Log out", exact=True).click()
+        await over(running, call)
+
+
+async def test_what_a_killed_controller_leaves_the_next_one_removes(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING]), more={"softphone": {}}) as running:
+        await running.api("POST", "/v1/softphone/talks", agent="reception")
+        assert await left(running)
+        await running.kill_and_start_again()
+        await running.asterisk_is(ready=True, seconds=20)
+        await nothing_of_browsers(running, 5)

@@ -14,7 +14,7 @@ class Talk(Body):
     """Fill `{{name}}` in the agent's texts."""
 
 
-class RingSupervisor(Body):
+class SuperviseHere(Body):
     call: Name
     """The id of a live call."""
     mode: Literal["listen", "whisper", "take_over"] = "listen"

@@ -13,7 +13,7 @@ from controller.api import ports
 from controller.api.auth.authenticator import Authenticator
 from controller.api.models.base import Nothing
 from controller.api.models.calls import CallAnswer
-from controller.api.models.softphone import IceServerAnswer, RingSupervisor, SoftphoneAnswer, Talk
+from controller.api.models.softphone import IceServerAnswer, SoftphoneAnswer, SuperviseHere, Talk
 from controller.api.operation import ApiRequest, Operation
 from controller.calls import errors
 from controller.config import CurrentConfig
@@ -68,11 +68,11 @@ class SoftphoneResources:
                 tag="softphone",
             ),
             Operation(
-                *("ring_supervisor_phone", "POST", SUPERVISORS + "/{id}/ring", "Ring it, and let it supervise a call"),
-                self.ring,
+                *("supervise_here", "POST", SUPERVISORS + "/{id}/supervise", "Let it supervise a call, or change how"),
+                self.supervise,
                 CallAnswer,
                 scopes=("supervise",),
-                body=RingSupervisor,
+                body=SuperviseHere,
                 status=HTTPStatus.ACCEPTED,
                 problems=("unknown-softphone", "unknown-call", "wrong-state"),
                 tag="softphone",
@@ -105,10 +105,12 @@ class SoftphoneResources:
     async def supervisor(self, asked: ApiRequest) -> SoftphoneAnswer:
         return await self._open(asked, SUPERVISORS, None, {})
 
-    async def ring(self, asked: ApiRequest) -> CallAnswer:
+    async def supervise(self, asked: ApiRequest) -> CallAnswer:
+        """Rings it. Once it is in the call, another mode is all that can be asked."""
         session = self._softphones.find(asked.part("id"), asked.by)
-        target, call = self._softphones.target_of(session), asked.body.call
-        seen = self._calls.verbs.supervise(call, target=target, mode=asked.body.mode, by=asked.by)
+        call, mode = asked.body.call, asked.body.mode
+        target = None if session.call == call else self._softphones.target_of(session)
+        seen = self._calls.verbs.supervise(call, target=target, mode=mode, by=asked.by)
         session.call = call
         return CallAnswer.of(seen)
 

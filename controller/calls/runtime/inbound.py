@@ -43,6 +43,8 @@ from controller.config.models.routes import Overflow, Route, WaitingLine
 
 log = structlog.get_logger()
 
+BROWSER = "browser"
+"""What a browser has called, instead of a number."""
 WORKER_WAIT_S = 3.0
 """Seconds that a caller waits for a worker to come back."""
 
@@ -117,7 +119,7 @@ class InboundCalls:
             log.warning("call from a browser refused", channel=channel.id, reason=str(reason))
             self._tasks.create_task(self._hang_up(channel.id, "congestion"), name="refuse a browser")
             return
-        arrival = routing.Arrival(wanted.call, "", "", None, wanted.variables)
+        arrival = routing.Arrival(wanted.call, BROWSER, "", None, wanted.variables)
         caller = _Caller(arrival, channel.id, None, self._current.config)
         self._or_refused(caller, lambda: self._serve(caller, None, [Overflow(agent=wanted.agent)]))
 

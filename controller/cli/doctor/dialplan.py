@@ -27,6 +27,8 @@ async def look(ari: Ari, channel: str, config: Config) -> list[Finding]:
         if any(trunk.refer for trunk in config.trunks.values()):
             if not await _exists(ari, channel, dialplan.CONTEXT, "s"):
                 found.append(_lacks(dialplan.CONTEXT, "transfers by REFER fail"))
+        if config.softphone and not await _exists(ari, channel, config.softphone.context, "agent"):
+            found.append(_lacks(config.softphone.context, "browsers can't call (it needs the extension `agent`)"))
     except AriError as error:
         return [skipped(CHECK, f"can't be looked at ({error.message}): is func_dialplan.so loaded?")]
     return [each for each in found if each is not None]

@@ -27,6 +27,7 @@ from controller.cli.doctor import (
     routes,
     scheduling,
     sessions,
+    softphone,
     tls,
     trunks,
 )
@@ -100,6 +101,7 @@ async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]
             ("modules", lambda: asterisk.modules(ari, config)),
             ("stasis app", lambda: asterisk.app(ari, at.app, controller_ready=running)),
             ("trunks", lambda: trunks.trunks(ari, config)),
+            (softphone.CHECK, lambda: softphone.look(ari, config)),
             ("command line", lambda: asterisk_cli.look(config, rx)),
             (loopback.CHECK, lambda: _loopback(ari, config)),
         )

@@ -39,5 +39,6 @@ export const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" :
 
 /** Who it is about: the other end, whichever that is. */
 export function party(call) {
+  if (call.direction === "inbound" && !call.caller && call.callee === "browser") return "a browser";
   return (call.direction === "inbound" ? call.caller : call.callee) || "unknown number";
 }

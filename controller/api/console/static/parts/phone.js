@@ -27,7 +27,15 @@ export async function talk(agent, device) {
 /** Joins a call as its supervisor. */
 export async function supervise(call, mode, label) {
   await begin("/v1/softphone/supervisors", {}, label, "", (id) =>
-    ask("POST", path`/v1/softphone/supervisors/${id}/ring`, { call, mode }));
+    ask("POST", path`/v1/softphone/supervisors/${id}/supervise`, { call, mode }));
+  if (current) current.supervised = call;
+}
+
+/** Another mode. False: it is not this browser that supervises the call. */
+export async function change(call, mode) {
+  if (current?.supervised !== call) return false;
+  await ask("POST", path`/v1/softphone/supervisors/${current.account.id}/supervise`, { call, mode });
+  return true;
 }
 
 export function hangUp() {

@@ -4,7 +4,7 @@ import { confirm, field, form } from "../lib/dialog.js";
 import { fill, h } from "../lib/dom.js";
 import { party } from "../lib/format.js";
 import { attempt, told } from "../lib/toasts.js";
-import { busy, supervise as joinHere } from "./phone.js";
+import { busy, change as changeHere, supervise as joinHere } from "./phone.js";
 
 const post = (call, verb, body = {}) => ask("POST", `${path`/v1/calls/${call.id}/`}${verb}`, body);
 const drop = (call, verb) => ask("DELETE", `${path`/v1/calls/${call.id}/`}${verb}`);
@@ -89,7 +89,7 @@ function supervision(call, me) {
   if (["ringing", "on"].includes(watched?.state)) {
     const alone = watched.mode === "take_over" && !accompanied(call);
     const others = watched.state === "on" && !alone ? modes.filter((each) => each.value !== watched.mode) : [];
-    return [...others.map(({ value, change }) => ({ label: change, work: () => post(call, "supervise", { mode: value }) })),
+    return [...others.map(({ value, change }) => ({ label: change, work: () => changeMode(call, value) })),
       { label: "Let the supervisor go", work: () => drop(call, "supervise") }];
   }
   if (!modes.length) return [];
@@ -97,6 +97,10 @@ function supervision(call, me) {
   if (me.choices.softphone && !busy()) acts.push({ label: "Listen here", ask: () => superviseHere(call, modes) });
   if (me.choices.supervisors.length && me.may("call")) acts.push({ label: "Listen or take over", ask: () => supervise(call, me, modes) }); // dialled
   return acts;
+}
+
+async function changeMode(call, mode) {
+  if (!await changeHere(call.id, mode)) await post(call, "supervise", { mode });
 }
 
 /** Is somebody with the caller besides agent and supervisor? */

@@ -1,0 +1,200 @@
+"""Every way in which a session ends, and that nothing of it is left in an Asterisk that fails now and then."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from controller.ari.errors import NotFound, Unavailable
+from controller.ari.resources import Endpoint
+from controller.ari.rest import Ari
+from controller.calls import errors
+from controller.calls.reporting import lifecycle
+from controller.config.models.softphone import Softphone
+from controller.softphone import service
+from controller.softphone.service import Softphones
+from controller.softphone.sessions import SoftphoneSession
+
+
+class FakeAri:
+    """Asterisk's objects and channels. `away`: it does not answer."""
+
+    app = "voiceai"
+
+    def __init__(self) -> None:
+        self.objects: set[tuple[str, str]] = {("transport", "transport-ws")}
+        self.channels: dict[str, list[str]] = {}
+        self.away = False
+        self.changed = asyncio.Event()
+
+    def _answer(self) -> None:
+        self.changed.set()
+        if self.away:
+            raise Unavailable("any", None, "refused")
+
+    async def settings(self, kind: str, name: str) -> dict[str, str]:
+        self._answer()
+        if (kind, name) not in self.objects:
+            raise NotFound("settings", 404, "not found")
+        return {}
+
+    async def put_settings(self, kind: str, name: str, fields: dict[str, str]) -> None:
+        self._answer()
+        self.objects.add((kind, name))
+
+    async def delete_settings(self, kind: str, name: str) -> None:
+        self._answer()
+        if (kind, name) not in self.objects:
+            raise NotFound("delete_settings", 404, "not found")
+        self.objects.discard((kind, name))
+
+    async def endpoints(self, _: str) -> list[Endpoint]:
+        self._answer()
+        return [Endpoint("PJSIP", name, "offline") for kind, name in sorted(self.objects) if kind == "endpoint"]
+
+    async def endpoint(self, technology: str, name: str) -> Endpoint:
+        self._answer()
+        return Endpoint(technology, name, "online", tuple(self.channels.get(name, ())))
+
+    async def hangup(self, channel: str, *, reason: str) -> bool:
+        self._answer()
+        for each in self.channels.values():
+            if channel in each:
+                each.remove(channel)
+        return True
+
+    @property
+    def left(self) -> set[str]:
+        return {name for _, name in self.objects if name.startswith("browser-")}
+
+
+@asynccontextmanager
+async def running(ari: FakeAri, settings: Softphone | None = None) -> AsyncIterator[Softphones]:
+    phones = Softphones(settings or Softphone(), cast(Ari, ari), lambda: not ari.away)
+    task = asyncio.create_task(phones.run())
+    try:
+        yield phones
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def gone(ari: FakeAri) -> None:
+    async with asyncio.timeout(5):
+        while ari.left:
+            ari.changed.clear()
+            await ari.changed.wait()
+
+
+async def opened(phones: Softphones, agent: str | None = "reception", **more: Any) -> SoftphoneSession:
+    return await phones.open(by="ops", agent=agent, variables={}, **{"allowed": lambda: True, **more})
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(service, "RETRY_SECONDS", 0.02)
+
+
+async def test_off_without_a_section_or_a_transport_or_asterisk() -> None:
+    ari = FakeAri()
+    phones = Softphones(None, cast(Ari, ari), lambda: True)
+    with pytest.raises(errors.NotReady, match="has no `softphone`"):
+        await opened(phones)
+    ari.objects.clear()
+    async with running(ari) as phones:
+        with pytest.raises(errors.NotReady, match="no PJSIP transport"):
+            await opened(phones)
+        ari.away = True
+        with pytest.raises(errors.NotReady, match="Asterisk is away"):
+            await opened(phones)
+    assert ari.left == set()
+
+
+async def test_a_session_makes_one_call_and_no_other() -> None:
+    ari = FakeAri()
+    async with running(ari) as phones:
+        talk, supervisor = await opened(phones), await opened(phones, None)
+        assert len(ari.objects) == 7
+        wanted = phones.call_of("1.1", f"PJSIP/{talk.id}-00000001")
+        assert (wanted.call, wanted.agent) == (talk.call, "reception")
+        for name in (talk.id, supervisor.id, "browser-" + talk.id[8:16] + "-0000000000000000"):
+            with pytest.raises(errors.WrongState):
+                phones.call_of("1.2", f"PJSIP/{name}-00000002")
+        with pytest.raises(errors.WrongState):
+            phones.target_of(talk)
+        assert phones.target_of(supervisor).dial == f"PJSIP/{supervisor.id}"
+        with pytest.raises(errors.UnknownSoftphone):
+            phones.find(talk.id, "somebody else")
+
+
+@pytest.mark.parametrize("way", ["its call", "not allowed", "unused", "closed", "lost", "stopped"])
+async def test_however_it_ends_nothing_is_left(way: str) -> None:
+    ari, allowed = FakeAri(), [True]
+    settings = Softphone.model_construct(**{**dict(Softphone()), "unused_s": 0.05 if way == "unused" else 60.0})
+    async with running(ari, settings) as phones:
+        session = await opened(phones, allowed=lambda: allowed[0])
+        ari.channels[session.id] = ["1.1"]
+        over = asyncio.create_task(phones.closed(session))
+        match way:
+            case "its call":
+                view = SimpleNamespace(id=session.call)
+                phones.observe(lifecycle.CallOver("inbound", "answered", 1.0, cast(Any, view)))
+            case "not allowed":
+                allowed[0] = False
+            case "closed":
+                await phones.close(session, "it was hung up")
+            case "lost":
+                ari.objects.clear()
+                phones.compare()
+            case "stopped":
+                await phones.finish()
+        async with asyncio.timeout(5):
+            await over
+        await gone(ari)
+        assert way == "lost" or ari.channels[session.id] == []
+        with pytest.raises(errors.UnknownSoftphone):
+            phones.find(session.id, "ops")
+
+
+async def test_what_asterisk_could_not_remove_is_removed_later() -> None:
+    ari = FakeAri()
+    async with running(ari) as phones:
+        session = await opened(phones)
+        ari.away = True
+        await phones.close(session, "it was hung up")
+        assert ari.left
+        ari.away = False
+        await gone(ari)
+
+
+async def test_what_an_earlier_controller_left_is_removed_and_nothing_of_others() -> None:
+    ari = FakeAri()
+    async with running(ari) as earlier:
+        session = await opened(earlier)
+    ari.objects |= {("endpoint", "trunk"), ("endpoint", "browser-of-another-app")}
+    async with running(ari) as phones:
+        mine = await opened(phones)
+        phones.compare()
+        async with asyncio.timeout(5):
+            while ("endpoint", session.id) in ari.objects:
+                ari.changed.clear()
+                await ari.changed.wait()
+        assert phones.find(mine.id, "ops") is mine
+    assert {("endpoint", "trunk"), ("endpoint", "browser-of-another-app"), ("endpoint", mine.id)} <= ari.objects
+
+
+async def test_the_supervisors_session_ends_with_the_supervision() -> None:
+    ari = FakeAri()
+    async with running(ari) as phones:
+        session = await opened(phones, None)
+        session.call = "c1"
+        for state in ("ringing", "on"):
+            phones.observe(lifecycle.SupervisionMoved("c1", state, "listen"))
+        phones.observe(lifecycle.SupervisionMoved("c2", "left", "listen"))
+        assert phones.find(session.id, "ops")
+        phones.observe(lifecycle.SupervisionMoved("c1", "left", "listen"))
+        await gone(ari)
