@@ -27,12 +27,12 @@ from controller.api.audit import AuditLog
 from controller.api.console import files
 from controller.api.readiness import warnings_of
 from controller.api.resources.call_trace import TraceResources
-from controller.api.resources.configuration import ConfigResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources, countries, sound_folders
 from controller.api.resources.live_status import LiveStatusResources
 from controller.api.resources.softphone import SoftphoneResources
 from controller.api.resources.text_sessions import TextSessionResources
+from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.api.token_exchange import exchange_tokens
@@ -357,7 +357,7 @@ class Controller:
             *EventResources(self.events, self.registry, self.outbound).operations(),
             *WorkerResources(self.workers, config.shutdown.worker_drain_s, self.roll).operations(),
             *LiveStatusResources(self.live_status, self.registry).operations(),
-            *ConfigResources(self._current, self.publisher).operations(),
+            *configuration_operations(self._current, self.publisher),
             *TextSessionResources(self.text_sessions, lambda: self._current.config).operations(),
             *self.access.operations(),
             *self._softphone_resources().operations(),

@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 
 from controller.api.client_keys import KeyMethods
+from controller.api.client_resources import ResourceMethods
 from controller.api.client_transport import (
     TIMEOUT_SECONDS,
     ApiProblem as ApiProblem,
@@ -30,14 +31,14 @@ from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, 
 from controller.api.models.events import LetterPage, Replayed
 from controller.api.models.history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.models.queue import QueueAnswer, QueuePage
-from controller.api.models.system import ConfigAnswer, Health, Readiness, ReloadAnswer, WorkerAnswer, WorkerPage
+from controller.api.models.system import Health, Readiness, WorkerAnswer, WorkerPage
 from controller.api.models.text_sessions import TextEventPage, TextSessionAnswer, TextSessionPage
 
 OPENING_SECONDS = 30.0
 """Until a session with the AI is there."""
 
 
-class Client(KeyMethods):
+class Client(KeyMethods, ResourceMethods):
     # ------------------------------------------------------------ calls
 
     def place_call(self, *, to: str, idempotency_key: str | None = None, **more: Any) -> CallAnswer:
@@ -211,13 +212,6 @@ class Client(KeyMethods):
     def forget_caller(self, number: str) -> Forgotten:
         """Deletes all that is kept of calls from and to this number."""
         return self._post(Forgotten, "/v1/history/forget", {"number": number})
-
-    def show_config(self) -> ConfigAnswer:
-        return self._get(ConfigAnswer, "/v1/config")
-
-    def reload_config(self) -> ReloadAnswer:
-        """The controller reads its config file again."""
-        return self._post(ReloadAnswer, "/v1/config/reload")
 
     def list_workers(self) -> WorkerPage:
         return self._get(WorkerPage, "/v1/workers")

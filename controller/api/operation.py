@@ -21,7 +21,7 @@ from controller.api.auth.limits import Limits
 from controller.api.idempotency import Idempotency
 from controller.api.models.base import Answer, Body
 from controller.api.problems import USER, Problem, malformed
-from controller.api.request_body import field_error, read
+from controller.api.request_body import LARGEST, field_error, read
 from controller.calls.errors import UnknownCall
 from controller.calls.reporting.view import CallView
 from controller.config.models.api import Scope
@@ -36,7 +36,7 @@ OPERATION = web.RequestKey("operation", str)
 AUDIT_DETAILS = web.RequestKey("audit_details", dict[str, Any])
 """What the audit log tells of a request besides its body: names and facts, nothing personal, no secret."""
 
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,8 @@ class Operation:
     `ApiRequest.id` has the effect of doing it once."""
     limited: bool = False
     """It keeps to what a key that is limited to some agents or trunks reaches; otherwise such a key is refused."""
+    largest: int = LARGEST
+    """Bytes of its body."""
     idempotency: bool = True
     """False: a POST whose answer may not be kept for an `Idempotency-Key`."""
     tag: str = "calls"
@@ -149,7 +151,7 @@ def _served(
         if any("\0" in part for part in request.match_info.values()):
             raise Problem("not-found")  # no name has it, and no store could look for it
         query = _query(request, operation.query)
-        body = await read(request, operation.body) if operation.body is not None else None
+        body = await read(request, operation.body, operation.largest) if operation.body is not None else None
         if operation.method != "GET" or _discloses(operation, request):
             request[AUDITED] = operation.name, body or query
         asked = ApiRequest(request, body, query)

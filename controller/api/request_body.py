@@ -23,9 +23,9 @@ READ_SECONDS = 10.0
 B = TypeVar("B", bound=Body)
 
 
-async def read(request: web.Request, kind: type[B]) -> B:
-    """The request's body as a `kind`. Raises Problem 400, 408, 413, 415."""
-    raw = await _bytes(request)
+async def read(request: web.Request, kind: type[B], largest: int = LARGEST) -> B:
+    """The request's body, of so many bytes, as a `kind`. Raises Problem 400, 408, 413, 415."""
+    raw = await _bytes(request if largest == LARGEST else request.clone(client_max_size=largest))
     if not raw and not any(each.is_required() for each in kind.model_fields.values()):
         raw = b"{}"
     elif not _is_json(request):

@@ -1,11 +1,35 @@
-"""The commands that change the configuration of a running controller: read its file again."""
+"""The commands that change the configuration of a running controller: its file, and resources with versions."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+import yaml
+from rich.table import Table
 
+from controller.api.models.resources import (
+    DiffAnswer,
+    Imported,
+    ResourceAnswer,
+    ResourceInfo,
+    ResourcePage,
+    VersionInfo,
+    VersionPage,
+)
 from controller.api.models.system import ReloadAnswer
-from controller.cli.connection import LOCAL, Json, Token, Url, connected, tell
+from controller.cli.connection import LOCAL, Json, Limit, Token, Url, connected, err, tell
+from controller.config.differences import as_yaml
+from controller.config.resources import plain
 
 app = typer.Typer()
+config = typer.Typer(help="Agents, routes, tools, webhooks, limits of trunks: versions, drafts, publication.")
+app.add_typer(config, name="config")
+
+Kind = Annotated[str, typer.Argument(help="agents, routes, http_tools, mcp, webhooks or trunk-limits.")]
+Name = Annotated[str, typer.Argument(help="Its name; of routes: routes.")]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="What is different.")]
+Yaml = Annotated[Path, typer.Argument(help="A YAML file; - is the standard input.", allow_dash=True)]
 
 
 @app.command()
@@ -15,6 +39,133 @@ def reload(token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
         tell(client.reload_config(), as_json, _reloaded)
 
 
+@config.command("list")
+def list_(kind: Kind, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """List the resources of a kind."""
+    with connected(url, token) as client:
+        tell(client.list_resources(kind), as_json, _resources)
+
+
+@config.command()
+def show(
+    kind: Kind,
+    name: Name,
+    token: Token,
+    url: Url = LOCAL,
+    version: Annotated[int | None, typer.Option(help="This version; default: what is published.")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="The draft.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print a resource as YAML."""
+    with connected(url, token) as client:
+        if version is not None:
+            tell(client.show_version(kind, name, version), as_json, lambda found: as_yaml(found.content).rstrip())
+            return
+        found = client.show_resource(kind, name)
+        part = found.draft if draft else found.published
+        if part is None:
+            err.print(f"It has no {'draft' if draft else 'published version'}.")
+            raise typer.Exit(1)
+        tell(part, as_json, lambda told: as_yaml(told.content).rstrip())
+
+
+@config.command()
+def versions(kind: Kind, name: Name, token: Token, url: Url = LOCAL, limit: Limit = 20, as_json: Json = False) -> None:
+    """List the versions of a resource, newest first."""
+    with connected(url, token) as client:
+        tell(client.list_versions(kind, name, limit=limit), as_json, _versions)
+
+
+@config.command()
+def diff(
+    kind: Kind,
+    name: Name,
+    token: Token,
+    url: Url = LOCAL,
+    before: Annotated[str, typer.Option("--from", help="A version, `published` or `draft`.")] = "published",
+    after: Annotated[str, typer.Option("--to", help="Likewise.")] = "draft",
+    as_json: Json = False,
+) -> None:
+    """Show what differs between two versions."""
+    with connected(url, token) as client:
+        tell(client.diff_versions(kind, name, before, after), as_json, _diff)
+
+
+@config.command()
+def draft(kind: Kind, name: Name, file: Yaml, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """Keep a draft, made of a YAML file, in place of the present one."""
+    content = _content(_text(file))
+    with connected(url, token) as client:
+        there = [each.etag for each in client.list_resources(kind).resources if each.name == name]
+        tell(client.put_draft(kind, name, content, etag=there[0] if there else None), as_json, _one)
+
+
+@config.command()
+def publish(
+    kind: Kind, name: Name, token: Token, url: Url = LOCAL, comment: Comment = "", as_json: Json = False
+) -> None:
+    """Publish the draft: the next call has it."""
+    with connected(url, token) as client:
+        etag = client.show_resource(kind, name).etag
+        tell(client.publish_draft(kind, name, etag=etag, comment=comment), as_json, _one)
+
+
+@config.command()
+def rollback(
+    kind: Kind, name: Name, version: int, token: Token, url: Url = LOCAL, comment: Comment = "", as_json: Json = False
+) -> None:
+    """Publish again what an older version says."""
+    with connected(url, token) as client:
+        etag = client.show_resource(kind, name).etag
+        tell(client.roll_back(kind, name, version, etag=etag, comment=comment), as_json, _one)
+
+
+@config.command()
+def delete(kind: Kind, name: Name, token: Token, url: Url = LOCAL) -> None:
+    """Delete a resource that nothing names any more."""
+    with connected(url, token) as client:
+        client.delete_resource(kind, name, etag=client.show_resource(kind, name).etag)
+
+
+@config.command("import")
+def import_(
+    file: Yaml,
+    token: Token,
+    url: Url = LOCAL,
+    comment: Comment = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish what a config file or an export says: its sections replace those of the store."""
+    text = _text(file)
+    with connected(url, token) as client:
+        tell(client.import_config(text, comment=comment, dry_run=dry_run), as_json, _imported)
+
+
+@config.command()
+def export(token: Token, url: Url = LOCAL) -> None:
+    """Print what is published as a part of a config file, which `import` reads back."""
+    with connected(url, token) as client:
+        typer.echo(client.export_config(), nl=False)
+
+
+def _text(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        err.print(f"{file} can't be read: {reason}", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+def _content(text: str) -> Any:
+    try:
+        return plain(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        err.print(f"This is not YAML: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
 def _reloaded(told: ReloadAnswer) -> str:
     lines = [f"changed: {', '.join(told.changed)}" if told.changed else "nothing has changed"]
     if told.restart:
@@ -22,3 +173,37 @@ def _reloaded(told: ReloadAnswer) -> str:
     if told.ignored:
         lines.append(f"ignored, because the store has it: {', '.join(told.ignored)}")
     return "\n".join(lines)
+
+
+def _resources(page: ResourcePage) -> Table:
+    table = Table("name", "version", "by", "at", "comment", "draft", box=None)
+    for each in page.resources:
+        table.add_row(each.name, *_row(each.published), each.draft.by if each.draft else "")
+    table.caption = "from the config file" if page.source == "file" else None
+    return table
+
+
+def _row(version: VersionInfo | None) -> tuple[str, str, str, str]:
+    if version is None:
+        return "", "", "", ""
+    return str(version.version), version.by, f"{version.at:%Y-%m-%d %H:%M}", version.comment
+
+
+def _versions(page: VersionPage) -> Table:
+    table = Table("version", "by", "at", "comment", box=None)
+    for each in page.versions:
+        table.add_row(*_row(each))
+    return table
+
+
+def _one(found: ResourceAnswer) -> Table:
+    info = ResourceInfo.model_validate(found)
+    return _resources(ResourcePage(source="store", resources=(info,)))
+
+
+def _diff(told: DiffAnswer) -> str:
+    return "\n".join(told.lines) if told.lines else "They are the same."
+
+
+def _imported(told: Imported) -> str:
+    return "\n".join(told.changed) if told.changed else "Nothing differs."

@@ -61,10 +61,11 @@ class ConfigFile:
         """With its own resources, also if the store has others. Raises ConfigErrors."""
         return _checked(_document(self.raw, self.env), self.source)
 
-    def with_resources(self, resources: Mapping[Key, Content]) -> Config:
-        """With these in place of its own. Raises ConfigErrors, whose paths are those of the config, without lines."""
+    def with_resources(self, resources: Mapping[Key, Content], *, stored: bool = True) -> Config:
+        """With these in place of its own. `stored`: they are, or are to be, in the store. Raises ConfigErrors, whose
+        paths are those of the config, without lines."""
         errors = [each for key, content in resources.items() for each in unsafe(key, content, self._secrets)]
-        if errors:
+        if errors and stored:
             raise ConfigErrors(errors, "resources")
         return _checked(_document(put_together(self.raw, resources), self.env), "resources")
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from controller.config.errors import ConfigError, Path, dotted
+from controller.config.errors import ConfigError, ConfigErrors, Path, dotted
+from controller.config.source import read
 
 STARS = "**********"
 TRUNK_LIMITS = ("max_calls", "calls_per_second", "calls_per_hour", "minutes_per_day")
@@ -72,10 +73,34 @@ def taken_from(data: Mapping[str, Any]) -> dict[Key, Content]:
             case "trunk-limits":
                 for name, trunk in section.items():
                     limits = {key: trunk[key] for key in TRUNK_LIMITS if trunk.get(key) is not None}
-                    found[kind.name, str(name)] = plain(limits)
+                    if limits or not trunk:  # an export may say that there are none
+                        found[kind.name, str(name)] = plain(limits)
             case _:
                 found |= {(kind.name, str(name)): plain(each) for name, each in section.items()}
     return found
+
+
+def parsed(text: str) -> tuple[dict[Key, Content], frozenset[str]]:
+    """The resources of a config file or a part of one, and the kinds of which it has a section. Raises ConfigErrors."""
+    document = read(text, {})
+    if document.raw is None:
+        raise ConfigErrors(document.errors or [ConfigError("", "", "is empty")], "the file")
+    data = document.raw
+    unset = {dotted(path) for path in document.unset}  # variables of another machine
+    errors = [each for each in document.errors if each.path not in unset]
+    errors += [] if isinstance(data, dict) else [ConfigError("", "", "must be a mapping")]
+    for kind in KINDS.values() if isinstance(data, dict) else ():
+        wanted, section = (list, "a list") if kind.name == "routes" else (dict, "a mapping"), kind.section
+        if section in data and not isinstance(data[section], wanted[0]):
+            errors.append(ConfigError(section, "", f"must be {wanted[1]}", line=document.line((section,))))
+        elif kind.name != "routes":
+            named = data.get(section, {}).items()
+            wrong = [name for name, each in named if not isinstance(each, dict)]
+            errors += [ConfigError(f"{section}.{name}", "", "must be a mapping") for name in wrong]
+    if errors:
+        raise ConfigErrors(errors, "the file")
+    kinds = frozenset(kind.name for kind in KINDS.values() if kind.section in data)
+    return {key: content for key, content in taken_from(data).items() if key[0] in kinds}, kinds
 
 
 def without(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Publisher:
         """`shared`: other controllers may write to the store."""
         self._file = file
         self._from_store = file.from_store
-        self._store = store
+        self.store = store
         self._read = read
         self._shared = shared
         self._one = asyncio.Lock()
@@ -107,7 +107,7 @@ class Publisher:
 
     async def start(self) -> CurrentConfig:
         """Raises ConfigErrors, StoreError."""
-        published = await self._store.read()
+        published = await self.store.read()
         if not self._from_store:
             published = await self._written(self._file, published)
             config = self._file.config
@@ -142,11 +142,11 @@ class Publisher:
                 await self._take(self.current.config, self._published)
         if not (self._shared and self._from_store):
             return
-        revision = await self._store.revision()
+        revision = await self.store.revision()
         if revision in (self._published.revision, self._refused):
             return
         async with self._one:
-            published = await self._store.read()
+            published = await self.store.read()
             if published.revision == self._published.revision:
                 return
             log.info("another controller has published", revision=published.revision)
@@ -186,7 +186,7 @@ class Publisher:
         """The file's resources become versions. While the store is away, those that are new have no number."""
         try:
             async with asyncio.timeout(WRITE_SECONDS):
-                self._published = await self._written(self._file, await self._store.read())
+                self._published = await self._written(self._file, await self.store.read())
             self._unwritten = False
         except (StoreError, RevisionConflict, EditConflict, TimeoutError) as error:
             log.warning("the versions of the config file can't be written down yet", reason=str(error))
@@ -217,7 +217,7 @@ class Publisher:
         }
         if not gone and not fresh and published.revision and published.source == source:
             return published
-        async with self._store.writing() as writing:
+        async with self.store.writing() as writing:
             for key, content in fresh.items():
                 upon = await writing.find(key) or await writing.make(key)
                 number = await writing.add_version(
@@ -227,7 +227,7 @@ class Publisher:
             for each in gone:
                 await writing.change(each, published=None, **NO_DRAFT, **NO_TRIAL)
             await writing.published(published.revision, source)
-        return await self._store.read()
+        return await self.store.read()
 
     # ------------------------------------------------------------ the store
 
@@ -236,15 +236,15 @@ class Publisher:
         TooManyPublish, and what `edit` raises: nothing was changed then."""
         async with self._one:
             for _ in range(TRIES):
-                published = await self._store.read()
-                config = await self._checked(edit, published)
+                published = await self.store.read()
+                config = await self._checked(edit.contents(published), published)
                 try:
-                    async with self._store.writing() as writing:
+                    async with self.store.writing() as writing:
                         await edit.write(writing, published)
                         await writing.published(published.revision, "store")
                 except RevisionConflict:
                     continue
-                now = await self._store.read()
+                now = await self.store.read()
                 if now.revision == published.revision + 1:
                     await self._take(config, now)
                 else:  # another controller has published in the same moment
@@ -252,14 +252,15 @@ class Publisher:
                 return self._published
         raise TooManyPublish
 
-    async def check(self, edit: Edit) -> None:
-        """Whether it could be published. Raises ConfigErrors, and what `edit` raises."""
-        await self._checked(edit, await self._store.read())
+    async def check(self, contents: Mapping[Key, Content | None]) -> Config:
+        """The configuration that would be in force if these were published. Raises ConfigErrors."""
+        return await self._checked(contents, await self.store.read())
 
-    async def _checked(self, edit: Edit, published: Published) -> Config:
-        contents: dict[Key, Content | None] = {**published.contents(), **edit.contents(published)}
+    async def _checked(self, changed: Mapping[Key, Content | None], published: Published) -> Config:
+        now = published.contents() if self._from_store else taken_from(self._file.raw)
+        contents: dict[Key, Content | None] = {**now, **changed}
         there = {key: each for key, each in contents.items() if each is not None}
-        return await asyncio.to_thread(self._file.with_resources, there)
+        return await asyncio.to_thread(self._file.with_resources, there, stored=self._from_store)
 
     # ------------------------------------------------------------ what is in force
 

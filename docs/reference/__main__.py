@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from controller import config
@@ -10,13 +11,13 @@ from controller.api.audit import AuditResources
 from controller.api.openapi import document
 from controller.api.operation import Operation
 from controller.api.resources.call_trace import TraceResources
-from controller.api.resources.configuration import ConfigResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
 from controller.api.resources.keys import KeyResources
 from controller.api.resources.live_status import LiveStatusResources
 from controller.api.resources.softphone import SoftphoneResources
 from controller.api.resources.text_sessions import TextSessionResources
+from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
 from controller.config.models.records import Records
@@ -35,7 +36,7 @@ def operations() -> tuple[Operation, ...]:
         *AuditResources(UNUSED).operations(),
         *WorkerResources(UNUSED, 0, UNUSED).operations(),
         *LiveStatusResources(UNUSED, UNUSED).operations(),
-        *ConfigResources(UNUSED, UNUSED).operations(),
+        *configuration_operations(UNUSED, cast(Any, SimpleNamespace(store=None))),
         *TextSessionResources(UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
         *KeyResources(UNUSED, UNUSED, UNUSED).operations(),

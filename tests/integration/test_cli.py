@@ -11,11 +11,13 @@ import zipfile
 from collections.abc import Awaitable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import structlog
+import yaml
 from aiohttp import web
 from typer.testing import CliRunner, Result
 
@@ -24,6 +26,7 @@ from controller.api.client import ApiProblem, Client, Unreachable
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
+from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
 from controller.calls import errors
@@ -36,6 +39,7 @@ from controller.telemetry.call_trace import Traces
 from controller.workers.worker import UnknownWorker, Worker
 from tests.integration import test_events_stream as live
 from tests.integration.api_harness import ADMIN, Harness, harness
+from tests.integration.resources_harness import Desk, desk
 from tests.integration.webhook_harness import begin, end, eventually, hook, receiver, say
 from tests.unit.controller.views import STARTED
 
@@ -73,6 +77,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *EventResources(NOBODY, NOBODY, NOBODY).operations(),
         *AuditResources(NOBODY).operations(),
         *WorkerResources(NOBODY, 0, NOBODY).operations(),
+        *configuration_operations(NOBODY, SimpleNamespace(store=None)),  # type: ignore[arg-type]
         *TraceResources(NOBODY, NOBODY).operations(),
         *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
     )
@@ -316,6 +321,53 @@ async def test_workers_are_listed_and_drained() -> None:
         assert (await voiceai(it, "workers", "drain", "w2")).exit_code == 1
         assert "w1" in await said(it, "workers", "replace")
         assert replaced.is_set()
+
+
+async def test_versions_of_an_agent_from_the_shell(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        await versions_by_command(here, tmp_path)
+
+
+async def versions_by_command(here: Desk, folder: Path) -> None:
+    async def told(*words: str, code: int = 0) -> str:
+        result = await voiceai(here.it, "config", *words)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    def prompt() -> str:
+        return here.publisher.current.config.agents["reception"].instructions
+
+    file = folder / "agent.yaml"
+    file.write_text(yaml.safe_dump({"instructions": "Be rude.", "tools": ["crm"]}))
+    assert "reception" in await told("list", "agents")
+    assert yaml.safe_load(await told("show", "agents", "reception")) == {
+        "instructions": "Be kind.",
+        "tools": ["crm", "hang_up"],
+    }
+    assert "admin" in await told("draft", "agents", "reception", str(file))
+    assert yaml.safe_load(await told("show", "agents", "reception", "--draft")) == {
+        "instructions": "Be rude.",
+        "tools": ["crm"],
+    }
+    assert "+instructions: Be rude." in await told("diff", "agents", "reception")
+    assert "ruder" in await told("publish", "agents", "reception", "-m", "ruder")
+    assert prompt() == "Be rude."
+    assert "ruder" in await told("versions", "agents", "reception")
+    assert "as version 1" in await told("rollback", "agents", "reception", "1")
+    assert "same" in await told("diff", "agents", "reception", "--from", "1", "--to", "3")
+    file.write_text((await told("export")).replace("Be kind.", "Be new."))
+    assert "agents/reception" in await told("import", str(file), "--dry-run")
+    assert prompt() == "Be kind."
+    await told("import", str(file))
+    assert prompt() == "Be new."
+    assert "invalid-config" in await told("delete", "http_tools", "crm", code=1)
+    file.write_text("instructions: [")
+    await told("draft", "agents", "new", str(file), code=2)
+    await told("show", "agents", "nobody", code=1)
+    file.write_text("instructions: Sell.")
+    await told("draft", "agents", "sales", str(file))
+    await told("publish", "agents", "sales")
+    await told("delete", "agents", "sales")
 
 
 # ---------------------------------------------------------------- what happens while it happens
