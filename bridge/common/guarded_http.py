@@ -8,6 +8,7 @@ itself only if the config lists the host. Every failure is a `RequestFailed`.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -80,9 +81,10 @@ class _Progress:
 class GuardedHttp:
     """`send` may be called any number of times at once; `close` when nothing is under way any more."""
 
-    def __init__(self, *, limits: httpx.Limits) -> None:
+    def __init__(self, *, limits: httpx.Limits, tls: ssl.SSLContext | None = None) -> None:
+        """`tls`: whom to believe, instead of the authorities that httpx brings along."""
         self._limits = limits
-        self._tls = httpx.create_ssl_context(trust_env=False)
+        self._tls = tls or httpx.create_ssl_context(trust_env=False)
         self._direct = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=limits)
         self._by_proxy: dict[str, ThroughSocks] = {}
 

@@ -11,8 +11,10 @@ from aiohttp import web
 
 from controller.api.auth.authenticator import Authenticator
 from controller.api.auth.keys import ApiKeys
+from controller.api.auth.oidc import Provider
 from controller.api.auth.sessions import Sessions
 from controller.api.console.session import SessionResources, choices_of
+from controller.api.console.sign_in import SignInResources
 from controller.api.operation import Operation
 from controller.api.resources.keys import KeyResources
 from controller.config import CurrentConfig
@@ -25,6 +27,10 @@ class Access:
         self.sessions = Sessions(config.api.console_session, database)
         self.authenticator = Authenticator.of(config.api, self.sessions)
         self.keys = ApiKeys(database, self.authenticator)
+        self._provider: Provider | None = None
+        if (oidc := config.api.oidc) is not None:
+            self._provider = Provider(oidc)
+            self.authenticator.users.trust(self._provider.digest, oidc.roles)
 
     async def read(self) -> None:
         """Raises StoreError."""
@@ -38,15 +44,18 @@ class Access:
             group.create_task(self.keys.run())
 
     async def finish(self) -> None:
-        await asyncio.gather(self.sessions.drain(), self.keys.finish())
+        closing = (self._provider.close(),) if self._provider is not None else ()
+        await asyncio.gather(self.sessions.drain(), self.keys.finish(), *closing)
 
     def operations(self) -> tuple[Operation, ...]:
         return KeyResources(self.keys, self.sessions, self._names).operations()
 
     def routes(self) -> list[web.RouteDef]:
         """Of the console's log-in."""
-        longest = self._current.config.api.console_session.max_s
-        return SessionResources(self.authenticator, partial(choices_of, self._current), longest).routes()
+        longest, provider = self._current.config.api.console_session.max_s, self._provider
+        url = (lambda: provider.log_out_url) if provider is not None else lambda: None
+        session = SessionResources(self.authenticator, partial(choices_of, self._current), longest, url)
+        return [*session.routes(), *SignInResources(self.authenticator, provider, longest).routes()]
 
     def _names(self) -> Mapping[str, Collection[str]]:
         """What an API key can be limited to."""

@@ -45,7 +45,7 @@ NOTED = web.RequestKey("noted", bool)
 
 _PLAIN = frozenset({"trunk", "agent", "receiver", "action", "side", "kind", "mode", "format", "direction", "outcome"})
 """Fields with names of the config, or words of ours."""
-_EACH = frozenset({"export_history"})
+_EACH = frozenset({"export_history", "console_sign_in"})
 """Reading it again is written down again."""
 _NUMBERS = frozenset({"to", "caller_id", "extension"})
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_origin
 from aiohttp import web
 from pydantic import ValidationError
 
-from controller.api.auth.authenticator import GRANTED, LIMITS, Authenticator, Lasts
+from controller.api.auth.authenticator import GRANTED, LIMITS, OWNER, Authenticator, Lasts
 from controller.api.auth.limits import Limits
 from controller.api.idempotency import Idempotency
 from controller.api.models.base import Answer, Body
@@ -158,7 +158,7 @@ def _served(
         if operation.method != "POST" or keys is None or not operation.idempotency:
             return await _answered(operation, asked)
         do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
-        return await keys.once(request, asked.by, do, repeatable=operation.repeatable)
+        return await keys.once(request, request.get(OWNER, asked.by), do, repeatable=operation.repeatable)
 
     guarded: Callable[[web.Request], Awaitable[web.StreamResponse]] = serve
     if operation.scopes:

@@ -20,6 +20,11 @@ def wrong(config: Config) -> list[ConfigError]:
         found += _tried(
             "asterisk.ari.ca_file", file, lambda: client_context("https://", file), "a PEM file of certificates"
         )
+    if (oidc := config.api.oidc) is not None and oidc.ca_file is not None:
+        trusted = oidc.ca_file
+        found += _tried(
+            "api.oidc.ca_file", trusted, lambda: client_context("https://", trusted), "a PEM file of certificates"
+        )
     if tls is not None:
         hint = "PEM files that belong together, and that this user may read"
         found += _tried("api.tls", tls.certificate, lambda: server_context(tls.certificate, tls.key), hint)

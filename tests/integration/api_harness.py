@@ -208,6 +208,7 @@ async def harness(
     tokens: Iterable[Token] = (),
     throttle: AuthThrottle | None = None,
     authenticator: Authenticator | None = None,
+    port: int = 0,
 ) -> AsyncIterator[Harness]:
     """`store`: with idempotency keys and the audit log, over a database of its own. `tokens`: besides TOKENS.
     `authenticator`: instead of one that knows these."""
@@ -226,6 +227,6 @@ async def harness(
         guesses = patient if throttle is None else throttle
         keeper = authenticator or with_limited_key(Authenticator([*known, *tokens], pace, guesses))
         app = make_app(calls, orders, keeper, more(calls, orders), extra, storage=kept)
-        server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", 0))
+        server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", port))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
         yield Harness(calls, orders, server.port, http, kept)

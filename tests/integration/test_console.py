@@ -95,7 +95,12 @@ async def test_a_token_becomes_a_cookie_that_no_script_reads_and_opens_the_api()
         async with it.request("POST", PATH, None, json={"token": READER}, headers=HERE) as answer:
             told, set_cookie = await answer.json(), answer.headers["Set-Cookie"]
             cookie = answer.cookies[NAME].value
-        assert told == {"name": "reader", "scopes": ["metrics", "read"], "choices": CHOICES.model_dump(mode="json")}
+        assert told == {
+            "name": "reader",
+            "scopes": ["metrics", "read"],
+            "choices": CHOICES.model_dump(mode="json"),
+            "log_out_url": None,
+        }
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(set_cookie.split("; "))
         assert "Secure" not in set_cookie
         assert READER not in set_cookie

@@ -34,6 +34,8 @@ GRANTED = web.RequestKey("granted", frozenset[Scope])
 """All scopes of the token that the request came with."""
 LIMITS = web.RequestKey("limits", Limits)
 """What its key reaches."""
+OWNER = web.RequestKey("owner", str)
+"""Whose idempotency keys count: a name that is given away anew has none of those before."""
 ELSEWHERE = web.RequestKey("elsewhere", bool)
 """A right key was shown from an address from which it may not be used."""
 
@@ -118,6 +120,7 @@ class Authenticator:
         async def guarded(request: web.Request) -> web.StreamResponse:
             user = self.user_of(request)
             request[USER], request[GRANTED], request[LIMITS] = user.name, user.scopes, user.limits
+            request[OWNER] = user.key or user.name
             wait = user.bucket.take(time.monotonic())
             request[PACE] = dict(user.bucket.headers(wait))
             if wait:
@@ -200,7 +203,7 @@ class Authenticator:
             return False
         if (hash_ := request.get(SESSION)) is not None:
             return self._of_session(hash_) == user
-        return any(user == each for each in self.users)
+        return self.users.has(user)
 
 
 def _admitted(user: User, request: web.Request) -> User:

@@ -39,6 +39,13 @@ def give(response: web.Response, request: web.Request, session: str, seconds: fl
     )
 
 
+def give_for_sign_in(response: web.Response, request: web.Request, name: str, value: str, seconds: float) -> None:
+    """A cookie that comes back with a navigation from the provider's site, and to the console's paths only."""
+    response.set_cookie(
+        name, value, max_age=int(seconds), path="/console/", httponly=True, samesite="Lax", secure=_encrypted(request)
+    )
+
+
 def take(response: web.Response, request: web.Request) -> None:
     response.del_cookie(NAME, path="/", httponly=True, samesite="Strict", secure=_encrypted(request))
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bridge.common.token_bucket import TokenBucket
@@ -22,7 +22,7 @@ from controller.api.auth.users import Use, User, Users, digest_of, new_key
 from controller.config.models.api import SCOPES, Scope, granted
 from controller.store.cells import text_in, text_or_none_in, whole_in
 from controller.store.database import Database, StoreError
-from controller.store.tables.api import api_keys as table
+from controller.store.tables.api import api_keys as table, sessions
 
 log = structlog.get_logger()
 
@@ -79,6 +79,8 @@ class ApiKeys:
         """By id, the latest use that the store has."""
         self._one = asyncio.Lock()
         self._away = False
+        self._seen: tuple[Any, ...] = ()
+        """The state of the store that was read last."""
 
     @property
     def users(self) -> Users:
@@ -178,9 +180,10 @@ class ApiKeys:
         try:
             if self._revoked:
                 await self._delete_revoked()
-            if self._database.shared:
+            if self._database.shared and (state := await self._state()) != self._seen:
                 await self.read()
                 await self._authenticator.sessions.follow(self.users)
+                self._seen = state
             await self._write_uses(WRITE_USE)
         except StoreError as error:
             if not self._away:
@@ -188,6 +191,13 @@ class ApiKeys:
             self._away = True
             return
         self._away = False
+
+    async def _state(self) -> tuple[Any, ...]:
+        """Differs after each change of keys or sessions, whoever made it."""
+        keys = select(func.count(), func.sum(table.c.version), func.max(table.c.changed_at)).select_from(table)
+        mine = select(func.count(), func.max(sessions.c.used_at), func.max(sessions.c.began_at)).select_from(sessions)
+        async with self._database.reading() as store:
+            return (*(await store.execute(keys)).one(), *(await store.execute(mine)).one())
 
     async def _write_uses(self, after: timedelta) -> None:
         long_ago = datetime.min.replace(tzinfo=UTC)

@@ -11,7 +11,7 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bridge.common.token_bucket import TokenBucket
@@ -73,6 +73,8 @@ class Users:
     def __init__(self, tokens: Iterable[Token] = (), pace: Pace | None = None) -> None:
         self._tokens: tuple[User, ...] = ()
         self._keys: Mapping[str, User] = {}
+        self._by_credential: Mapping[Credential, User] = {}
+        """Tokens and keys."""
         self._persons: OrderedDict[str, User] = OrderedDict()
         self._roles: Mapping[str, frozenset[Scope]] = {}
         self._provider: str | None = None
@@ -85,7 +87,7 @@ class Users:
 
     def __contains__(self, credential: object) -> bool:
         """Whether a session that was opened with it may go on."""
-        if any(user.credential == credential for user in self):
+        if credential in self._by_credential:
             return True
         name, provider = credential if isinstance(credential, tuple) else ("", None)
         return str(name).startswith(PERSON) and provider is not None and provider == self._provider
@@ -100,10 +102,16 @@ class Users:
         known = {user: user for user in self._tokens}
         fresh = (_of_token(token, token.rate or self.pace) for token in tokens)
         self._tokens = tuple(known.get(user, user) for user in fresh)
+        self.replace_keys(self._keys)
 
     def replace_keys(self, keys: Mapping[str, User]) -> None:
         """Only these keys of the store are valid from now on, by id."""
-        self._keys = keys
+        rate = self.pace.per_second, self.pace.burst
+        self._keys = {
+            id_: user if user.pace == rate else replace(user, pace=rate, bucket=TokenBucket(*rate))
+            for id_, user in keys.items()
+        }
+        self._by_credential = {user.credential: user for user in self}
 
     def trust(self, provider: str | None, roles: Mapping[str, Iterable[Scope]]) -> None:
         """Persons may come from this provider (its digest); `roles`: the scopes that each gives."""
@@ -122,10 +130,14 @@ class Users:
             found = key
         return found if secret else None
 
+    def has(self, user: User) -> bool:
+        """A token or a key that is as it was."""
+        return self._by_credential.get(user.credential) == user
+
     def of(self, session: Session) -> User | None:
         """Who a session belongs to now. None: nobody whom we still know."""
         if session.roles is None:
-            return next((user for user in self if user.credential == session.credential), None)
+            return self._by_credential.get(session.credential)
         if session.credential not in self:
             return None
         return self._person(session, self.scopes_of(session.roles))
@@ -137,9 +149,8 @@ class Users:
         name, provider = session.credential
         if not scopes:
             return None
-        known = self._persons.get(name)
-        if known is None or known.scopes != scopes:
-            rate = self.pace.per_second, self.pace.burst
+        known, rate = self._persons.get(name), (self.pace.per_second, self.pace.burst)
+        if known is None or (known.scopes, known.pace) != (scopes, rate):
             known = self._persons[name] = User(name, bytes.fromhex(provider), scopes, rate, TokenBucket(*rate))
             if len(self._persons) > MOST_PERSONS:
                 self._persons.popitem(last=False)

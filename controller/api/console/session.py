@@ -16,7 +16,7 @@ from aiohttp import web
 from controller.api.auth import cookie
 from controller.api.auth.authenticator import Authenticator
 from controller.api.auth.sessions import hash_of
-from controller.api.auth.users import User
+from controller.api.auth.users import PERSON, User
 from controller.api.models.session import Choices, LogIn, SessionAnswer
 from controller.api.operation import AUDITED
 from controller.api.problems import USER, Problem
@@ -45,8 +45,15 @@ def choices_of(current: CurrentConfig) -> Choices:
 
 
 class SessionResources:
-    def __init__(self, authenticator: Authenticator, choices: Callable[[], Choices], longest: float = 43200.0) -> None:
-        """`longest`: seconds that a session may last."""
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        choices: Callable[[], Choices],
+        longest: float = 43200.0,
+        log_out_url: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`longest`: seconds that a session may last. `log_out_url`: of persons who came from a provider."""
+        self._log_out_url = log_out_url
         self._authenticator = authenticator
         self._choices = choices
         self._longest = longest
@@ -94,5 +101,6 @@ class SessionResources:
 
     def _told(self, user: User) -> web.Response:
         scopes = tuple(scope for scope in get_args(Scope) if scope in user.scopes)
-        told = SessionAnswer(name=user.name, scopes=scopes, choices=self._choices())
+        url = self._log_out_url() if user.name.startswith(PERSON) else None
+        told = SessionAnswer(name=user.name, scopes=scopes, choices=self._choices(), log_out_url=url)
         return web.Response(text=told.model_dump_json(), content_type="application/json")

@@ -9,6 +9,11 @@ class LogIn(Body):
     token: str = Field(min_length=1, max_length=1024)
 
 
+class LogInOptions(Answer):
+    sign_in: str | None
+    """The name of the OpenID provider; null: there is none."""
+
+
 class Choices(Answer):
     """Names of the config, for forms. The first one is the default."""
 
@@ -26,3 +31,5 @@ class SessionAnswer(Answer):
     scopes: tuple[str, ...]
     """The token's scopes, with those that they include."""
     choices: Choices
+    log_out_url: str | None = None
+    """Where to go after the log-out; null: nowhere."""

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from controller.config.values import ListenAt, Name, Secret, Section, SomeText, wrong
+from bridge.common.tls import is_readable_on_the_way
+from controller.config.values import HttpUrl, ListenAt, Name, Secret, Section, SomeText, wrong
 
 Scope = Literal["metrics", "read", "recordings", "call", "control", "supervise", "config", "admin"]
 
@@ -66,6 +67,57 @@ class ConsoleSession(Section):
     """In any case; then the token is asked for again."""
 
 
+def _private(url: str) -> str:
+    if is_readable_on_the_way(url):
+        raise wrong("must begin with https://", "http is for this machine only: what goes there opens the console")
+    return url
+
+
+def _console(url: str) -> str:
+    if not url.endswith("/console") or "?" in url or "#" in url:
+        raise wrong("must end with /console/", "as browsers see it, e.g. https://voice.example.com/console/")
+    return url
+
+
+PrivateUrl = Annotated[HttpUrl, AfterValidator(_private)]
+
+
+class OpenIdConnect(Section):
+    """Log-in to the console at an OpenID provider: authorization code with PKCE. docs/access.md."""
+
+    issuer: PrivateUrl
+    """As the provider writes it itself; its `/.well-known/openid-configuration` says the rest."""
+    client_id: SomeText
+    client_secret: Secret | None = None
+    """As `${NAME}`. None: a public client, which PKCE alone protects."""
+    console_url: Annotated[PrivateUrl, AfterValidator(_console)]
+    """Where browsers find the console. Register `<console_url>/signed-in` at the provider as redirect URI."""
+    name: SomeText = Field("single sign-on", max_length=60)
+    """Stands on the button: "Sign in with …"."""
+    ask_for: tuple[SomeText, ...] = ("openid", "profile")
+    """OAuth scopes that are asked for, `openid` among them; what it takes for the provider to tell the roles."""
+    roles_claim: SomeText = "groups"
+    """The claim that holds a person's roles, of the ID token or of the userinfo; also a path: `realm_access.roles`."""
+    roles: dict[SomeText, Annotated[tuple[Scope, ...], Field(min_length=1)]] = Field(min_length=1)
+    """By role: the scopes that it gives. Who has none of these roles does not get in."""
+    name_claim: SomeText = "preferred_username"
+    """The claim that names the person in logs and in the audit log; otherwise `sub`."""
+    ca_file: str | None = None
+    """Whom to believe, a PEM file. None: the system's authorities."""
+    timeout_s: float = Field(5.0, gt=0, le=30)
+    """For each request to the provider."""
+    clock_skew_s: float = Field(60.0, ge=0, le=600)
+    """By how much its clock and ours may differ."""
+    log_out_at_provider: bool = False
+    """*Log out* leads to the provider's log-out, too, if it has one."""
+
+    @model_validator(mode="after")
+    def _asks_for_openid(self) -> Self:
+        if "openid" not in self.ask_for:
+            raise wrong("`ask_for` must have `openid` in it", "without it the provider sends no ID token")
+        return self
+
+
 class Connections(Section):
     """To the API's port; whoever asks nothing makes room for others. Workers' links have 32 places besides."""
 
@@ -91,6 +143,8 @@ class Api(Section):
     rate: Pace = Field(default_factory=Pace)
     """How often each token may ask."""
     console_session: ConsoleSession = Field(default_factory=ConsoleSession)
+    oidc: OpenIdConnect | None = None
+    """Log-in to the console by OpenID Connect, besides tokens and keys."""
     streams_per_token: int = Field(50, ge=1, le=200)
     """Event streams that one token may hold open at once, and as many downloads; all streams together may be 200, and
     100 of who speaks."""

@@ -8,6 +8,7 @@ import * as call from "./pages/call.js";
 import * as config from "./pages/config.js";
 import * as health from "./pages/health.js";
 import * as history from "./pages/history.js";
+import * as keys from "./pages/keys.js";
 import * as live from "./pages/live.js";
 import * as login from "./pages/login.js";
 import * as past from "./pages/past.js";
@@ -23,6 +24,7 @@ const PAGES = [
   { name: "past", title: "Past call", path: /^history\/([^/]+)$/, page: past, needs: "read", part: "history" },
   { name: "health", title: "Health", path: /^health$/, page: health, needs: "read", menu: "#/health" },
   { name: "config", title: "Config", path: /^config$/, page: config, needs: "config", menu: "#/config" },
+  { name: "keys", title: "Keys", path: /^keys$/, page: keys, needs: "admin", menu: "#/keys" },
 ];
 
 const main = document.getElementById("main");
@@ -93,9 +95,10 @@ function drawBar() {
 
 async function logOut() {
   try {
+    const elsewhere = me.log_out_url;
     await ask("DELETE", "/console/session");
     clear(true);
-    showLogin();
+    if (elsewhere) location.assign(elsewhere); else showLogin();
   } catch (error) {
     failed(error, "Log out");
   }

@@ -13,8 +13,8 @@ export class Problem extends Error {
 
 export const signedOut = new EventTarget();
 
-export async function ask(method, path, body) {
-  const request = { method, headers: {}, credentials: "same-origin", cache: "no-store" };
+export async function ask(method, path, body, headers = {}) {
+  const request = { method, headers: { ...headers }, credentials: "same-origin", cache: "no-store" };
   if (body !== undefined) {
     request.headers["Content-Type"] = "application/json";
     request.body = JSON.stringify(body);

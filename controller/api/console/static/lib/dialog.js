@@ -44,6 +44,28 @@ export function form({ title, fields, yes, send, note }) {
   show(dialog);
 }
 
+/** Something to read, with a button that ends it; Escape does not, as it is shown once. */
+export function notice({ title, content, done }) {
+  const go = h("button", { type: "button", class: "main" }, done);
+  const dialog = frame(title, [...content, h("div", { class: "buttons" }, go)]);
+  go.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.addEventListener("close", () => dialog.remove());
+  show(dialog);
+}
+
+/** Several of some: checkboxes. `options`: {value, help} or text. Its value is a list. */
+export function choices(name, label, { options, chosen = [], help }) {
+  const boxes = options.map((each) => {
+    const value = each.value ?? each, id = `field-${++count}`;
+    const box = h("input", { id, type: "checkbox", value, checked: chosen.includes(value) });
+    return { box, element: h("div", { class: "choice" }, box, h("label", { for: id }, value, each.help && h("small", {}, each.help))) };
+  });
+  const value = () => boxes.filter(({ box }) => box.checked).map(({ box }) => box.value);
+  return { name, value, element: h("fieldset", { class: "field" }, h("legend", {}, label), help && h("small", {}, help),
+    h("div", { class: "choices" }, boxes.map(({ element }) => element))) };
+}
+
 function frame(title, content) {
   const name = `dialog-${++count}`;
   return h("dialog", { "aria-labelledby": name }, h("h2", { id: name }, title), content);
