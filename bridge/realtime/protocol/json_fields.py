@@ -32,7 +32,14 @@ class Wrong(Exception):
 def json_of(text: str) -> Any:
     """What a JSON text says. A whole number of too many digits becomes one that no field takes. Raises ValueError and
     RecursionError."""
-    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= LONGEST_NUMBER else _TOO_LARGE)
+    return _decoder.decode(text)
+
+
+def _int(digits: str) -> int:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else _TOO_LARGE
+
+
+_decoder = json.JSONDecoder(parse_int=_int)  # `json.loads` would make one for each event
 
 
 def object_of(raw: Mapping[str, Any], key: str) -> dict[str, Any]:

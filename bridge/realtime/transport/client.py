@@ -40,15 +40,13 @@ from bridge.realtime.protocol.errors import (
 )
 from bridge.realtime.protocol.retry_hints import HEADERS, seconds_of_headers
 from bridge.realtime.protocol.session_differences import Requested
-from bridge.realtime.transport.websocket import RealtimeWebSocket
+from bridge.realtime.transport.websocket import MAX_MESSAGE, RealtimeWebSocket
 
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
 CLOSE_S = 1.0
 AGAIN_S = 2.0
 """For the second answer, if the first `session.updated` is not as asked for and the update is sent again."""
-MAX_MESSAGE = 4 * 1024 * 1024
-"""Bytes. Decoding a larger message would delay the worker's other calls; a delta of audio has some 10 kB."""
 MAX_AUDIO_BACKLOG = 64 * 1024
 """Bytes that the kernel has not taken yet: one second of caller audio. What comes then is dropped."""
 MAX_BACKLOG = 4 * 1024 * 1024

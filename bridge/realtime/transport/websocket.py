@@ -1,9 +1,9 @@
 """A websocket that is written to without waiting, and whose messages are handed over without a task in between.
 
-Replaces the library's slower way for single frames. A frame of ours is one `write`. A message is handed over in the
-callback in which it comes, so that an interruption takes effect before the next tick. What is not one whole message, or
-comes while nobody listens, goes through the library, and so does all that follows until that is handed over: the order
-is kept.
+Replaces the library's slower way for single frames. A frame of ours is one `write`. What comes is split into frames
+here (`framing`), and a frame that is a whole message is handed over in the callback in which it comes, so that an
+interruption takes effect before the next tick. What is not one whole message, or comes while nobody listens, goes
+through the library, and so does all that follows until that is handed over: the order is kept.
 
 Much data at once is read in slices: between two of them the event loop runs, and nothing more is taken from the
 network. Connections that need many slices take turns (`read_queue`), so that servers that send without end, or very
@@ -21,6 +21,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
 from bridge.realtime.protocol.server_events import Event, SessionCreated
+from bridge.realtime.transport.framing import MASKED, TEXT, frame_bounds
 from bridge.realtime.transport.masking import Masking
 from bridge.realtime.transport.read_queue import read_queue
 
@@ -28,12 +29,15 @@ SLICE_S = 0.004
 SHORT_SLICE_S = 0.001
 """The first one of a connection while others wait for their turns."""
 PIECE = 1024
-"""Bytes between two looks at the clock: some ms of the smallest frames that there are."""
+"""Bytes between two looks at the clock, of what is no frame: an HTTP response, what is too large, or comes too late."""
+MAX_MESSAGE = 4 * 1024 * 1024
+"""Bytes. Decoding a larger message would delay the worker's other calls; a delta of audio has some 10 kB."""
 MOST_EARLY = 64
 LAST_S = 0.01
 """For what had come before the connection was lost. Of the core's time: what other programs take does not count."""
 
-_OPEN, _TEXT = State.OPEN, Opcode.TEXT
+_OPEN, _CONNECTING = State.OPEN, State.CONNECTING
+_END_OF_HEADERS = b"\r\n\r\n"
 _BEGINS = (Opcode.TEXT, Opcode.BINARY)
 _masking = Masking()
 
@@ -59,7 +63,11 @@ class RealtimeWebSocket(ClientConnection):
         """Messages that have begun to come and are the library's."""
         self._fault: Exception | None = None
         self._unread = bytearray()
-        """Has come and waits for the next slice. Nothing is taken from the network meanwhile."""
+        """Has come and waits: for the rest of its frame, or (`_waits`) for the next slice."""
+        self._waits = False
+        """There is more to read than one slice. Nothing is taken from the network meanwhile."""
+        self._framed = False
+        """The headers of the server's answer have been read: frames follow, if it has accepted."""
 
     @property
     def backlog(self) -> int:
@@ -101,10 +109,12 @@ class RealtimeWebSocket(ClientConnection):
 
     def data_received(self, data: bytes) -> None:
         """asyncio's callback."""
-        waits = bool(self._unread)
         self._unread += data
+        if self._waits:
+            return
         others = read_queue()
-        if not waits and self._read(SHORT_SLICE_S if others else SLICE_S):
+        if self._read(SHORT_SLICE_S if others else SLICE_S):
+            self._waits = True
             if not self.transport.is_closing():
                 self.transport.pause_reading()
             others.add(self._next_slice)
@@ -121,36 +131,59 @@ class RealtimeWebSocket(ClientConnection):
 
     def _next_slice(self) -> bool:
         """Whether more waits."""
-        if self._read(SLICE_S):
-            return True
-        if not self.transport.is_closing():
+        self._waits = self._read(SLICE_S)
+        if not self._waits and not self.transport.is_closing():
             self.transport.resume_reading()
-        return False
+        return self._waits
 
     def _read(self, seconds: float, clock: Callable[[], float] = perf_counter) -> bool:
-        """Reads for at most `seconds`. Returns whether more waits."""
+        """Reads for at most `seconds`. Returns whether more waits that can be read."""
         until = clock() + seconds
-        while self._unread:
-            piece = bytes(self._unread[:PIECE])
-            del self._unread[:PIECE]
-            super().data_received(piece)
+        while self._read_next():
             if clock() >= until:
-                break
-        return bool(self._unread)
+                return bool(self._unread)
+        return False
+
+    def _read_next(self) -> bool:
+        """Reads the next frame, or piece of what is no frame. False: it has not come yet."""
+        unread, state = self._unread, self.protocol.state
+        here = len(unread)
+        if state is _OPEN:
+            start, end = frame_bounds(unread)
+            if end - start > MAX_MESSAGE:
+                end = min(here, PIECE)  # the library refuses it by its header
+            elif end > here:
+                return False
+            elif unread[0] == TEXT and unread[1] < MASKED and self._hear is not None and not self._queued:
+                with memoryview(unread) as view:
+                    message = bytes(view[start:end])
+                del unread[:end]
+                self._hand_over(message)
+                return True
+        elif state is _CONNECTING and not self._framed:
+            found = unread.find(_END_OF_HEADERS)
+            self._framed = found >= 0
+            end = (found if self._framed else here - 2 * len(_END_OF_HEADERS)) + len(_END_OF_HEADERS)
+        else:
+            end = min(here, PIECE)
+        if end <= 0:
+            return False
+        piece = bytes(unread[:end])
+        del unread[:end]
+        super().data_received(piece)
+        return True
 
     def _read_rest(self) -> None:
         """Reads what had come before the end, for at most `LAST_S`. The rest is dropped."""
-        self._read(LAST_S, thread_time)
+        if not self._read(LAST_S, thread_time) and self._unread:
+            super().data_received(bytes(self._unread))  # a part of a frame: the library knows what its end means
         self._unread.clear()
 
     # ------------------------------------------------------------ messages
 
     def process_event(self, event: Any) -> None:
-        """The library's hook for what has come."""
+        """The library's hook for what has come by it."""
         if isinstance(event, Frame):
-            if event.opcode is _TEXT and event.fin and self._hear is not None and not self._queued:
-                self._hand_over(bytes(event.data))
-                return
             self._queued += event.opcode in _BEGINS
         super().process_event(event)
 
