@@ -11,6 +11,7 @@ Source: SQLAlchemy's notes on pysqlite ("Serializable isolation"), SQLite's prag
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -48,18 +49,15 @@ _BROKEN = ("disk i/o error", "malformed", "not a database", "unable to open", "r
 """Messages of SQLite after which its connection is closed: the next one may find the file repaired or replaced."""
 
 
-def _unreachable() -> tuple[type[Exception], ...]:
+def unreachable() -> tuple[type[Exception], ...]:
     """What a failed connection raises besides SQLAlchemy's errors: SQLAlchemy does not wrap those of the socket, and
-    2.0 not those of a server that is still starting."""
-    try:
-        import asyncpg  # type: ignore[import-untyped]
-    except ModuleNotFoundError:
-        return (OSError,)
-    return OSError, asyncpg.PostgresError, asyncpg.InterfaceError
+    2.0 not those of a server that is still starting. PostgreSQL's driver is loaded only where it is used: 3 MB."""
+    driver = sys.modules.get("asyncpg")
+    return (OSError,) if driver is None else (OSError, driver.PostgresError, driver.InterfaceError)
 
 
-UNREACHABLE: tuple[type[Exception], ...] = _unreachable()
-NOT_OPENED: tuple[type[Exception], ...] = (SQLAlchemyError, *UNREACHABLE)
+def _not_opened() -> tuple[type[Exception], ...]:
+    return SQLAlchemyError, *unreachable()
 
 
 class StoreError(Exception):
@@ -91,7 +89,7 @@ class Database:
         except migrations.NewerStore as error:
             await self._engine.dispose()
             raise StoreError(str(error)) from error
-        except NOT_OPENED as error:
+        except _not_opened() as error:
             await self._engine.dispose()
             kind = StoreInUse if _LOCKED in _words(error) else StoreError
             raise kind(f"the store can't be opened (store.url): {_words(error)}") from error
@@ -181,7 +179,7 @@ class Database:
             raise kind(f"the store refuses: {_words(error)}") from error
         except TimeoutError as error:
             raise StoreError(f"the store did not answer within {TRANSACTION_SECONDS:g} s") from error
-        except UNREACHABLE as error:
+        except unreachable() as error:
             raise StoreError(f"the store can't be reached: {_words(error)}") from error
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from controller.store.database import UNREACHABLE, StoreError
+from controller.store.database import StoreError, unreachable
 
 try:
     import fcntl
@@ -40,7 +40,6 @@ CONNECT_SECONDS = 10.0
 LEAVING_SECONDS = 2.0
 """How long the lock of a controller that was killed is waited for: PostgreSQL notices a moment later."""
 CHECK_SECONDS = 5.0
-_AWAY: tuple[type[Exception], ...] = (SQLAlchemyError, TimeoutError, *UNREACHABLE)
 _KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 
 
@@ -98,7 +97,7 @@ class StoreLock:
     async def release(self) -> None:
         connection, self._connection = self._connection, None
         engine, self._engine = self._engine, None
-        with suppress(*_AWAY):
+        with suppress(*_away()):
             async with asyncio.timeout(LEAVING_SECONDS):
                 if connection is not None:
                     await connection.close()
@@ -117,7 +116,7 @@ class StoreLock:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await self._connection.execute(text("SELECT 1"))
-            except _AWAY:
+            except _away():
                 try:
                     await self._connect_again()
                 except AlreadyRunning as taken:
@@ -206,7 +205,7 @@ class StoreLock:
                     )
                 self._connection = connection
                 self.store = str((await connection.execute(text(_IDENTITY))).scalar_one())
-        except _AWAY as error:
+        except _away() as error:
             raise StoreError(f"the store can't be locked (store.url): {type(error).__name__}") from error
 
 
@@ -216,3 +215,8 @@ AND l.classid = :high AND l.objid = :low AND l.database =
 (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1"""
 _IDENTITY = """SELECT oid || '-' || extract(epoch FROM pg_postmaster_start_time()) FROM pg_database
 WHERE datname = current_database()"""
+
+
+def _away() -> tuple[type[Exception], ...]:
+    """What the lock's connection raises when the server is away."""
+    return SQLAlchemyError, TimeoutError, *unreachable()

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, select
 
-from controller.store import database as databases
+from controller.store import database as databases, migrations
 from controller.store.database import Database, StoreError
 from controller.store.tables.base import metadata
 from controller.store.tables.outbound import outbound_pauses
@@ -40,6 +41,30 @@ async def test_the_migrations_make_exactly_the_tables_that_are_declared(tmp_path
 
     async with Database(url_of(tmp_path)) as database, database.reading() as connection:
         assert await connection.run_sync(differences) == []
+
+
+def test_the_steps_are_known_by_their_files() -> None:
+    """`migrations.upgrade` asks the files, not Alembic, which step is the last."""
+    script = ScriptDirectory(str(Path(migrations.__file__).parent))
+    assert [step.revision for step in script.walk_revisions()] == migrations._versions()[::-1]
+
+
+@pytest.mark.usefixtures("of_a_file")
+def test_alembic_is_not_loaded_where_no_step_is_missing(tmp_path: Path) -> None:
+    code = """
+import asyncio, sys
+from controller.store.database import Database
+async def main():
+    async with Database(sys.argv[1]):
+        pass
+asyncio.run(main())
+print("alembic" in sys.modules, "asyncpg" in sys.modules)
+"""
+    opened = [
+        subprocess.run([sys.executable, "-c", code, url_of(tmp_path)], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert [each.stdout.splitlines()[-1] for each in opened] == ["True False", "False False"]
 
 
 @pytest.mark.usefixtures("of_a_file")

@@ -71,8 +71,8 @@ class RealtimeWebSocket(ClientConnection):
 
     @property
     def backlog(self) -> int:
-        """Bytes written and not yet taken by the kernel."""
-        return self.transport.get_write_buffer_size()
+        """Bytes written and not yet taken by the kernel; 0 for less than 32 KiB, where the library sets `paused`."""
+        return self.transport.get_write_buffer_size() if self.paused else 0
 
     def write_text(self, frame: bytes) -> bool:
         """Hand one UTF-8 text frame to the transport. False: the connection is not open (any more)."""
