@@ -11,7 +11,6 @@ The token is read from VOICEAI_BRIDGE_TOKEN: on the command line everybody on th
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -29,6 +28,7 @@ from bridge.audiosocket.server import AudioSocketServer, CantListen
 from bridge.audiosocket.ticker import Ticker
 from bridge.common import logs as logs, systemd
 from bridge.common.event_loop import run
+from bridge.common.garbage_collection import settle
 from bridge.engine import SessionFactory
 from bridge.realtime.session import RealtimeSession
 from bridge.realtime.transport.client import open_client
@@ -261,18 +261,6 @@ def advertised(wanted: str, bound: str, local: str) -> str:
 # ---------------------------------------------------------------- the process
 
 
-def settle_memory() -> None:
-    """Sets the garbage collector so that it does not delay calls.
-
-    Modules and their classes are 50,000 objects that are never freed. A full collection visits them for 50 ms, longer
-    than two frames of every call; frozen objects are not visited. The objects of a call are freed by their reference
-    count, so the collector may run less often than after 700 allocations, the default.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-
-
 async def serve(
     options: Options,
     token: str,
@@ -289,7 +277,7 @@ async def serve(
         except NotImplementedError:  # Windows; the handler runs in the main thread, but not in the loop
             with contextlib.suppress(ValueError):
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(worker.stop))
-    settle_memory()
+    settle()
     log.info("worker starts", worker=options.name, pid=os.getpid(), controller=options.controller)
     beside = [
         asyncio.create_task(systemd.watchdog(), name="watchdog"),

@@ -1,7 +1,6 @@
 """bridge.worker.process: the command line and what is told to Asterisk."""
 
 import argparse
-import gc
 
 import pytest
 
@@ -118,14 +117,3 @@ def test_the_token_must_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_what_asterisk_is_told(wanted: str, bound: str, told: str) -> None:
     assert advertised(wanted, bound, local="10.1.2.3") == told
-
-
-def test_memory_is_settled() -> None:
-    before = gc.get_threshold()
-    try:
-        process.settle_memory()
-        assert gc.get_freeze_count() > 1000
-        assert gc.get_threshold()[0] > before[0]
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)
