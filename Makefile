@@ -67,7 +67,7 @@ demo: setup
 
 bench: setup
 	@$(BIN)/python -m bench --calls $(or $(BENCH_CALLS),0) --seconds $(or $(BENCH_SECONDS),15) \
-		--repeat $(or $(BENCH_REPEAT),1) --workers $(or $(BENCH_WORKERS),1) $(if $(BENCH_SIP),--sip) $(if $(BENCH_NO_REALTIME),--no-realtime) $(if $(BENCH_NO_TLS),--no-tls)
+		--repeat $(or $(BENCH_REPEAT),1) --workers $(or $(BENCH_WORKERS),1) $(if $(BENCH_SIP),--sip) $(if $(BENCH_RATE),--rate) $(if $(BENCH_NO_REALTIME),--no-realtime) $(if $(BENCH_NO_TLS),--no-tls)
 
 chaos: export CHAOS_SEED ?= $(shell echo $$RANDOM)
 chaos: export CHAOS_SECONDS ?= 300

@@ -3,6 +3,8 @@
     python -m bench --calls 50 --seconds 15     one point; the last line is JSON
     python -m bench                             points up to the limit of the service level; files in var/bench
 
+    python -m bench --rate                      how many telephone calls a second are set up
+
 With --sip the calls are telephone calls through a real Asterisk, a controller and workers.
 """
 
@@ -17,12 +19,19 @@ import uvloop
 
 from bench import report, sweep
 from bench.point import point
+from bench.rate import most_calls_a_second
 from bench.sip import sip_point
 
 
 def main() -> int:
     options = _options()
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.rate:
+        reports = uvloop.run(
+            most_calls_a_second(options.out, _show, realtime=not options.no_realtime, tls=not options.no_tls)
+        )
+        (options.out / "rate.json").write_text(json.dumps(reports, indent=2) + "\n")
+        return 0
     if options.calls:
         whole = uvloop.run(_one(options))
         sys.stdout.write(f"{report.remark(whole)}\n{json.dumps(report.line(whole))}\n")
@@ -34,6 +43,11 @@ def main() -> int:
     return 0
 
 
+def _show(report: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(report) + "\n")
+    sys.stdout.flush()
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -41,7 +55,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=0, help="one point with so many calls")
     parser.add_argument("--seconds", type=float, default=15.0, help="of measuring, per point")
     parser.add_argument("--sip", action="store_true", help="through a real Asterisk")
-    parser.add_argument("--no-realtime", action="store_true", help="with --sip: without realtime priority")
+    parser.add_argument("--rate", action="store_true", help="set up more and more calls a second")
+    parser.add_argument("--no-realtime", action="store_true", help="with --sip or --rate: without realtime priority")
     parser.add_argument("--no-tls", action="store_true", help="the Realtime server speaks without TLS")
     parser.add_argument("--workers", type=int, default=1, help="between which the calls are shared")
     parser.add_argument("--repeat", type=int, default=1, help="of each point the median of so many runs, by CPU")

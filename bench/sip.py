@@ -47,35 +47,36 @@ async def sip_point(
 ) -> dict[str, Any]:
     """One report. Raises TimeoutError or ServiceError if the calls do not come up. `realtime`: as shipped, Asterisk and
     the workers have realtime priority if that is permitted."""
-    _speech(out / "speech.ulaw")
+    write_speech(out / "speech.ulaw")
     if realtime:
         os.setpriority(os.PRIO_PROCESS, 0, UNHURRIED)  # the controller's too: they share what the sound leaves
     provider, seen = Provider(by_level=True, certificate=certificate(out) if tls else None), Seen()
     async with AsyncExitStack() as stack:
         pbx = await stack.enter_async_context(asterisk("bench", HIGH_PRIORITY="auto" if realtime else "no"))
         await stack.enter_async_context(provider)
-        service = await stack.enter_async_context(_service(pbx, provider, calls, out, workers, realtime))
+        service = await stack.enter_async_context(installation(pbx, provider, calls, out, workers, realtime))
         phones = [await stack.enter_async_context(Phone(pbx.sip, "5001")) for _ in range(min(LISTENERS, calls))]
         for phone in phones:
             await phone.rtp.stop()  # they listen: what a busy Python sent late would be counted as lost by the worker
-        sipp = await stack.enter_async_context(_sipp(pbx, calls - len(phones), seconds, out, realtime))
-        await stack.enter_async_context(_watching(service))
+        lasting = calls / CALLS_PER_SECOND + 2 * SETTLE_SECONDS + seconds
+        sipp = await stack.enter_async_context(callers(pbx, calls - len(phones), lasting, out, realtime))
+        await stack.enter_async_context(watching(service))
         began = time.monotonic()
         await _up(service, calls)
         up_s = time.monotonic() - began
         await asyncio.sleep(SETTLE_SECONDS)
-        pids = {**_workers(service, workers), "controller": service.pid, "asterisk": _pid(pbx), "sipp": sipp}
+        pids = {**_workers(service, workers), "controller": service.pid, "asterisk": _pid(pbx), "sipp": sipp.pid}
         figures = await _measure(pids, seconds, provider, seen, phones)
         for phone in phones:
             await phone.hang_up()
         await _down(service, calls)
     ended = [line for line in service.lines if line.get("event") == "call ended"]
-    figures |= {"up_s": round(up_s, 1), "answer_ms": _answer_times(out), "tls": tls, "realtime": realtime}
+    figures |= {"up_s": round(up_s, 1), "answer_ms": spread(answer_times(out)), "tls": tls, "realtime": realtime}
     return _report(calls, figures, seen, ended)
 
 
 @asynccontextmanager
-async def _service(
+async def installation(
     pbx: Asterisk, provider: Provider, calls: int, out: Path, workers: int, realtime: bool
 ) -> AsyncIterator[Service]:
     token, env, first, store = secrets.token_urlsafe(16), pbx.settings, free_port(), out / "voiceai.sqlite3"
@@ -108,24 +109,25 @@ async def _service(
 
 
 @asynccontextmanager
-async def _sipp(pbx: Asterisk, calls: int, seconds: float, out: Path, realtime: bool) -> AsyncIterator[int]:
-    """Calls that come ten a second and last until the measuring is over."""
+async def callers(
+    pbx: Asterisk, calls: int, lasting: float, out: Path, realtime: bool, rate: int = CALLS_PER_SECOND
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """SIPp: so many calls, `rate` of them a second, each as long as `lasting` says, in seconds."""
     sipp = shutil.which("sipp")
     assert sipp is not None, "SIPp is not installed; `make setup` does it"
     # It is the world outside, whose packets come when they come: what it sent late would be counted as lost by us.
     command = ("chrt", "-r", str(OUTSIDE), sipp) if realtime else (sipp,)
-    lasting = calls / CALLS_PER_SECOND + 2 * SETTLE_SECONDS + seconds
     arguments = (
         *(*command, pbx.sip, "-sf", str(SCENARIO), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),
-        *("-m", str(calls), "-r", str(CALLS_PER_SECOND), "-l", str(calls), "-d", str(int(lasting * 1000))),
+        *("-m", str(calls), "-r", str(rate), "-l", str(calls), "-d", str(int(lasting * 1000))),
         *("-key", "user", "4930123456", "-key", "format", "0", "-key", "codec", "PCMU"),
         *("-trace_rtt", "-rtt_freq", "1"),
-        *("-timeout", f"{2 * lasting + 30:.0f}s", "-trace_err", "-error_file", str(out / "sipp.log")),
+        *("-timeout", f"{calls / rate + 2 * lasting + 30:.0f}s", "-trace_err", "-error_file", str(out / "sipp.log")),
     )
     null = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*arguments, stdin=null, stdout=null, stderr=null, cwd=out)
     try:
-        yield process.pid
+        yield process
     finally:
         if process.returncode is None:
             process.terminate()
@@ -133,7 +135,7 @@ async def _sipp(pbx: Asterisk, calls: int, seconds: float, out: Path, realtime: 
 
 
 @asynccontextmanager
-async def _watching(service: Service) -> AsyncIterator[None]:
+async def watching(service: Service) -> AsyncIterator[None]:
     """What runs beside calls in production: Prometheus scrapes, and a console is open."""
     tasks = [
         asyncio.create_task(_scrape(service), name="scrape"),
@@ -161,11 +163,11 @@ async def _read_stream(service: Service, path: str) -> None:
             pass
 
 
-def _answer_times(out: Path) -> dict[str, float | None]:
-    """Milliseconds from INVITE to 200, from SIPp's statistics file."""
+def answer_times(out: Path) -> list[float]:
+    """Milliseconds from INVITE to 200 of each call that was answered, from SIPp's statistics file."""
     (written,) = out.glob("talker_*_rtt.csv")
     rows = [line.split(";") for line in written.read_text().splitlines()[1:]]
-    return spread([float(row[1]) for row in rows])
+    return [float(row[1]) for row in rows]
 
 
 async def _up(service: Service, calls: int) -> None:
@@ -236,7 +238,7 @@ def _forget(store: Path) -> None:
         each.unlink()
 
 
-def _speech(path: Path) -> None:
+def write_speech(path: Path) -> None:
     """Speech and a pause, 8 kHz µ-law as SIPp streams it. The pause is not silent: telephone lines have noise."""
     rate = 8000
     noise = NOISE * np.random.default_rng(2).standard_normal(int(rate * PAUSE_SECONDS))
