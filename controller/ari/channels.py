@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Literal
+from urllib.parse import unquote_plus
 from uuid import UUID
 
-from controller.ari.errors import BadArgument, NotFound
+from controller.ari.errors import BadArgument, NotFound, Unavailable
 from controller.ari.resources import Channel, RtpStatistics, listing, text
 from controller.ari.transport import (
     Transport,
@@ -27,6 +28,12 @@ SpyDirection = Literal["none", "in", "out", "both"]
 
 MEDIA_FORMAT = "slin24"
 """The format of media legs: 24 kHz, as in the Realtime API."""
+NO_FUNCTION = "Unable to read provided function"
+"""Asterisk's message where it lacks a dialplan function: its module is not loaded."""
+_PROOF = ";"
+"""Encoded as %3B, if Asterisk has URIENCODE."""
+_SEPARATORS = re.compile(r"[\\\\,\"()\[\]|]")
+"""What has a meaning in a list of arguments (main/app.c, `ast_app_separate_args`)."""
 _HOST_PORT = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
 _DTMF = re.compile(r"[0-9A-Da-d*#wW]{1,255}")  # w: half a second of pause, W: a second
 
@@ -36,6 +43,9 @@ def _path(channel: str, *more: str) -> str:
 
 
 class Channels(Transport):
+    _has_functions = False
+    """Asterisk has func_strings and func_uri, as far as is known."""
+
     # ------------------------------------------------------------ questions
 
     async def channels(self) -> list[Channel]:
@@ -57,9 +67,33 @@ class Channels(Transport):
                 return None
             raise
 
+    async def evaluate(self, channel: str, *expressions: str) -> list[str] | None:
+        """The values of dialplan expressions, such as `${CALLERID(num)}`, by one request. Empty where a function or
+        header is missing. None: Asterisk lacks the functions EVAL (func_strings) or URIENCODE (func_uri)."""
+        encoded = (f"${{URIENCODE({each})}}" for each in (*expressions, _PROOF))
+        try:
+            answer = await self.get_variable(channel, f"EVAL({' '.join(encoded)})")
+        except Unavailable as error:
+            if error.message != NO_FUNCTION:
+                raise
+            answer = None
+        *values, proof = [unquote_plus(each, errors="replace") for each in (answer or "").split(" ")]
+        self._has_functions = proof == _PROOF and len(values) == len(expressions)
+        return values if self._has_functions else None
+
     async def set_variable(self, channel: str, variable: str, value: str) -> None:
         body = {"variable": checked_variable(variable), "value": value}
         await self._do("set_variable", "POST", _path(channel, "variable"), body)
+
+    async def set_variables(self, channel: str, variables: Mapping[str, str]) -> None:
+        """Several, by one request through the function ARRAY if `evaluate` has shown that Asterisk has func_strings:
+        it reports no error where the function is missing."""
+        if self._has_functions and len(variables) > 1:
+            names = ",".join(map(checked_variable, variables))
+            values = ",".join(_SEPARATORS.sub(r"\\\g<0>", value) for value in variables.values())
+            variables = {f"ARRAY({names})": values}
+        for name, value in variables.items():
+            await self.set_variable(channel, name, value)
 
     async def rtp_statistics(self, channel: str) -> RtpStatistics:
         """Raises Refused for a channel without RTP."""

@@ -37,7 +37,7 @@ CONNECT_TIMEOUT = 3.0
 
 _LIMITS = httpx.Limits(
     max_connections=32,
-    max_keepalive_connections=32,
+    max_keepalive_connections=8,  # with each request httpcore looks at all that are idle
     keepalive_expiry=10.0,  # less than the 15 s of Asterisk (http.conf session_keep_alive)
 )
 

@@ -16,6 +16,14 @@ PRIVACY_HEADER = "EVAL(${CALLERID(num-pres)};${PJSIP_HEADER(read,Privacy)};${PJS
 REMOTE_PARTY = "EVAL(${PJSIP_HEADER(read,Remote-Party-ID)})"
 FROM = "EVAL(${CHANNEL(pjsip,remote_uri)})"
 
+IN_ONE = (
+    "${CALLERID(num-pres)}",
+    "${PJSIP_HEADER(read,Privacy)};${PJSIP_HEADER(read,Privacy,2)}",
+    "${PJSIP_HEADER(read,Remote-Party-ID)}",
+    "${CHANNEL(pjsip,remote_uri)}",
+)
+"""All of these, as arguments of `privacy_requested`, by `Ari.evaluate`."""
+
 _HIDING = frozenset(("id", "user", "header"))
 _REMOTE_PRIVACY = re.compile(r";\s*privacy\s*=\s*\"?(full|name|uri)\b", re.IGNORECASE)
 _NOWHERE = re.compile(r"@[^@>;?]*\.invalid\b", re.IGNORECASE)

@@ -142,6 +142,12 @@ async def test_a_channel_enters_with_variables_and_caller(at: tuple[Ari, Watched
     assert await ari.get_variable(made.id, "NOTE") == "a b+c%20&d=é\n2"
     await ari.set_variable(made.id, "NOTE", "")
     assert await ari.get_variable(made.id, "NOTE") == ""
+    odd = {"A": 'x,"y" (z', "CDR(ai_session)": "[1|2] \\, é", "B": "", "VOICEAI_CALL": " ${A}) "}
+    assert await ari.evaluate(made.id, "${VOICEAI_CALL}") == ["q1"]
+    await ari.set_variables(made.id, odd)
+    assert {name: await ari.get_variable(made.id, name) for name in odd} == odd
+    asked = "${A}", "${MISSING}", "${NO_SUCH_FUNCTION()}", "${CDR(ai_session)}", "${VOICEAI_CALL}"
+    assert await ari.evaluate(made.id, *asked) == [odd["A"], "", "", odd["CDR(ai_session)"], odd["VOICEAI_CALL"]]
     assert (await ari.channel(f"{made.id};2")).name.startswith("Local/")  # an id with a character that is quoted
     assert made.id in {each.id for each in await ari.channels()}
     await ari.hangup(made.id)
@@ -149,6 +155,23 @@ async def test_a_channel_enters_with_variables_and_caller(at: tuple[Ari, Watched
     assert end.cause
     kinds = [type(each) for each in news.seen]
     assert kinds.index(events.StasisEnd) < kinds.index(events.ChannelDestroyed, kinds.index(events.StasisEnd))
+
+
+@pytest.mark.parametrize("missing", ["func_strings", "func_uri"])
+async def test_without_the_functions_variables_are_set_one_by_one(
+    asterisk: Any, at: tuple[Ari, Watched], app: str, missing: str
+) -> None:
+    ari, news = at
+    channel = await answered(ari, news, f"{app}-a")
+    asterisk.rx(f"module unload {missing}.so")
+    try:
+        assert await ari.evaluate(channel.id, "${CHANNEL(state)}") is None
+        await ari.set_variables(channel.id, {"A": "1,2", "B": "3"})
+        assert [await ari.get_variable(channel.id, name) for name in "AB"] == ["1,2", "3"]
+    finally:
+        asterisk.rx(f"module load {missing}.so")
+    assert await ari.evaluate(channel.id, "${CHANNEL(state)}") == ["Up"]
+    await ari.hangup(channel.id)
 
 
 async def test_what_is_gone_is_said_to_be_gone(at: tuple[Ari, Watched], app: str) -> None:

@@ -106,6 +106,7 @@ SILENT: list[tuple[Operation, str, Any]] = [
         "POST /channels/c1/variable",
         {"variable": "CDR(caller_id)", "value": "+49 30&x=ü"},
     ),
+    (lambda a: a.set_variables("c1", {"A": "x,y"}), "POST /channels/c1/variable", {"variable": "A", "value": "x,y"}),
     (lambda a: a.send_dtmf("c1", "12w#"), "POST /channels/c1/dtmf", {"dtmf": "12w#", "duration": 100, "between": 100}),
     (
         lambda a: a.play("c1", "sound:hello", "tone:busy", playback_id="p1"),
@@ -163,6 +164,20 @@ TELLING: list[tuple[Operation, str, Any, Any, Callable[[Any], object]]] = [
         None,
         {"value": "é"},
         lambda v: v == "é",
+    ),
+    (
+        lambda a: a.evaluate("c1", "${A}", "${B}"),
+        "GET /channels/c1/variable?variable=EVAL(${URIENCODE(${A})} ${URIENCODE(${B})} ${URIENCODE(;)})",
+        None,
+        {"value": "x%20%c3%a9+%ff  %3B"},
+        lambda v: v == ["x \xe9 \ufffd", ""],
+    ),
+    (
+        lambda a: a.evaluate("c1", "${A}"),
+        "GET /channels/c1/variable?variable=EVAL(${URIENCODE(${A})} ${URIENCODE(;)})",
+        None,
+        {"value": " "},
+        lambda v: v is None,
     ),
     (
         lambda a: a.originate(
@@ -366,6 +381,19 @@ async def test_a_variable_that_is_not_set_and_a_channel_that_is_gone(ari: Ari, r
     recorder.answer = (404, {"message": "Provided channel was not found"})
     with pytest.raises(NotFound):
         await ari.get_variable("c1", "X")
+
+
+async def test_several_variables_by_one_request_once_the_functions_are_known(ari: Ari, recorder: Recorder) -> None:
+    variables = {"A": 'x,"y" (z', "CDR(b)": ""}
+    asked = []
+    for proof in ("", "%3B", "none"):
+        recorder.answer = (200, {"value": proof})
+        assert await ari.evaluate("c1") == ([] if proof == "%3B" else None)
+        recorder.asked.clear()
+        recorder.answer = (204, None)
+        await ari.set_variables("c1", variables)
+        asked.append([each.body["variable"] for each in recorder.asked])
+    assert asked == [["A", "CDR(b)"], ["ARRAY(A,CDR(b))"], ["A", "CDR(b)"]]
 
 
 @pytest.mark.parametrize(

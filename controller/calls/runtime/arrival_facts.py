@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import structlog
 
+from controller.ari.channels import NO_FUNCTION
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.calls.planning import caller_text, routing
@@ -75,6 +76,9 @@ async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
     )
     try:
         async with asyncio.timeout(READ_S):
+            values = await ari.evaluate(channel.id, *withheld_numbers.IN_ONE) if sip else None
+            if values is not None:
+                return withheld_numbers.privacy_requested(*values)
             told = await asyncio.gather(*(_told(ari, channel.id, name) for name in names))
     except (TimeoutError, AriError) as error:
         log.warning("whether a caller withholds their number is not known: taken for yes", call=call, reason=str(error))
@@ -104,10 +108,7 @@ async def _told(ari: Ari, channel: str, name: str) -> str:
     except NotFound:
         return ""
     except AriError as error:
-        if error.message == "Unable to read provided function" or name in (
-            withheld_numbers.REMOTE_PARTY,
-            withheld_numbers.FROM,
-        ):
+        if error.message == NO_FUNCTION or name in (withheld_numbers.REMOTE_PARTY, withheld_numbers.FROM):
             return ""
         raise
 

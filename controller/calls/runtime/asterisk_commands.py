@@ -58,8 +58,7 @@ class AsteriskCommands:
             case commands.Answer(channel):
                 await ari.answer(channel)
             case commands.SetVariables(channel, variables):
-                for name, value in variables.items():
-                    await ari.set_variable(channel, name, value)
+                await ari.set_variables(channel, variables)
             case commands.Play(channel, playback, media):
                 self._log.info("sound for the caller", sounds=list(media))
                 await ari.play(channel, *media, playback_id=playback)

@@ -50,6 +50,7 @@ class Stage:
         self.set: list[tuple[str, str, str]] = []
         self.observed: list[Any] = []
         self.settle = 20
+        self.evaluates = False
         self.variables: dict[str, str] | None = {}
         self.answer = asyncio.Event()
         fakes = cast(Ari, self), cast(HttpTools, self)
@@ -108,6 +109,13 @@ class Stage:
         if self.variables is None:
             raise Unavailable("get_variable", None, "no answer")
         return self.variables.get(name)
+
+    async def evaluate(self, channel: str, *expressions: str) -> list[str] | None:
+        if not self.evaluates:
+            return None
+        told = self.variables or {}
+        presentation, _, privacy = told.get(PRIVACY, "").partition(";")
+        return [presentation, privacy, told.get(REMOTE, ""), told.get(FROM, "")][: len(expressions)]
 
     async def set_variable(self, channel: str, name: str, value: str) -> None:
         self.set.append((channel, name, value))
@@ -414,12 +422,13 @@ FROM = "EVAL(${CHANNEL(pjsip,remote_uri)})"
         *((word, {}, True) for word in ("8656696", "5001", "sales", "+442079460000")),
     ],
 )
-async def test_withheld_is_withheld(number: str, told: dict[str, str], kept: bool) -> None:
+@pytest.mark.parametrize("evaluates", [True, False])
+async def test_withheld_is_withheld(number: str, told: dict[str, str], kept: bool, evaluates: bool) -> None:
     agents = {"a": {"instructions": "{{caller}}{{caller_name}}"}, "b": {"instructions": "{{caller}}{{caller_name}}"}}
     spread = with_(SMALL, agents=agents, routes=[{"to": "*", "agent": {"a": 1, "b": 1}, "sticky": "x"}])
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(config(spread), tasks)
-        stage.variables = told
+        stage.variables, stage.evaluates = told, evaluates
         for each in range(24):
             await stage.caller(str(each), number, name="Ann")
     plans = [each.call.plan for each in stage.begun]
