@@ -49,8 +49,7 @@ async def most_calls_a_second(
 
 async def _at(rate: int, pbx: Asterisk, service: Service, out: Path, realtime: bool) -> dict[str, Any]:
     calls = rate * SECONDS
-    for old in out.glob("talker_*_rtt.csv"):
-        old.unlink()
+    sip.forget_answer_times(out)
     async with sip.callers(pbx, calls, LASTING, out, realtime, rate) as sipp:
         await sipp.wait()
     times = sip.answer_times(out)

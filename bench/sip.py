@@ -234,7 +234,14 @@ def _report(calls: int, figures: dict[str, Any], seen: Seen, ended: list[dict[st
 
 def _forget(store: Path) -> None:
     """The calls that a run which was cut short has left in it would be taken over."""
-    for each in (*store.parent.glob(f"{store.name}*"), *store.parent.glob("talker_*_rtt.csv")):
+    for each in store.parent.glob(f"{store.name}*"):
+        each.unlink()
+    forget_answer_times(store.parent)
+
+
+def forget_answer_times(out: Path) -> None:
+    """Those of an earlier run: `answer_times` reads the file that is there."""
+    for each in out.glob("talker_*_rtt.csv"):
         each.unlink()
 
 
