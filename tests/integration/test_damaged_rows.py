@@ -18,8 +18,8 @@ from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.config import CurrentConfig
 from controller.config.prices import Prices
 from controller.events.records.history import History, RecordFilter
-from controller.store import migrations
 from controller.store.database import Database, StoreError
+from controller.store.migrations import steps
 from controller.store.tables.api import sessions as sessions_table
 from controller.store.tables.outbound import outbound_calls
 from controller.store.tables.records import calls as calls_table
@@ -85,7 +85,7 @@ async def test_a_row_that_an_earlier_release_was_dialling_is_interrupted(tmp_pat
             row = (await store.execute(select(outbound_calls))).one()._asdict()
     engine = create_engine(store_at(tmp_path).replace("+aiosqlite", ""))
     with engine.begin() as earlier:
-        command.upgrade(migrations.configured(earlier), "0010")
+        command.upgrade(steps.configured(earlier), "0010")
         earlier.execute(insert(outbound_calls).values(row | {"status": "dialling"}))
     engine.dispose()
     async with office(tmp_path) as it:
