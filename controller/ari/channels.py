@@ -33,7 +33,7 @@ NO_FUNCTION = "Unable to read provided function"
 _PROOF = ";"
 """Encoded as %3B, if Asterisk has URIENCODE."""
 _SEPARATORS = re.compile(r"[\\\\,\"()\[\]|]")
-"""What has a meaning in a list of arguments (main/app.c, `ast_app_separate_args`)."""
+"""What has a meaning in a list of arguments (Asterisk, main/app.c: ast_app_separate_args)."""
 _HOST_PORT = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
 _DTMF = re.compile(r"[0-9A-Da-d*#wW]{1,255}")  # w: half a second of pause, W: a second
 
