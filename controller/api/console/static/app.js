@@ -4,6 +4,7 @@ import { fill, h } from "./lib/dom.js";
 import { clear, failed } from "./lib/toasts.js";
 import { leave as leavePhone } from "./parts/phone.js";
 import { placeCall } from "./parts/place.js";
+import * as agents from "./pages/agents.js";
 import * as call from "./pages/call.js";
 import * as config from "./pages/config.js";
 import * as health from "./pages/health.js";
@@ -13,6 +14,7 @@ import * as live from "./pages/live.js";
 import * as login from "./pages/login.js";
 import * as past from "./pages/past.js";
 import * as queue from "./pages/queue.js";
+import * as resource from "./pages/resource.js";
 import * as talk from "./pages/talk.js";
 
 const PAGES = [
@@ -22,6 +24,8 @@ const PAGES = [
   { name: "queue", title: "Queue", path: /^queue$/, page: queue, needs: "read", menu: "#/queue" },
   { name: "history", title: "History", path: /^history$/, page: history, needs: "read", menu: "#/history" },
   { name: "past", title: "Past call", path: /^history\/([^/]+)$/, page: past, needs: "read", part: "history" },
+  { name: "agents", title: "Agents", path: /^agents$/, page: agents, needs: "read", menu: "#/agents" },
+  { name: "resource", title: "Edit", path: /^edit\/([a-z_-]+)\/([^/]+)$/, page: resource, needs: "read", part: "agents" },
   { name: "health", title: "Health", path: /^health$/, page: health, needs: "read", menu: "#/health" },
   { name: "config", title: "Config", path: /^config$/, page: config, needs: "config", menu: "#/config" },
   { name: "keys", title: "Keys", path: /^keys$/, page: keys, needs: "admin", menu: "#/keys" },

@@ -23,7 +23,7 @@ export function told(text) {
 
 export function failed(error, what = "") {
   const lines = [h("strong", {}, what ? `${what}: ${error.message}` : error.message)];
-  const wrong = (error.errors || []).map((each) => `${each.pointer || each.parameter || ""} ${each.detail}`.trim());
+  const wrong = (error.errors || []).map((each) => `${each.path || each.pointer || each.parameter || ""} ${each.detail}`.trim());
   for (const text of [error.detail, ...wrong, ADVICE[error.type]]) if (text) lines.push(h("p", {}, text));
   if (!error.type) console.error(error);
   show(lines, "wrong");

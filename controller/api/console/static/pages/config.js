@@ -11,7 +11,7 @@ export function open(main) {
   const sections = h("div", { class: "sections" });
   const none = h("p", { class: "empty", hidden: true }, "Nothing of that name or value.");
   fill(main, h("h1", {}, "Configuration"),
-    h("p", { class: "quiet" }, "As it is in force, with what it has by default. Secrets are not shown. To change it, edit the file and restart."),
+    h("p", { class: "quiet" }, "As it is in force, with what it has by default. Secrets are not shown. To change it, edit the file and have it read again; agents and the like: see Agents."),
     h("div", { class: "filters" }, wanted.element), none, sections);
   let config = {};
   const draw = () => {
