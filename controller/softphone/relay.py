@@ -27,6 +27,9 @@ SIP = Subprotocol("sip")
 """RFC 7118."""
 OPEN_SECONDS = 5.0
 SEND_SECONDS = 5.0
+CLOSE_SECONDS = 1.0
+LARGEST_OF_ASTERISK = 2**20
+"""Bytes of a message."""
 HEARTBEAT_SECONDS = 15.0
 PER_SECOND, AT_ONCE = 10.0, 60
 """Messages of a browser."""
@@ -46,29 +49,34 @@ class Relay:
     async def serve(self, request: web.Request, session: SoftphoneSession) -> web.StreamResponse:
         """Until one side is gone, or the session is over."""
         browser = web.WebSocketResponse(
-            protocols=(SIP,), heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST, compress=False
+            protocols=(SIP,), heartbeat=HEARTBEAT_SECONDS, timeout=CLOSE_SECONDS, max_msg_size=LARGEST, compress=False
         )
-        if not browser.can_prepare(request):
-            return web.Response(status=426, headers={"Upgrade": "websocket"})
-        why = "the browser is gone"
+        why, code = "the browser is gone", WSCloseCode.GOING_AWAY
         try:
             await browser.prepare(request)
-            try:
-                async with asyncio.timeout(OPEN_SECONDS):
-                    asterisk = await connect(
-                        self._url, subprotocols=[SIP], ssl=self._trust, compression=None, proxy=None, max_size=2**20
-                    )
-            except (OSError, TimeoutError, WebSocketException) as error:
-                log.warning("Asterisk's websocket for SIP can't be reached", reason=type(error).__name__)
-                why = "Asterisk's websocket can't be reached"
-                await browser.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"Asterisk can't be reached")
-                return browser
+            async with asyncio.timeout(OPEN_SECONDS):
+                asterisk = await self._connected()
             async with asterisk:
                 why = await self._pass_on(browser, asterisk, session)
-            await browser.close(code=WSCloseCode.GOING_AWAY, message=why.encode())
+                await self._softphones.close(session, why)  # now: who does not answer can make the closing last
+        except (OSError, TimeoutError, WebSocketException) as error:
+            log.warning("Asterisk's websocket for SIP can't be reached", reason=type(error).__name__)
+            why, code = "Asterisk's websocket can't be reached", WSCloseCode.TRY_AGAIN_LATER
         finally:
             await self._softphones.close(session, why)
+        await browser.close(code=code, message=why.encode())
         return browser
+
+    async def _connected(self) -> ClientConnection:
+        return await connect(
+            self._url,
+            subprotocols=[SIP],
+            ssl=self._trust,
+            compression=None,
+            proxy=None,
+            close_timeout=CLOSE_SECONDS,
+            max_size=LARGEST_OF_ASTERISK,
+        )
 
     async def _pass_on(
         self, browser: web.WebSocketResponse, asterisk: ClientConnection, session: SoftphoneSession

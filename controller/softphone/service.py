@@ -80,6 +80,9 @@ class Softphones:
             self._close(session.id, "Asterisk was not asked to the end")
             raise
         session.made = True
+        if self._table.get(session.id) is None:  # it was ended while Asterisk was asked
+            self._leftovers.add(session.id)
+            raise errors.NotReady("The session was ended before it began.")
         log.info("softphone session opened", session=session.id, user=by, agent=agent)
         return session
 
@@ -93,6 +96,8 @@ class Softphones:
     async def close(self, session: SoftphoneSession, why: str) -> None:
         """Its call is hung up, and its credentials are removed: done at the end of this, if Asterisk is there."""
         self._close(session.id, why)
+        if session.id not in self._leftovers:
+            return
         try:
             await self._end(session.id)
         except AriError as error:
@@ -164,6 +169,7 @@ class Softphones:
 
     async def finish(self) -> None:
         """The controller stops: nothing is left in Asterisk."""
+        self.on = False
         with suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
                 for session in self._table:

@@ -15,11 +15,12 @@ from controller.api.models.base import Nothing
 from controller.api.models.calls import CallAnswer
 from controller.api.models.softphone import IceServerAnswer, SoftphoneAnswer, SuperviseHere, Talk
 from controller.api.operation import ApiRequest, Operation
+from controller.api.problems import Problem, malformed
 from controller.calls import errors
 from controller.config import CurrentConfig
 from controller.config.models.api import Scope
 from controller.config.models.softphone import IceServer
-from controller.softphone.relay import Relay
+from controller.softphone.relay import SIP, Relay
 from controller.softphone.service import Softphones
 from controller.softphone.sessions import SoftphoneSession
 
@@ -54,6 +55,7 @@ class SoftphoneResources:
                 body=Talk,
                 status=HTTPStatus.CREATED,
                 problems=(*_OPENING, "unknown-name"),
+                limited=True,
                 tag="softphone",
             ),
             Operation(
@@ -65,6 +67,7 @@ class SoftphoneResources:
                 body=Nothing,
                 status=HTTPStatus.CREATED,
                 problems=_OPENING,
+                limited=True,
                 tag="softphone",
             ),
             Operation(
@@ -75,6 +78,7 @@ class SoftphoneResources:
                 body=SuperviseHere,
                 status=HTTPStatus.ACCEPTED,
                 problems=("unknown-softphone", "unknown-call", "wrong-state"),
+                limited=True,
                 tag="softphone",
             ),
             *(each for kind, path, scope in _KINDS for each in self._of_both(kind, path, scope)),
@@ -86,6 +90,7 @@ class SoftphoneResources:
                 *(f"close_{kind}", "DELETE", path + "/{id}", "End it: its call is hung up", self.close),
                 scopes=(scope,),
                 status=HTTPStatus.NO_CONTENT,
+                limited=True,
                 tag="softphone",
             ),
             Operation(
@@ -93,6 +98,7 @@ class SoftphoneResources:
                 scopes=(scope,),
                 status=HTTPStatus.SWITCHING_PROTOCOLS,
                 problems=("unknown-softphone",),
+                limited=True,
                 tag="softphone",
             ),
         )
@@ -100,6 +106,8 @@ class SoftphoneResources:
     async def talk(self, asked: ApiRequest) -> SoftphoneAnswer:
         if asked.body.agent not in self._current.config.agents:
             raise errors.UnknownName("There is no agent of that name.")
+        if not asked.limits.reaches(asked.body.agent, None):
+            raise Problem("forbidden", "This key is limited to some agents, or to calls over some trunks.")
         return await self._open(asked, TALKS, asked.body.agent, asked.body.variables)
 
     async def supervisor(self, asked: ApiRequest) -> SoftphoneAnswer:
@@ -109,6 +117,7 @@ class SoftphoneResources:
         """Rings it. Once it is in the call, another mode is all that can be asked."""
         session = self._softphones.find(asked.part("id"), asked.by)
         call, mode = asked.body.call, asked.body.mode
+        asked.reached(self._calls.get(call))
         target = None if session.call == call else self._softphones.target_of(session)
         seen = self._calls.verbs.supervise(call, target=target, mode=mode, by=asked.by)
         session.call = call
@@ -121,6 +130,8 @@ class SoftphoneResources:
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def sip(self, asked: ApiRequest) -> web.StreamResponse:
+        if not web.WebSocketResponse(protocols=(SIP,)).can_prepare(asked.request):
+            raise malformed("This is a websocket (RFC 6455) with the subprotocol `sip`.")
         return await self._relay.serve(asked.request, self._softphones.find(asked.part("id"), asked.by))
 
     async def _open(

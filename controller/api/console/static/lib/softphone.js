@@ -67,6 +67,7 @@ export class Softphone {
     this.heard = heard;
     this.audio = Object.assign(new Audio(), { autoplay: true });
     this.context = new AudioContext();
+    this.context.resume();
     this.meters = { me: this.meter(stream), them: null };
     this.muted = this.done = false;
   }
