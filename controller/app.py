@@ -243,7 +243,7 @@ class Controller:
         await self.usage.read()
         await self.access.read()
         restore = partial(restorer, self._past)
-        await recover_calls(self._config, self.snapshots, self.dialer.go_on, self.registry, restore)
+        await recover_calls(self.publisher.with_agent, self.snapshots, self.dialer.go_on, self.registry, restore)
         config, audit_log = self._config, AuditLog(self.database, self._config.api.audit_days)
         keep = self._tasks.keep
         keeping = [keep("events", self.events.run), keep("records", self.records.run)]

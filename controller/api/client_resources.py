@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from controller.api.client_transport import ClientTransport
 from controller.api.models.base import Answer
+from controller.api.models.history import ComparisonAnswer
 from controller.api.models.resources import (
     Checked,
     DiffAnswer,
@@ -61,6 +62,19 @@ class ResourceMethods(ClientTransport):
     def roll_back(self, kind: str, name: str, version: int, *, etag: str, comment: str = "") -> ResourceAnswer:
         sent = {"version": version, "comment": comment}
         return self._change(ResourceAnswer, "POST", _path(kind, name, "rollback"), etag, json=sent)
+
+    def set_trial(self, kind: str, name: str, version: int, share: int, *, etag: str) -> ResourceAnswer:
+        """The version gets so many of 100 new calls of the agent."""
+        sent = {"version": version, "share": share}
+        return self._change(ResourceAnswer, "PUT", _path(kind, name, "trial"), etag, json=sent)
+
+    def end_trial(self, kind: str, name: str, *, etag: str) -> ResourceAnswer:
+        return self._change(ResourceAnswer, "DELETE", _path(kind, name, "trial"), etag)
+
+    def compare_versions(self, name: str, **query: Any) -> ComparisonAnswer:
+        """Of an agent, by its calls. `since`, `until`."""
+        wanted = {key: value for key, value in query.items() if value is not None}
+        return self._ask(ComparisonAnswer, "GET", _path("agents", name, "comparison"), params=wanted)
 
     def delete_resource(self, kind: str, name: str, *, etag: str) -> None:
         self._send("DELETE", _path(kind, name), headers=_upon(etag))

@@ -8,6 +8,7 @@ import typer
 import yaml
 from rich.table import Table
 
+from controller.api.models.history import ComparisonAnswer
 from controller.api.models.resources import (
     DiffAnswer,
     Imported,
@@ -127,6 +128,35 @@ def delete(kind: Kind, name: Name, token: Token, url: Url = LOCAL) -> None:
         client.delete_resource(kind, name, etag=client.show_resource(kind, name).etag)
 
 
+@config.command()
+def trial(
+    name: Name,
+    version: int,
+    token: Token,
+    share: Annotated[int, typer.Option(help="Of 100 new calls.")],
+    url: Url = LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Give a version of an agent a share of its new calls."""
+    with connected(url, token) as client:
+        etag = client.show_resource("agents", name).etag
+        tell(client.set_trial("agents", name, version, share, etag=etag), as_json, _one)
+
+
+@config.command("end-trial")
+def end_trial(name: Name, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """All new calls of an agent get the published version."""
+    with connected(url, token) as client:
+        tell(client.end_trial("agents", name, etag=client.show_resource("agents", name).etag), as_json, _one)
+
+
+@config.command()
+def compare(name: Name, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """How the versions of an agent do, by their calls."""
+    with connected(url, token) as client:
+        tell(client.compare_versions(name), as_json, _compared)
+
+
 @config.command("import")
 def import_(
     file: Yaml,
@@ -176,9 +206,10 @@ def _reloaded(told: ReloadAnswer) -> str:
 
 
 def _resources(page: ResourcePage) -> Table:
-    table = Table("name", "version", "by", "at", "comment", "draft", box=None)
+    table = Table("name", "version", "by", "at", "comment", "draft", "tried", box=None)
     for each in page.resources:
-        table.add_row(each.name, *_row(each.published), each.draft.by if each.draft else "")
+        tried = f"{each.trial.version}: {each.trial.share} %" if each.trial else ""
+        table.add_row(each.name, *_row(each.published), each.draft.by if each.draft else "", tried)
     table.caption = "from the config file" if page.source == "file" else None
     return table
 
@@ -193,6 +224,17 @@ def _versions(page: VersionPage) -> Table:
     table = Table("version", "by", "at", "comment", box=None)
     for each in page.versions:
         table.add_row(*_row(each))
+    return table
+
+
+def _compared(told: ComparisonAnswer) -> Table:
+    columns = "version", "calls", "talked s", "turns", "interruptions", "transfers", "response ms", "cost", "outcomes"
+    table = Table(*columns, box=None)
+    for each in told.versions:
+        outcomes = ", ".join(f"{name} {count}" for name, count in each.outcomes.items())
+        figures = each.calls, each.mean_talked_s, each.turns, each.interruptions, each.transfers, each.first_frame_ms
+        shown = ["" if figure is None else str(figure) for figure in (each.version, *figures)]
+        table.add_row(*shown, f"{each.cost:.4f}", outcomes)
     return table
 
 

@@ -12,9 +12,18 @@ from controller.config import Config, ConfigErrors
 from controller.config.differences import as_yaml
 from controller.config.errors import ConfigError, dotted
 from controller.config.resources import KINDS, ROUTES, TRUNK_LIMITS, Content, Key, parsed, path_of, unsafe
-from controller.versions.edits import Delete, Import, NoSuchResource, PublishContent, PublishDraft, Upon, existing
+from controller.versions.edits import (
+    Delete,
+    Import,
+    NoSuchResource,
+    PublishContent,
+    PublishDraft,
+    SetTrial,
+    Upon,
+    existing,
+)
 from controller.versions.publisher import Publisher
-from controller.versions.repository import NO_DRAFT, Published, Resource, Version
+from controller.versions.repository import NO_DRAFT, Published, Resource, Tried, Version
 
 Which = int | Literal["published", "draft"]
 
@@ -126,6 +135,22 @@ class ResourceEditor:
         self._writable()
         _kind(key[0])
         await self._publisher.publish(Delete(key, upon))
+
+    async def set_trial(self, key: Key, number: int, share: int, *, upon: Upon) -> Resource:
+        """This version gets so many of 100 new calls of the agent, the published one the others. Raises as
+        `publish`."""
+        self._writable()
+        if key[0] != "agents":
+            raise NoSuchResource("Only agents have calls of which a version could get a share.")
+        tried = Tried(await self.version(key, number), share)
+        await self._publisher.publish(SetTrial(key, upon, tried))
+        return await self.find(key)
+
+    async def end_trial(self, key: Key, *, upon: Upon) -> Resource:
+        """All calls get the published version. Raises as `publish`."""
+        self._writable()
+        await self._publisher.publish(SetTrial(key, upon, None))
+        return await self.find(key)
 
     async def import_text(self, text: str, *, by: str, comment: str, dry_run: bool) -> list[Key]:
         """The resources of a config file, or of an export: sections that it has replace those of the store. Returns

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.config.resources import Content, Key
-from controller.versions.repository import NO_DRAFT, NO_TRIAL, EditConflict, Published, Resource, Writing
+from controller.versions.repository import NO_DRAFT, NO_TRIAL, EditConflict, Published, Resource, Tried, Writing
 
 
 class NoSuchResource(Exception):
@@ -37,8 +37,13 @@ def existing(key: Key, found: Resource | None) -> Resource:
     return found
 
 
+class _Edit:
+    def trials(self, published: Published) -> Mapping[Key, Tried | None]:
+        return {}
+
+
 @dataclass(frozen=True)
-class PublishDraft:
+class PublishDraft(_Edit):
     key: Key
     upon: Upon
     by: str
@@ -59,7 +64,7 @@ class PublishDraft:
 
 
 @dataclass(frozen=True)
-class PublishContent:
+class PublishContent(_Edit):
     """An older version again, or what is imported. It becomes a new version."""
 
     key: Key
@@ -78,7 +83,7 @@ class PublishContent:
 
 
 @dataclass(frozen=True)
-class Delete:
+class Delete(_Edit):
     key: Key
     upon: Upon
 
@@ -86,12 +91,39 @@ class Delete:
         self.upon.check(existing(self.key, published.resources.get(self.key)))
         return {self.key: None}
 
+    def trials(self, published: Published) -> Mapping[Key, Tried | None]:
+        return {self.key: None}
+
     async def write(self, writing: Writing, published: Published) -> None:
         await writing.change(published.resources[self.key], published=None, **NO_DRAFT, **NO_TRIAL)
 
 
 @dataclass(frozen=True)
-class Import:
+class SetTrial(_Edit):
+    """A version gets a share of an agent's calls; None: none does any more."""
+
+    key: Key
+    upon: Upon
+    tried: Tried | None
+
+    def contents(self, published: Published) -> Mapping[Key, Content | None]:
+        found = existing(self.key, published.resources.get(self.key))
+        self.upon.check(found)
+        if found.published is None:
+            raise NoSuchResource("It has no published version beside which another one could be tried.")
+        return {}
+
+    def trials(self, published: Published) -> Mapping[Key, Tried | None]:
+        return {self.key: self.tried}
+
+    async def write(self, writing: Writing, published: Published) -> None:
+        tried, found = self.tried, published.resources[self.key]
+        values = {"trial": tried.version.version, "share": tried.share} if tried is not None else NO_TRIAL
+        await writing.change(found, **values)
+
+
+@dataclass(frozen=True)
+class Import(_Edit):
     """Everything of the sections that a file has: what is missing there is deleted."""
 
     new: Mapping[Key, Content] = field(repr=False)
@@ -102,6 +134,9 @@ class Import:
 
     def contents(self, published: Published) -> Mapping[Key, Content | None]:
         return {**dict.fromkeys(self._gone(published)), **self.new}
+
+    def trials(self, published: Published) -> Mapping[Key, Tried | None]:
+        return dict.fromkeys(self._gone(published))
 
     def _gone(self, published: Published) -> list[Key]:
         return [key for key in published.resources if key[0] in self.kinds and key not in self.new]

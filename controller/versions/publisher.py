@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from controller.config import Config, ConfigErrors, ConfigFile, CurrentConfig, reload
+from controller.config.current import Trial
 from controller.config.errors import ConfigError
 from controller.config.resources import SECTIONS, Content, Key, taken_from, without_secrets
 from controller.store.database import StoreError
@@ -25,6 +26,7 @@ from controller.versions.repository import (
     Resource,
     RevisionConflict,
     Source,
+    Tried,
     VersionStore,
     Writing,
 )
@@ -51,6 +53,9 @@ class Edit(Protocol):
 
     def contents(self, published: Published) -> Mapping[Key, Content | None]:
         """What is to be published by it; None: the resource is deleted. Raises what is to refuse it."""
+
+    def trials(self, published: Published) -> Mapping[Key, Tried | None]:
+        """What changes of the versions that get a share of calls; None: it has none any more."""
 
     async def write(self, writing: Writing, published: Published) -> None: ...
 
@@ -121,7 +126,8 @@ class Publisher:
             config = await asyncio.to_thread(self._file.with_resources, published.contents())
             if ignored := self.ignored:
                 log.info("sections of the config file are ignored: the store has them", sections=ignored)
-        self.current = CurrentConfig(counted(config, published))
+        trials = await self._trials_there(published)
+        self.current = CurrentConfig(counted(config, published), trials)
         self._published = published
         return self.current
 
@@ -139,7 +145,7 @@ class Publisher:
         if self._unwritten:
             async with self._one:
                 await self._write_down()
-                await self._take(self.current.config, self._published)
+                await self._take(self.current.config, self._published, {})
         if not (self._shared and self._from_store):
             return
         revision = await self.store.revision()
@@ -159,7 +165,7 @@ class Publisher:
             self._refused = published.revision
             told("what was published can't be used here: nothing was changed", errors)
             return
-        await self._take(config, published)
+        await self._take(config, published, await self._trials_there(published))
 
     # ------------------------------------------------------------ the file
 
@@ -170,8 +176,11 @@ class Publisher:
                 raise ConfigErrors([ConfigError("", "", "can't be read again")], self._file.source)
             fresh = await asyncio.to_thread(self._read)
             before = self.current.config
+            trials: Mapping[str, Trial] = {}
             if self._from_store:  # `resources.source` itself needs a restart
-                config = await asyncio.to_thread(fresh.with_resources, self._published.contents())
+                contents = self._published.contents()
+                config = await asyncio.to_thread(fresh.with_resources, contents)
+                trials = await _tried(fresh, contents, self._published.trials())
             else:
                 config = await asyncio.to_thread(fresh.whole) if fresh.from_store else fresh.config
             waits, now = reload.waiting(before, config), reload.changed(before, config)
@@ -179,7 +188,7 @@ class Publisher:
             log.warning("the config file was read again", changed=now, after_a_restart=waits, ignored=self.ignored)
             if self._unwritten:
                 await self._write_down()
-            await self._take(config, self._published)
+            await self._take(config, self._published, trials)
             return Reloaded(tuple(now), tuple(waits), tuple(self.ignored))
 
     async def _write_down(self) -> None:
@@ -237,7 +246,10 @@ class Publisher:
         async with self._one:
             for _ in range(TRIES):
                 published = await self.store.read()
-                config = await self._checked(edit.contents(published), published)
+                changed = edit.contents(published)
+                config = await self._checked(changed, published)
+                wanted = {key: each for key, each in {**published.trials(), **edit.trials(published)}.items() if each}
+                trials = await _tried(self._file, _there({**published.contents(), **changed}), wanted)
                 try:
                     async with self.store.writing() as writing:
                         await edit.write(writing, published)
@@ -246,7 +258,7 @@ class Publisher:
                     continue
                 now = await self.store.read()
                 if now.revision == published.revision + 1:
-                    await self._take(config, now)
+                    await self._take(config, now, trials)
                 else:  # another controller has published in the same moment
                     await self._adopt(now)
                 return self._published
@@ -258,21 +270,61 @@ class Publisher:
 
     async def _checked(self, changed: Mapping[Key, Content | None], published: Published) -> Config:
         now = published.contents() if self._from_store else taken_from(self._file.raw)
-        contents: dict[Key, Content | None] = {**now, **changed}
-        there = {key: each for key, each in contents.items() if each is not None}
-        return await asyncio.to_thread(self._file.with_resources, there, stored=self._from_store)
+        contents = _there({**now, **changed})
+        return await asyncio.to_thread(self._file.with_resources, contents, stored=self._from_store)
+
+    async def with_agent(self, name: str, version: int | None) -> Config:
+        """The configuration in force, with this version of the agent where the store has it and it can still be used:
+        for calls that began with it. Raises StoreError."""
+        config = self.current.config
+        if version is None or config.agent_versions.get(name) == version:
+            return config
+        kept = await self.store.version(("agents", name), version)
+        if kept is None:
+            return config
+        try:
+            older = await self._checked({("agents", name): kept.content}, self._published)
+        except ConfigErrors as errors:
+            told("an older version of an agent can't be used any more: its calls get the present one", errors)
+            return config
+        agents = {**config.agents, name: older.agents[name]}
+        counts = {**config.agent_versions, name: version}
+        return config.model_copy(update={"agents": agents}).with_agent_versions(counts)
 
     # ------------------------------------------------------------ what is in force
 
-    async def _take(self, config: Config, published: Published) -> None:
+    async def _take(self, config: Config, published: Published, trials: Mapping[str, Trial]) -> None:
         before = self.current.config
         self._published = published
-        self.current.replace(counted(reload.in_force(before, config), published))
+        self.current.replace(counted(reload.in_force(before, config), published), trials)
         await self.applied(before, self.current.config)
+
+    async def _trials_there(self, published: Published) -> dict[str, Trial]:
+        """One that can't be used here (any more) keeps nobody from being answered."""
+        if not self._from_store:
+            return {}
+        try:
+            return await _tried(self._file, published.contents(), published.trials())
+        except ConfigErrors as errors:
+            told("a version that is to get a share of calls can't be used: it gets none", errors)
+            return {}
 
 
 def _contents(file: ConfigFile) -> dict[Key, Content]:
     return {key: without_secrets(key, each) for key, each in taken_from(file.raw).items()}
+
+
+def _there(contents: Mapping[Key, Content | None]) -> dict[Key, Content]:
+    return {key: each for key, each in contents.items() if each is not None}
+
+
+async def _tried(file: ConfigFile, contents: Mapping[Key, Content], wanted: Mapping[Key, Tried]) -> dict[str, Trial]:
+    """Raises ConfigErrors: such a version does not fit the rest of the configuration."""
+    found = {}
+    for key, tried in wanted.items():
+        config = await asyncio.to_thread(file.with_resources, {**contents, key: tried.version.content})
+        found[key[1]] = Trial(tried.version.version, tried.share, config.agents[key[1]])
+    return found
 
 
 def counted(config: Config, published: Published) -> Config:

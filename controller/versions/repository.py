@@ -46,15 +46,22 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A version that gets `share` of 100 calls."""
+
+    version: Version
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
-    """`published` None: it is deleted, or only a draft. `trial`: a version that gets `share` of 100 calls."""
+    """`published` None: it is deleted, or only a draft."""
 
     key: Key
     edit: int
     latest: int
     published: Version | None
-    trial: Version | None
-    share: int
+    trial: Tried | None
     draft: Draft | None
 
     @property
@@ -73,6 +80,9 @@ class Published:
 
     def contents(self) -> dict[Key, Content]:
         return {key: each.published.content for key, each in self.resources.items() if each.published}
+
+    def trials(self) -> dict[Key, Tried]:
+        return {key: each.trial for key, each in self.resources.items() if each.published and each.trial}
 
 
 class VersionStore:
@@ -136,7 +146,7 @@ class Writing:
         """A new one, without anything. Raises IntegrityError."""
         kind, name = key
         await self._store.execute(insert(resources).values(kind=kind, name=name, edit=0, latest=0))
-        return Resource(key, 0, 0, None, None, 0, None)
+        return Resource(key, 0, 0, None, None, None)
 
     async def add_version(self, upon: Resource, content: Content, *, by: str, comment: str, at: datetime) -> int:
         """Its number. To be published, or not, by `change`."""
@@ -196,8 +206,9 @@ async def _find(store: AsyncConnection, key: Key) -> Resource | None:
 def _resource(row: Row[Any], known: Mapping[tuple[str, str, int], Version]) -> Resource:
     key = row.kind, row.name
     draft = Draft(row.draft_by or "", row.draft_at or datetime.now(UTC), row.draft) if row.draft is not None else None
-    published, trial = known.get((*key, row.published or 0)), known.get((*key, row.trial or 0))
-    return Resource(key, row.edit, row.latest, published, trial, row.share or 0, draft)
+    published, tried = known.get((*key, row.published or 0)), known.get((*key, row.trial or 0))
+    trial = Tried(tried, row.share) if tried is not None and row.share else None
+    return Resource(key, row.edit, row.latest, published, trial, draft)
 
 
 def _version(row: Row[Any]) -> Version:

@@ -354,3 +354,26 @@ async def test_who_searches_again_and_again_keeps_nobody_from_the_store(tmp_path
         assert reading[1] == 1
         async with it.request("GET", "/v1/history?text=card") as answer:
             assert answer.status == 200
+
+
+async def test_the_versions_of_an_agent_compared(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, there):
+        for number in range(3):
+            there.tell(story_of(f"v{number}", agent_version=1 + number % 2))
+        await there.written()
+        async with it.request("GET", "/v1/resources/agents/reception/comparison") as answer:
+            told = (await answer.json())["versions"]
+        assert [each["version"] for each in told] == [2, 1, None]
+        second, first, unknown = told
+        assert (first["calls"], second["calls"], unknown["calls"]) == (2, 1, 2)
+        assert first["outcomes"] == {"answered": 2}
+        assert first["mean_talked_s"] == second["mean_talked_s"] == 60.5
+        assert (second["transfers"], second["interruptions"], second["turns"]) == (1, 1, 3)
+        assert second["first_frame_ms"] == 412
+        assert second["cost"] == second["cost_per_call"] == 0.012346
+        assert first["cost"] == pytest.approx(2 * second["cost"], abs=1e-5)
+        url = "/v1/resources/agents/reception/comparison?until=2000-01-01T00:00:00Z"
+        async with it.request("GET", url) as answer:
+            assert await answer.json() == {"versions": []}
+        async with it.request("GET", "/v1/resources/agents/reception/comparison", token=LIMITED) as answer:
+            assert answer.status == 403

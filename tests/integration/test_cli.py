@@ -361,6 +361,8 @@ async def versions_by_command(here: Desk, folder: Path) -> None:
     await told("import", str(file))
     assert prompt() == "Be new."
     assert "invalid-config" in await told("delete", "http_tools", "crm", code=1)
+    assert "2: 10 %" in await told("trial", "reception", "2", "--share", "10")
+    assert "%" not in await told("end-trial", "reception")
     file.write_text("instructions: [")
     await told("draft", "agents", "new", str(file), code=2)
     await told("show", "agents", "nobody", code=1)

@@ -288,3 +288,45 @@ async def test_the_file_is_read_again_beside_the_store(tmp_path: Path) -> None:
         assert here.publisher.current.config.limits.max_calls == 3
         here.publisher._read = lambda: file_of(fresh, {**SECRETS, "CRM_TOKEN": "other-Hunter2-x"})
         assert (await here.publisher.reload()).changed == ("http_tools.crm",)
+
+
+async def test_a_version_gets_a_share_of_the_calls(here: Desk) -> None:
+    await here.change(AGENT, RUDE)
+    trial, etag = f"{AGENT}/trial", await here.etag(AGENT)
+    assert (await here.ask("PUT", trial, {"version": 1, "share": 30}))[0] == 428
+    status, headers, told = await here.ask("PUT", trial, {"version": 1, "share": 30}, etag=etag)
+    assert (status, told["trial"], told["published"]["version"]) == (200, {"version": 1, "share": 30}, 2)
+    current = here.publisher.current
+    calls = [f"call-{number}" for number in range(2000)]
+    got = [current.for_call(call) for call in calls]
+    assert 0.25 < sum(each.agent_versions["reception"] == 1 for each in got) / len(got) < 0.35
+    for config in got:
+        kind = config.agent_versions["reception"] == 1
+        assert config.agents["reception"].instructions == ("Be kind." if kind else "Be rude.")
+        assert config.agents["night"] is current.config.agents["night"]
+    assert all(current.for_call(call) is config for call, config in zip(calls, got, strict=True))
+    await here.change("/v1/resources/trunk-limits/main", {"max_calls": 9})
+    kept = [current.for_call(call).agent_versions["reception"] for call in calls]
+    assert kept == [each.agent_versions["reception"] for each in got], "another publication draws nothing anew"
+    assert (await here.ask("PUT", trial, {"version": 9, "share": 30}, etag="*"))[0] == 404
+    assert (await here.ask("PUT", trial, {"version": 1, "share": 101}, etag="*"))[0] == 400
+    tool = "/v1/resources/http_tools/crm"
+    await here.change(AGENT, {"instructions": "x", "tools": []})
+    status, _, told = await here.ask("DELETE", tool, etag="*")
+    assert (status, told["errors"][0]["path"]) == (422, "agents.reception.tools[0]"), "the tried version names it"
+    assert (await here.ask("DELETE", trial, etag=await here.etag(AGENT)))[2]["trial"] is None
+    assert {current.for_call(call).agent_versions["reception"] for call in calls} == {3}
+    assert (await here.ask("DELETE", tool, etag="*"))[0] == 204
+    assert (await here.ask("PUT", trial, {"version": 1, "share": 30}, etag="*"))[0] == 422, "its tool is gone"
+
+
+async def test_a_call_that_is_taken_over_gets_the_version_it_began_with(here: Desk) -> None:
+    await here.change(AGENT, RUDE)
+    for version, instructions in ((1, "Be kind."), (2, "Be rude."), (None, "Be rude."), (99, "Be rude.")):
+        config = await here.publisher.with_agent("reception", version)
+        assert config.agents["reception"].instructions == instructions
+        assert config.agent_versions["reception"] == (1 if version == 1 else 2)
+    await here.change(AGENT, {"instructions": "x", "tools": []})
+    await here.ask("DELETE", "/v1/resources/http_tools/crm", etag="*")
+    config = await here.publisher.with_agent("reception", 1)
+    assert config.agents["reception"].instructions == "x", "what can't be used any more is not"

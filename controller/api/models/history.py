@@ -7,6 +7,7 @@ from pydantic import Field
 from controller.api.models.base import Answer, Body, Instant, Moment
 from controller.api.models.calls import SpreadAnswer, TurnAnswer, UtteranceAnswer
 from controller.events.records import export
+from controller.events.records.comparison import VersionTotals
 from controller.events.records.history import RecordFilter
 
 
@@ -37,6 +38,56 @@ class HistoryQuery(HistoryFilter):
 class ExportQuery(HistoryFilter):
     format: export.Format = "csv"
     """json: one object a line; cdr: the columns of Asterisk's Master.csv."""
+
+
+class ComparisonQuery(Body):
+    since: Instant | None = None
+    """Calls that began then or later."""
+    until: Instant | None = None
+    """Calls that began earlier."""
+
+
+class VersionFigures(Answer):
+    """Of all ended calls that an agent had with one of its versions."""
+
+    version: int | None
+    """null: not known."""
+    calls: int
+    outcomes: dict[str, int]
+    """How many calls ended so."""
+    mean_talked_s: float | None
+    """Of calls that were answered."""
+    turns: int
+    interruptions: int
+    """How often a caller spoke while the agent did."""
+    transfers: int
+    """Calls to somebody else that were begun."""
+    first_frame_ms: int | None
+    """The mean of the calls' medians: from the caller's end of speech to the agent's first sound."""
+    cost: float
+    """US dollars, all calls."""
+    cost_per_call: float
+
+    @classmethod
+    def of(cls, found: VersionTotals) -> "VersionFigures":
+        talked = found.talked_s / found.answered if found.answered else None
+        return cls(
+            version=found.version,
+            calls=found.calls,
+            outcomes=dict(sorted(found.outcomes.items())),
+            mean_talked_s=None if talked is None else round(talked, 1),
+            turns=found.turns,
+            interruptions=found.interruptions,
+            transfers=found.transfers,
+            first_frame_ms=round(found.first_frame_ms / found.measured) if found.measured else None,
+            cost=round(found.cost, 6),
+            cost_per_call=round(found.cost / found.calls, 6),
+        )
+
+
+class ComparisonAnswer(Answer):
+    versions: tuple[VersionFigures, ...]
+    """Newest first."""
 
 
 class AttemptQuery(Body):

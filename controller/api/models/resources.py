@@ -41,6 +41,12 @@ class ImportConfig(Body):
     """Only check it and tell what would change."""
 
 
+class SetTrial(Body):
+    version: int = Field(ge=1, le=2**31 - 1)
+    share: int = Field(ge=1, le=100)
+    """Of 100 new calls of this agent; the published version gets the others."""
+
+
 class VersionQuery(Body):
     limit: int = Field(100, ge=1, le=1000)
     before: int | None = Field(None, ge=1, le=2**31)
@@ -80,6 +86,12 @@ class DraftAnswer(DraftInfo):
     content: Content
 
 
+class TrialAnswer(Answer):
+    version: int
+    share: int
+    """Of 100 new calls."""
+
+
 class ResourceInfo(Answer):
     kind: str
     name: str
@@ -88,6 +100,8 @@ class ResourceInfo(Answer):
     published: VersionInfo | None
     """null: only a draft."""
     draft: DraftInfo | None
+    trial: TrialAnswer | None
+    """Another version of an agent, which gets a share of its calls."""
 
 
 class ResourceAnswer(Answer):
@@ -98,6 +112,8 @@ class ResourceAnswer(Answer):
     published: VersionAnswer | None
     """null: only a draft."""
     draft: DraftAnswer | None
+    trial: TrialAnswer | None
+    """Another version of an agent, which gets a share of its calls."""
 
     @classmethod
     def of(cls, found: Resource) -> "ResourceAnswer":
@@ -152,4 +168,6 @@ def etag_of(found: Resource) -> str:
 
 def fields_of(found: Resource) -> dict[str, Any]:
     kind, name = found.key
-    return {"kind": kind, "name": name, "etag": etag_of(found), "published": found.published, "draft": found.draft}
+    trial = found.trial and {"version": found.trial.version.version, "share": found.trial.share}
+    same = {"kind": kind, "name": name, "etag": etag_of(found)}
+    return {**same, "published": found.published, "draft": found.draft, "trial": trial}

@@ -18,6 +18,8 @@ from controller.api.auth.authenticator import lacking
 from controller.api.models.calls import TurnAnswer, utterances
 from controller.api.models.history import (
     AttemptQuery,
+    ComparisonAnswer,
+    ComparisonQuery,
     ExportQuery,
     Forget,
     Forgotten,
@@ -31,6 +33,7 @@ from controller.api.models.history import (
     PastSound,
     ToolUse,
     UsageAnswer,
+    VersionFigures,
     fields_of,
 )
 from controller.api.operation import ApiRequest, Operation
@@ -106,6 +109,14 @@ class HistoryResources:
                 **common | {"query": HistoryQuery, "problems": ("store-away",), "audited": "with words"},
             ),
             Operation(
+                *("compare_versions", "GET", "/v1/resources/agents/{name}/comparison"),
+                *("How the versions of an agent do, by its calls", self.compare, ComparisonAnswer),
+                query=ComparisonQuery,
+                problems=("store-away",),
+                scopes=("read",),
+                tag="resources",
+            ),
+            Operation(
                 *("export_history", "GET", "/v1/history/export", "Calls of the past as a file", self.export),
                 **common | {"query": ExportQuery, "problems": ("store-away", "too-many-streams"), "audited": "always"},
                 media="text/csv",
@@ -144,6 +155,14 @@ class HistoryResources:
             raise Problem("too-many-requests", "Too many searches run at this moment.", headers=LATER) from None
         next_ = rows[-1].number if len(rows) == query.limit else None
         return HistoryPage(calls=tuple(shown(rows)), next=next_)
+
+    async def compare(self, asked: ApiRequest) -> ComparisonAnswer:
+        query: ComparisonQuery = asked.query
+        try:
+            found = await self._history.compare(asked.part("name"), query.since, query.until)
+        except TooManySearches:
+            raise Problem("too-many-requests", "Too many searches run at this moment.", headers=LATER) from None
+        return ComparisonAnswer(versions=tuple(map(VersionFigures.of, found)))
 
     async def show(self, asked: ApiRequest) -> PastCallDetail:
         stored = await self._stored(asked)

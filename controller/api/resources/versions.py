@@ -25,6 +25,7 @@ from controller.api.models.resources import (
     ResourceInfo,
     ResourcePage,
     RollBack,
+    SetTrial,
     VersionAnswer,
     VersionInfo,
     VersionPage,
@@ -181,6 +182,17 @@ class VersionResources:
                 **common | changed,
             ),
             Operation(
+                *("set_trial", "PUT", f"{_PATH}/trial", "Give a version a share of an agent's new calls", self.try_),
+                *(ResourceAnswer,),
+                body=SetTrial,
+                **common | changed,
+            ),
+            Operation(
+                *("end_trial", "DELETE", f"{_PATH}/trial", "All new calls get the published version", self.end_trial),
+                *(ResourceAnswer,),
+                **common | changed,
+            ),
+            Operation(
                 *("delete_resource", "DELETE", _PATH, "Delete what nothing names any more", self.delete),
                 status=HTTPStatus.NO_CONTENT,
                 request_headers=_UPON,
@@ -268,6 +280,18 @@ class VersionResources:
         found = await self._editor.roll_back(key, body.version, upon=upon, by=asked.by, comment=body.comment)
         _audit_published(asked, before, found)
         return _answer(found)
+
+    @_told
+    async def try_(self, asked: ApiRequest) -> ApiResponse:
+        (key, upon), body = _change(asked), asked.body
+        found = await self._editor.set_trial(key, body.version, body.share, upon=upon)
+        asked.request[AUDIT_DETAILS] |= {"version": body.version, "share": body.share}
+        return _answer(found)
+
+    @_told
+    async def end_trial(self, asked: ApiRequest) -> ApiResponse:
+        key, upon = _change(asked)
+        return _answer(await self._editor.end_trial(key, upon=upon))
 
     @_told
     async def delete(self, asked: ApiRequest) -> web.Response:

@@ -50,7 +50,7 @@ def placed_by(
     """How the dialer has a call placed, which call control is to `start` by its plan. Raises as both do."""
 
     def place(entry: QueuedCall, placed: QueuedAttempt) -> None:
-        config = current.config
+        config = current.for_call(entry.id)
         start(outbound(config, entry), config, placed)
 
     return place

@@ -100,8 +100,8 @@ class InboundCalls:
         if self._browsers.is_browser(channel.name):
             self._arrived_by_browser(channel)
             return
-        config = self._current.config
-        arrival = arrival_of(config, channel, args)
+        arrival = arrival_of(self._current.config, channel, args)
+        config = self._current.for_call(arrival.call)
         caller = _Caller(arrival, channel.id, call_loops.where_marked(channel.name), config)
         private = may_be_private(config, arrival)
         if not self._names and not private:
@@ -120,7 +120,7 @@ class InboundCalls:
             self._tasks.create_task(self._hang_up(channel.id, "congestion"), name="refuse a browser")
             return
         arrival = routing.Arrival(wanted.call, BROWSER, "", None, wanted.variables)
-        caller = _Caller(arrival, channel.id, None, self._current.config)
+        caller = _Caller(arrival, channel.id, None, self._current.for_call(wanted.call))
         self._or_refused(caller, lambda: self._serve(caller, None, [Overflow(agent=wanted.agent)]))
 
     async def _ask_channel(self, caller: _Caller, private: Channel | None) -> None:

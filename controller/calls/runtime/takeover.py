@@ -20,17 +20,19 @@ from controller.store.database import StoreError
 log = structlog.get_logger()
 
 GoOn = Callable[[str], Awaitable[OutboundAttempt | None]]
+ConfigOf = Callable[[str, int | None], Awaitable[Config]]
 Recalled = Callable[[str, int], Awaitable[Recall | None]]
 
 
 async def recover_calls(
-    config: Config, snapshots: SnapshotStore, go_on: GoOn, registry: Registry, recalled: Recalled
+    config_of: ConfigOf, snapshots: SnapshotStore, go_on: GoOn, registry: Registry, recalled: Recalled
 ) -> None:
-    """Before the first event of Asterisk or a worker. `go_on` finds the attempt of a queued call, `recalled` the
+    """Before the first event of Asterisk or a worker. `config_of` gives the configuration for an agent and its version
+    (None: not known). `go_on` finds the attempt of a queued call, `recalled` the
     records of a call's attempt. Raises StoreError."""
     for call, row in (await snapshots.read()).items():
         try:
-            await _recover(config, call, row, go_on, registry, recalled)
+            await _recover(config_of, call, row, go_on, registry, recalled)
         except StoreError:
             raise
         except stored_call.Unreadable as error:
@@ -44,8 +46,11 @@ def _let_go(call: str, reason: str) -> None:
     log.error("a call of an earlier controller can't be taken over and is let go", call=call, reason=reason)
 
 
-async def _recover(config: Config, call: str, row: object, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
+async def _recover(
+    config_of: ConfigOf, call: str, row: object, go_on: GoOn, registry: Registry, recalled: Recalled
+) -> None:
     kept = stored_call.checked(row)
+    config = await config_of(kept["plan"]["agent"], kept["plan"].get("agent_version"))
     found = recovery.recover(config, call, kept, datetime.now(UTC))
     if found is not None:
         plan = found.call.plan

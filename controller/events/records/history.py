@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, exists, func, or_, select
 
+from controller.events.records.comparison import VersionTotals, totals
 from controller.store.database import Database
 from controller.store.tables.records import (
     call_events,
@@ -92,6 +93,17 @@ class History:
             wanted = wanted.where(calls.c.number < before)
         async with self._database.reading() as connection:
             return (await connection.execute(wanted)).all()
+
+    async def compare(self, agent: str, since: datetime | None, until: datetime | None) -> list[VersionTotals]:
+        """The versions of an agent, newest first. Raises TooManySearches."""
+        if self._waiting >= MOST_WAITING:
+            raise TooManySearches
+        self._waiting += 1
+        try:
+            async with self._turn, self._database.reading() as connection:
+                return await totals(connection, agent, since, until)
+        finally:
+            self._waiting -= 1
 
     async def everything(self, filter_: RecordFilter) -> AsyncIterator[Row[Any]]:
         """Newest first, however many. Each page is a transaction of its own."""
