@@ -21,11 +21,13 @@ from controller.api.console.session import PATH, SessionResources
 from controller.api.models.session import Choices
 from controller.api.resources.keys import KeyResources
 from controller.api.resources.live_status import LiveStatusResources
+from controller.cli import connection
 from controller.config.models.api import Pace, Token
 from controller.store.database import Database, StoreError
 from controller.store.tables.api import api_keys
 from controller.telemetry.live_status import LiveStatusHub
 from tests.integration.api_harness import ADMIN, Harness, harness
+from tests.integration.test_cli import quiet as quiet, voiceai
 from tests.peers.stores import Server, store_at
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
@@ -400,3 +402,41 @@ async def test_controllers_on_one_store_follow_each_other_within_two_seconds() -
             await becomes(there, 200, None, headers=cookie)
             assert (await here.ask("DELETE", PATH, None, headers=cookie))[0] == 204
             await becomes(there, 401, None, headers=cookie)
+
+
+async def test_keys_from_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection.out, "_width", 200)
+    async with rig(store_at(tmp_path)) as it:
+        arguments = [
+            "keys",
+            "create",
+            "crm",
+            "--scope",
+            "read",
+            "--scope",
+            "call",
+            "--agent",
+            "sales",
+            "--expires",
+            "90d",
+        ]
+        made = await voiceai(it, *arguments)
+        secret = made.stdout.strip()
+        assert (made.exit_code, secret.startswith("vk_"), "\n" in secret) == (0, True, False), "nothing else on stdout"
+        assert (await it.ask("GET", "/v1/calls", secret))[0] == 200
+        until = it.keys.all()[0].limits.expires_at
+        assert until is not None
+        assert timedelta(days=89) < until - datetime.now(UTC) < timedelta(days=90, hours=1)
+        listed = (await voiceai(it, "keys", "list")).stdout
+        assert "crm" in listed
+        assert "read call" in listed
+        assert secret not in listed
+        assert (await voiceai(it, "keys", "change", "crm", "--scope", "metrics")).exit_code == 0
+        assert (await it.ask("GET", "/v1/calls", secret))[0] == 403
+        wrong = await voiceai(it, "keys", "create", "x", "--source", "10.0.0.1/8")
+        assert (wrong.exit_code, "write 10.0.0.0/8" in wrong.output) == (1, True)
+        assert (await voiceai(it, "keys", "create", "x", "--expires", "soon")).exit_code == 2
+        assert (await voiceai(it, "keys", "revoke", "crm")).exit_code == 0
+        assert (await it.ask("GET", "/v1/calls", secret))[0] == 401
+        assert (await voiceai(it, "keys", "revoke", "crm")).exit_code == 1
+        assert "id" in (await voiceai(it, "keys", "sessions")).stdout

@@ -26,6 +26,7 @@ from controller.api.client import ApiProblem, Client, Unreachable
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
+from controller.api.resources.keys import KeyResources
 from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
@@ -79,6 +80,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *WorkerResources(NOBODY, 0, NOBODY).operations(),
         *configuration_operations(NOBODY, SimpleNamespace(store=None)),  # type: ignore[arg-type]
         *TraceResources(NOBODY, NOBODY).operations(),
+        *KeyResources(NOBODY, NOBODY, NOBODY).operations(),
         *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
     )
     missing = [each.name for each in operations if not callable(getattr(Client, each.name, None))]
