@@ -108,7 +108,7 @@ class Softphones:
         if (over := self._ended.get(session.id)) is not None:
             await over.wait()
 
-    # ------------------------------------------------------------ ports.BrowserPhones
+    # ------------------------------------------------------------ ports.BrowserCalls
 
     def is_browser(self, channel_name: str) -> bool:
         return self._table.endpoint_of(channel_name) is not None
@@ -202,10 +202,14 @@ class Softphones:
         with that controller. Raises AriError."""
         if not self._compared:
             made, asked = {each.id for each in self._table if each.made}, set(self._leftovers)
-            there = {name for name in await self._endpoints.names() if self._table.is_ours(name)}
+            self._compared = True
+            try:
+                there = {name for name in await self._endpoints.names() if self._table.is_ours(name)}
+            except AriError:
+                self._compared = False
+                raise
             self._leftovers -= asked - there
             self._leftovers |= {name for name in there if self._table.get(name) is None}
-            self._compared = True
             for session in self._table:
                 if session.id in made - there:
                     await self.close(session, "Asterisk has lost it")

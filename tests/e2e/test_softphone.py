@@ -228,9 +228,9 @@ async def test_a_log_out_ends_the_call_and_keys_reach_the_agent(asterisk: Asteri
     async with at_work(asterisk, tmp_path) as running, visitor(running, token_of(running), sound) as page:
         await talks(running, page)
         call = await running.call_id()
-        await page.get_by_text("Keys", exact=True).click()
+        await page.get_by_text("Keypad", exact=True).click()
         for key in ("5", "star"):
-            await page.get_by_role("group", name="Keys").get_by_role("button", name=key, exact=True).click()
+            await page.get_by_role("group", name="Keypad").get_by_role("button", name=key, exact=True).click()
         session = await running.realtime.session()
         await session.wait_for(lambda seen: "5" in str(seen.received) and "*" in str(seen.received))
         refused = await page.evaluate(DIALS, ["sip:1001@voiceai.invalid", "sip:5001@voiceai.invalid"])

@@ -2,7 +2,7 @@
 import { ask, signedOut } from "./lib/api.js";
 import { fill, h } from "./lib/dom.js";
 import { clear, failed } from "./lib/toasts.js";
-import { leave as leavePhone } from "./parts/phone.js";
+import { hangUp } from "./parts/phone.js";
 import { placeCall } from "./parts/place.js";
 import * as agents from "./pages/agents.js";
 import * as call from "./pages/call.js";
@@ -52,7 +52,7 @@ async function start() {
 
 function showLogin() {
   me = null;
-  leavePhone();
+  hangUp();
   bar.hidden = true;
   leave();
   close = login.open(main, start);

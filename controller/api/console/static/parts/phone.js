@@ -39,32 +39,34 @@ export async function change(call, mode) {
 }
 
 export function hangUp() {
-  current?.phone?.hangUp();
-}
-
-/** What ends with the login. */
-export function leave() {
-  hangUp();
+  if (current?.phone) current.phone.hangUp();
+  else if (current) drop(current);
 }
 
 async function begin(resource, body, label, device, registered) {
   if (current) throw new PhoneProblem("You are in a call already", "Hang it up first.");
   const mine = current = { resource, label, phone: null, account: null };
+  let stream = null;
+  const given = () => current !== mine; // up, before there was a call
   try {
     draw(mine, "opening", device);
-    const stream = await microphone(device);
-    try {
-      mine.account = await ask("POST", resource, body);
-    } catch (error) {
-      stream.getTracks().forEach((each) => each.stop());
-      throw error;
-    }
+    stream = await microphone(device);
+    if (given()) return silence(stream);
+    mine.account = await ask("POST", resource, body);
+    if (given()) return silence(stream, mine);
     mine.phone = new Softphone(mine.account, stream, { state: (name) => state(mine, name, registered), over: (why) => over(mine, why) });
     await mine.phone.start();
   } catch (error) {
-    if (current === mine) drop(mine);
+    silence(stream, mine.account && mine);
+    if (!given()) drop(mine);
     throw error;
   }
+}
+
+/** Nobody hears the microphone any more; the session, if there is one, is closed. */
+function silence(stream, mine = null) {
+  stream?.getTracks().forEach((each) => each.stop());
+  if (mine) ask("DELETE", `${mine.resource}/${encodeURIComponent(mine.account.id)}`).catch(() => {}); // gone already, most often
 }
 
 function state(mine, name, registered) {
@@ -83,7 +85,7 @@ function over(mine, why) {
   drop(mine);
   if (why) failed(why, "");
   else told("The call is over.");
-  ask("DELETE", `${mine.resource}/${encodeURIComponent(mine.account.id)}`).catch(() => {}); // gone already, most often
+  silence(null, mine);
 }
 
 function drop(mine) {
@@ -99,10 +101,10 @@ function drop(mine) {
 function draw(mine, name, device) {
   const bars = { me: bar("You"), them: bar("Them") }, hint = h("p", { class: "hint", role: "status" });
   const mute = h("button", { type: "button", "aria-pressed": "false", on: { click: () => toggle(mine, mute) } }, "Mute");
-  const end = h("button", { type: "button", class: "danger", on: { click: () => (mine.phone ? mine.phone.hangUp() : drop(mine)) } }, "Hang up");
+  const end = h("button", { type: "button", class: "danger", on: { click: hangUp } }, "Hang up");
   mine.status = h("p", { class: "status", role: "status" }, STATES[name]);
   mine.controls = h("div", { class: "controls", hidden: true }, h("div", { class: "levels" }, bars.me.element, bars.them.element), mute,
-    folded("Keys", keypad(mine)), folded("Devices", choices(mine, device)));
+    folded("Keypad", keypad(mine)), folded("Devices", choices(mine, device)));
   fill(place, h("h2", {}, mine.label), mine.status, hint, mine.controls, end);
   place.hidden = false;
   let silent = 0;
@@ -128,7 +130,7 @@ function toggle(mine, button) {
 function keypad(mine) {
   const keys = [..."123456789*0#"].map((key) =>
     h("button", { type: "button", "aria-label": key === "*" ? "star" : key === "#" ? "hash" : key, on: { click: () => mine.phone.key(key) } }, key));
-  return h("div", { class: "keypad", role: "group", "aria-label": "Keys" }, keys);
+  return h("div", { class: "keypad", role: "group", "aria-label": "Keypad" }, keys);
 }
 
 function choices(mine, device) {
