@@ -1,7 +1,8 @@
 # make setup   everything that the other targets need: Debian packages, .venv, Asterisk (quick when it is all there)
 # make test    set-up, style, types, and all tests up to calls through a real Asterisk
 # make demo    set-up, then one phone call from end to end; KEEP=1 stays up: talk from your browser, or a softphone
-# make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone
+# make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone,
+#              BENCH_RATE=1 how many calls a second
 # make chaos   the product is broken on purpose: CHAOS_SECONDS=300 CHAOS_CALLS=30, CHAOS_SEED for the same storm again;
 #              then twenty kills of each part (KILLS=20), workers frozen at their worst moments, and an hour among
 #              hostile peers: model, tool server, callers, a token's holder (HOSTILE_SECONDS=3600, HOSTILE_SEED), and an hour
