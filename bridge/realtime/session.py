@@ -112,12 +112,15 @@ class RealtimeSession:
             if self._leg is not None:
                 await self._leg_closed()
         finally:
+            self._ai_task = None  # it has the traceback of its cancellation, and so all that it held
             self._shut("the session's task ended")
             self._warnings.close()
         if self._crash is not None:
             raise self._crash
         ended = contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters())
         self._tell(ended.model_copy(update={"connection_trace": self._trace.steps}))
+        self._caller_audio.kept.clear()  # sound need not wait for the garbage collector
+        self._playout.interrupt()
 
     def remember(self, turns: Sequence[contract.HistoryItem]) -> None:
         """See `VoiceSession`."""

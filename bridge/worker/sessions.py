@@ -299,6 +299,7 @@ class Sessions:
                 await self._complete(entry)
             finally:
                 del self._calls[entry.call]
+                entry.session = entry.sink = entry.tap = entry.task = None  # they refer to it
                 if not entry.ended:
                     entry.ended = True
                     self._emit(entry.end or contract.Ended(call=entry.call, reason=entry.reason))

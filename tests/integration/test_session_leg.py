@@ -1,6 +1,8 @@
 """A session between a real AudioSocket leg on the real clock and the simulator: sound from end to end."""
 
 import asyncio
+import gc
+import weakref
 from uuid import uuid4
 
 from pydantic import SecretStr
@@ -25,6 +27,7 @@ from simulator.realtime.faults import Delivery, Drop, Script, answer, refuse
 from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say, tone
 from simulator.realtime.server import RealtimeServer
+from tests.integration.session_harness import call
 from tests.peers.audiosocket import AsteriskPeer
 
 
@@ -71,6 +74,23 @@ async def test_greeting_interruption_and_end_through_audiosocket() -> None:
     formats = [event for event in told if isinstance(event, MediaFormat)]
     assert [(event.rate, event.frame_bytes) for event in formats] == [(24000, 960)]
     assert (kinds.count(BargedIn), kinds.count(Said)) == (1, 2)
+
+
+async def test_an_ended_session_leaves_its_connection_and_its_sound_at_once() -> None:
+    """Not to the garbage collector, which comes late: a worker would grow with each call that it has carried."""
+    gc.disable()
+    try:
+        async with RealtimeServer(ToneModel([Say("one two three", 8.0, 400)])) as server, call(server) as (harness, _):
+            await harness.feed(tone(0.5, 300))
+            assert harness.session._connection.client is not None
+            connection = weakref.ref(harness.session._connection.client._connection)
+            await harness.end()
+            await asyncio.sleep(0)
+            assert connection() is None
+            assert harness.session._caller_audio.kept.missed() == []
+            assert harness.session._playout.idle
+    finally:
+        gc.enable()
 
 
 async def test_a_lost_connection_costs_asterisk_no_frame() -> None:
