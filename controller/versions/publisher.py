@@ -112,6 +112,15 @@ class Publisher:
 
     async def start(self) -> CurrentConfig:
         """Raises ConfigErrors, StoreError."""
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._start()
+            except (EditConflict, RevisionConflict) as conflict:  # another controller starts at the same moment
+                if not left:
+                    raise StoreError("other controllers write the configuration all the time") from conflict
+        raise AssertionError("the last try returns or raises")
+
+    async def _start(self) -> CurrentConfig:
         published = await self.store.read()
         if not self._from_store:
             published = await self._written(self._file, published)
