@@ -26,6 +26,7 @@ from controller.api.access import Access
 from controller.api.audit import AuditLog
 from controller.api.console import files
 from controller.api.readiness import warnings_of
+from controller.api.resources.agent_tests import AgentTestResources
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources, countries, sound_folders
@@ -359,6 +360,7 @@ class Controller:
             *LiveStatusResources(self.live_status, self.registry).operations(),
             *configuration_operations(self._current, self.publisher),
             *TextSessionResources(self.text_sessions, lambda: self._current.config).operations(),
+            *AgentTestResources(self.text_sessions, lambda: self._current.config, self.registry.spend).operations(),
             *self.access.operations(),
             *self._softphone_resources().operations(),
             *TraceResources(self.registry, self.traces.of).operations(),

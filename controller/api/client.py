@@ -25,6 +25,7 @@ from controller.api.client_transport import (
     Unusable as Unusable,
     read_answer,
 )
+from controller.api.models.agent_tests import AgentTestList
 from controller.api.models.audit import AuditPage
 from controller.api.models.call_trace import TraceAnswer
 from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, ParticipantAnswer
@@ -186,6 +187,14 @@ class Client(KeyMethods, ResourceMethods):
 
     def close_text_session(self, session: str) -> TextSessionAnswer:
         return self._ask(TextSessionAnswer, "DELETE", _text(session))
+
+    def list_agent_tests(self, agent: str) -> AgentTestList:
+        return self._get(AgentTestList, f"/v1/agents/{quote(agent, safe='')}/tests")
+
+    def run_agent_tests(self, agent: str, **asked: Any) -> Iterator[StreamEvent]:
+        """`tests`, `cases`, `repeat`, `instructions` as in docs/testing-agents.md. Events `result`, and `done` last."""
+        body = {name: value for name, value in asked.items() if value is not None}
+        return self._stream(f"/v1/agents/{quote(agent, safe='')}/tests/run", {}, None, body)
 
     # ------------------------------------------------------------ the rest
 

@@ -120,11 +120,16 @@ class ClientTransport:
         except (httpx.HTTPError, ProxyFault) as error:
             raise _unreachable(self.url, error) from error
 
-    def _stream(self, path: str, query: Mapping[str, Any], last_id: str | None) -> Iterator[StreamEvent]:
+    def _stream(
+        self, path: str, query: Mapping[str, Any], last_id: str | None, body: Mapping[str, Any] | None = None
+    ) -> Iterator[StreamEvent]:
+        """With a `body` it is a POST."""
         headers = {"Last-Event-ID": last_id} if last_id else {}
         wait = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)
         try:
-            with self._http.stream("GET", path, params=dict(query), headers=headers, timeout=wait) as answer:
+            asked: dict[str, Any] = {} if body is None else {"json": dict(body)}
+            options: dict[str, Any] = {"params": dict(query), "headers": headers, "timeout": wait, **asked}
+            with self._http.stream("POST" if asked else "GET", path, **options) as answer:
                 if answer.is_error:
                     answer.read()
                     raise _problem(answer)

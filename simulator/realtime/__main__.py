@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simulator.realtime.faults import Delivery
+from simulator.realtime.instruction_model import InstructionModel
 from simulator.realtime.model import Model, ToneModel
 from simulator.realtime.server import RealtimeServer
 
@@ -15,7 +16,9 @@ from simulator.realtime.server import RealtimeServer
 def main(
     port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one")] = 8765,
     host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
-    model: Annotated[str, typer.Option(help="tone: beeps; demo: listens and speaks")] = "tone",
+    model: Annotated[
+        str, typer.Option(help="tone: beeps; demo: listens and speaks; instructions: does as it is told")
+    ] = "tone",
     key: Annotated[str, typer.Option(help="The API key that clients must show")] = "sk-test",
     record: Annotated[Path | None, typer.Option(help="Append every event to this JSON lines file")] = None,
     pace: Annotated[float, typer.Option(help="Audio is sent so many times faster than real time; 0: at once")] = 5,
@@ -32,12 +35,14 @@ def main(
 def _model(name: str) -> Model:
     if name == "tone":
         return ToneModel()
+    if name == "instructions":
+        return InstructionModel()
     if name == "demo":
         # Imported only here: the tone needs neither pocketsphinx nor espeak-ng.
         from simulator.realtime.receptionist import Receptionist
 
         return Receptionist()
-    raise typer.BadParameter("tone or demo", param_hint="--model")
+    raise typer.BadParameter("tone, demo or instructions", param_hint="--model")
 
 
 async def _serve(server: RealtimeServer) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from simulator.audio.speech import Recogniser, Speaker
+from simulator.realtime.instruction_model import reply_of
 from simulator.realtime.reply import CallTool, Part, Reply, Say, Turn
 
 HOURS = "We are open from nine in the morning until six in the evening, Monday to Friday."
@@ -61,7 +62,10 @@ class Receptionist:
         return await self._recogniser.hear(pcm)
 
     async def reply(self, turn: Turn) -> Reply:
-        """A sentence, and for transfers and goodbyes a call of the tool."""
+        """A sentence, and for transfers and goodbyes a call of the tool. In text it follows the session's instructions
+        instead."""
+        if not turn.spoken:
+            return reply_of(turn)
         text, tool = answer_to(turn, self._transfer_to)
         parts: list[Part] = [Say(text, pcm=await self._speaker.say(text))]
         if tool is not None and tool.name in turn.tools:

@@ -84,6 +84,12 @@ class Turn:
     outputs: tuple[tuple[str, str], ...] = ()
     tools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     idle: bool = False
+    prompt: str = ""
+    """The session's instructions."""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """Of the tools, by name."""
+    spoken: bool = True
+    """The answer is to be sound; False: text."""
 
 
 def tone(seconds: float, hz: int, amplitude: float = 0.3) -> bytes:

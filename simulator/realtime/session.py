@@ -254,7 +254,13 @@ class Session(Observed):
         if scripted is not None:
             return scripted
         tools = asked.get("tools", self.config["tools"]) or []
-        turn = await turn_of(number, asked, tools, self.history, self._hearing.words, idle=idle)
+        modalities = asked.get("output_modalities") or self.config["output_modalities"]
+        turn = await turn_of(
+            *(number, asked, tools, self.history, self._hearing.words),
+            idle=idle,
+            prompt=self.config["instructions"],
+            spoken=modalities[0] == "audio",
+        )
         return await self.model.reply(turn)
 
     def _cancel_response(self, response_id: str | None) -> None:

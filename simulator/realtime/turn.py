@@ -18,6 +18,8 @@ async def turn_of(
     words: Callable[[Item], Awaitable[str]],
     *,
     idle: bool,
+    prompt: str = "",
+    spoken: bool = True,
 ) -> Turn:
     """`asked` is the body of `response.create`; its `input`, if given, stands in for the conversation."""
     given = asked.get("input")
@@ -37,6 +39,9 @@ async def turn_of(
         outputs=tuple(outputs),
         tools={each["name"]: each.get("parameters") or {} for each in functions},
         idle=idle,
+        prompt=prompt,
+        descriptions={each["name"]: str(each.get("description") or "") for each in functions},
+        spoken=spoken,
     )
 
 

@@ -65,6 +65,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("bridge.common", "bridge.contract", "controller.config", "controller.workers", CALLS + "errors"),
         *(CALLS + "machine", CALLS + "tools", CALLS + "planning", CALLS + "runtime.worker_inputs"),
     ),
+    "controller.agent_tests": (
+        *("bridge.common", "bridge.contract", "controller.config", "controller.text_sessions", CALLS + "errors"),
+    ),
     "controller.events": (
         *("bridge.common", "bridge.contract", "controller.config", "controller.store"),
         *(CALLS + "errors", CALLS + "reporting"),
@@ -88,7 +91,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
             "controller.workers",
         ),
         *("controller.events", "controller.telemetry", CALLS + "errors", CALLS + "reporting", CALLS + "outbound"),
-        *(CALLS + "runtime.call_control", "controller.text_sessions", "controller.softphone"),
+        *(CALLS + "runtime.call_control", "controller.text_sessions", "controller.softphone", "controller.agent_tests"),
     ),
     "controller.cli": (
         *("controller", "bridge.common", "bridge.contract", "bridge.audiosocket.wire", "bridge.realtime.probe"),

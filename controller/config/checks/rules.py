@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from controller.config.checks.agent_tests import check_agent_tests
 from controller.config.checks.references import check_references
 from controller.config.checks.transfers import check_transfers
 from controller.config.checks.trunks import check_trunks
@@ -43,6 +44,7 @@ def complete(source: Source) -> list[ConfigError]:
     _check_bridge(top, source)
     check_references(top, source)
     check_trunks(top, source)
+    check_agent_tests(top, source)
     check_transfers(top, source)
     found = source.errors[before:]
     del source.errors[before:]

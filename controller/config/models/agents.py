@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from bridge.contract import NoInput, NoiseReduction, Provider, ServerVad, Transcription, TurnDetection
+from controller.config.models.agent_tests import AgentTest
 from controller.config.values import (
     ActionWord,
     Digit,
@@ -205,6 +206,8 @@ class Agent(Section):
     """What is left with an answering machine that took our call, by the tool `voicemail`. null: nothing."""
     recording: Recordings | None = None
     """null: nothing is recorded."""
+    tests: dict[Name, AgentTest] = Field(default_factory=dict)
+    """Conversations with it, and what must come of them: `voiceai test` (docs/testing-agents.md)."""
     answer_deadline_s: float = Field(4.0, gt=0, le=60)
     """A call is answered once the AI is ready, and after this many seconds of ringing at the latest."""
 

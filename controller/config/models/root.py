@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from controller.config.models.agent_tests import AgentTests
 from controller.config.models.agents import Agent, AiProvider, HttpTool, Mcp, Price, star
 from controller.config.models.api import Api
 from controller.config.models.bridge import Bridge
@@ -157,6 +158,8 @@ class Config(Section):
     shutdown: Shutdown = Field(default_factory=Shutdown)
     traces: Traces | None = None
     """Calls as OpenTelemetry traces. null: none."""
+    agent_tests: AgentTests = Field(default_factory=AgentTests)
+    """The models that play simulated callers and judge, in tests of agents."""
     text_sessions: TextSessions = Field(default_factory=TextSessions)
     """Bounds of conversations by typing, to try and to test agents."""
     canary: Canary | None = None

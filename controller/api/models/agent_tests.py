@@ -1,0 +1,69 @@
+"""Bodies and answers of tests of agents. [pure]"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from controller.api.models.base import Answer, Body, Name
+from controller.api.models.live_calls import Words
+from controller.config.models.agent_tests import AgentTest
+
+
+class RunAgentTests(Body):
+    tests: Annotated[tuple[Name, ...], Field(max_length=200)] | None = Field(None, strict=False)
+    """Names from the agent's `tests`. null: all of them, unless there are `cases`."""
+    cases: Annotated[dict[Name, AgentTest], Field(max_length=200)] = Field(default_factory=dict)
+    """Further tests, of the form that `agents.*.tests` has in the config."""
+    repeat: int = Field(1, ge=1, le=100)
+    """How often each is run."""
+    instructions: Words | None = None
+    """Replace the agent's own; they are no template."""
+
+
+class AgentTestList(Answer):
+    tests: dict[str, Any]
+    """As in the config, defaults included."""
+
+
+class VerdictAnswer(Answer):
+    check: str
+    passed: bool
+    why: str
+    """What was found instead."""
+
+
+class TestLineAnswer(Answer):
+    """What was said, or a tool that was called."""
+
+    who: Literal["caller", "agent", "tool"]
+    text: str
+    """Of a tool: its name."""
+    arguments: dict[str, Any] | None
+
+
+class TestRunAnswer(Answer):
+    """`data` of the stream's events `result`."""
+
+    test: str
+    number: int
+    """Of this run of the test, from 1."""
+    passed: bool
+    error: str | None
+    """Why it could not be run to its end."""
+    seconds: float
+    cost: float
+    """US dollars, of the agent and of the models that play and judge."""
+    ended_by: str | None
+    ended_how: str
+    transferred_to: str | None
+    latencies_ms: tuple[int, ...]
+    verdicts: tuple[VerdictAnswer, ...]
+    conversation: tuple[TestLineAnswer, ...]
+
+
+class TestsDone(Answer):
+    """`data` of the stream's last event, `done`."""
+
+    runs: int
+    failed: int
+    cost: float
