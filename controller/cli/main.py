@@ -16,7 +16,7 @@ from rich.console import Console
 from bridge.common.event_loop import run as run_loop
 from bridge.common.logs import set_up as set_up_log
 from controller import config as configs
-from controller.cli import calls, configuration, try_agent
+from controller.cli import agent_tests, calls, configuration, try_agent
 from controller.cli.doctor import command
 from controller.config import files
 from controller.config.errors import ConfigError
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.add_typer(calls.app)
 app.add_typer(try_agent.app)
 app.add_typer(configuration.app)
+app.add_typer(agent_tests.app)
 app.add_typer(command.app)
 out, err = Console(), Console(stderr=True)
 

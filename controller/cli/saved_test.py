@@ -13,16 +13,16 @@ from controller.api.models.text_sessions import TextEventAnswer
 
 
 def saved_test(name: str, events: Sequence[TextEventAnswer]) -> str:
-    """One entry of `tests`. Ends with a line end."""
+    """`tests:` with one entry. Ends with a line end."""
     lines = [event.text or "" for event in events if event.type == "user"]
-    test: dict[str, Any] = {"caller": lines}
+    test: dict[str, Any] = {"says": lines}
     results = {event.tool: event.text for event in events if event.type == "tool_result" and event.by in _OUTSIDE}
     if results:
         test["results"] = results
     test["checks"] = _checks(events) or [{"max_turns": max(1, len(lines))}]
     said = [f"# the agent said: {' '.join((event.text or '').split())}" for event in events if event.type == "agent"]
     body = yaml.safe_dump({name: test}, allow_unicode=True, sort_keys=False, width=110)
-    return "\n".join([*said, body])
+    return "\n".join(["tests:", *(f"  {each}" for each in [*said, *body.splitlines()])]) + "\n"
 
 
 _OUTSIDE = ("tool", "hand")

@@ -145,6 +145,7 @@ def _save(name: str, events: list[TextEventAnswer], to: Path | None) -> None:
     if to is None:
         typer.echo(text)
         return
+    more = to.exists() and bool(to.read_text(encoding="utf-8").strip())
     with to.open("a", encoding="utf-8") as file:
-        file.write(text)
+        file.write(text.removeprefix("tests:\n") if more else text)
     err.print(f"The test {name} is in {to}: run it with `voiceai test AGENT --file {to}`.", markup=False)

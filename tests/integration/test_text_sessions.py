@@ -3,9 +3,7 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +14,7 @@ import yaml
 from simulator.realtime.faults import Delivery, Refuse
 from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import CallTool, Say
-from tests.integration.text_service import TextInstallation, text_installation
+from tests.integration.text_service import TextInstallation, text_installation, voiceai
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -248,27 +246,11 @@ async def test_voiceai_try(running: TextInstallation) -> None:
     assert "result: {state: sent} (hand)" in told
     assert "agent: It is sent." in told
     assert "cost: 0.0" in told
-    saved = yaml.safe_load(told[told.index("# the agent said") :])
-    assert saved["order"]["caller"] == ["Where is 123456?"]
+    saved = yaml.safe_load(told[told.index("tests:\n") :])["tests"]
+    assert saved["order"]["says"] == ["Where is 123456?"]
     assert saved["order"]["results"] == {"order": "{state: sent}"}
     assert {"tool_called": {"name": "order", "arguments": {"number": "123456"}}} in saved["order"]["checks"]
 
 
 async def test_voiceai_try_says_what_is_wrong(running: TextInstallation) -> None:
     assert "There is no agent of that name" in await voiceai(running, "try", "nobody", status=1)
-
-
-async def voiceai(running: TextInstallation, *arguments: str, typed: str = "", status: int = 0) -> str:
-    """What the command prints."""
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("voiceai"),
-        *arguments,
-        env={**os.environ, "VOICEAI_URL": running.service.url, "VOICEAI_API_TOKEN": running.token, "COLUMNS": "200"},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(30):
-        output, _ = await process.communicate(typed.encode())
-    assert process.returncode == status, output.decode()
-    return output.decode()

@@ -1,6 +1,9 @@
 """`voiceai serve` with a real worker and a simulated Realtime server, and no Asterisk: enough to type to agents."""
 
+import asyncio
+import os
 import secrets
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -59,3 +62,19 @@ async def text_installation(
         }
         async with TypedService(config, folder, token=token) as service:
             yield TextInstallation(service, realtime, token, folder / "config.yaml")
+
+
+async def voiceai(running: TextInstallation, *arguments: str, typed: str = "", status: int = 0) -> str:
+    """What the command prints."""
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("voiceai"),
+        *arguments,
+        env={**os.environ, "VOICEAI_URL": running.service.url, "VOICEAI_API_TOKEN": running.token, "COLUMNS": "200"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(30):
+        output, _ = await process.communicate(typed.encode())
+    assert process.returncode == status, output.decode()
+    return output.decode()

@@ -137,7 +137,7 @@ def _check(cases: Mapping[str, AgentTest], config: Config) -> None:
     """As the config's own tests are checked. Raises Problem 400."""
     source, top = Source(), config.redacted()
     for name, test in cases.items():
-        check_test(test.model_dump(), ("cases", name), top, top["agent_tests"], source)
+        check_test(test.model_dump(mode="json"), ("cases", name), top, top["agent_tests"], source)
     if source.errors:
         found = [{"pointer": _pointer(each.path), "detail": f"{each.message}; {each.hint}"} for each in source.errors]
         raise malformed("A case can't be run.", *found)
