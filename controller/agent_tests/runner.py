@@ -118,7 +118,7 @@ class TextRunner:
         while True:
             try:
                 session = self._sessions.open(self._config, agent, options, by=self._by)
-                await session.opened()
+                await _until_open(session)
                 return session
             except errors.Busy as busy:
                 if monotonic() > until:
@@ -126,6 +126,15 @@ class TextRunner:
             except errors.CallRefused as refusal:
                 raise TestFailed(str(refusal)) from None
             await asyncio.sleep(AGAIN_S)
+
+
+async def _until_open(session: TextSession) -> None:
+    """Whoever gives up waiting leaves no session. Raises NoAiSession."""
+    try:
+        await session.opened()
+    except BaseException:
+        session.close()
+        raise
 
 
 class _Talk:

@@ -10,6 +10,7 @@ from controller import config
 from controller.api.audit import AuditResources
 from controller.api.openapi import document
 from controller.api.operation import Operation
+from controller.api.resources.agent_tests import AgentTestResources
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
@@ -37,6 +38,7 @@ def operations() -> tuple[Operation, ...]:
         *WorkerResources(UNUSED, 0, UNUSED).operations(),
         *LiveStatusResources(UNUSED, UNUSED).operations(),
         *configuration_operations(UNUSED, cast(Any, SimpleNamespace(store=None))),
+        *AgentTestResources(UNUSED, UNUSED, UNUSED).operations(),
         *TextSessionResources(UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
         *KeyResources(UNUSED, UNUSED, UNUSED).operations(),

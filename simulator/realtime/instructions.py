@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.realtime.reply import CallTool, Part, Reply, Write
-from simulator.realtime.words import content, split_sentences, topics
+from simulator.realtime.words import content, split_sentences, topics, weight
 
 UNKNOWN = "I am sorry, I do not know that."
 FORBIDDEN = "I am sorry, I can't help you with that."
@@ -200,7 +200,7 @@ def _fact_for(prompt: Prompt, said: str) -> str | None:
     if "identity" in topics(said):
         return next((each for each in prompt.facts if re.match(r"you are\b", each, re.IGNORECASE)), None)
     asked = content(said)
-    scored = [(len(asked & content(each)), -number, each) for number, each in enumerate(prompt.facts)]
+    scored = [(weight(asked & content(each)), -number, each) for number, each in enumerate(prompt.facts)]
     best = max(scored, default=(0, 0, ""))
     return best[2] if best[0] else None
 

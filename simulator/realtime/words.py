@@ -36,6 +36,8 @@ _SYNONYMS = {
     "receptionist": "name", "called": "name",
 }  # fmt: skip
 
+_MEANINGS = frozenset(_SYNONYMS.values())
+
 
 def split_sentences(text: str) -> list[str]:
     """Sentences and lines of a list, without their bullets."""
@@ -55,6 +57,11 @@ def content(text: str) -> frozenset[str]:
     """The stems of the words that carry meaning, synonyms as one."""
     words = re.findall(r"[a-zA-ZäöüÄÖÜßéèêçñğışİ'-]+|[0-9]+", text)
     return frozenset(filter(None, map(_stem, (word.lower().strip("'-") for word in words))))
+
+
+def weight(stems: frozenset[str]) -> int:
+    """How much words have in common with these stems: those of `_SYNONYMS` say most."""
+    return sum(3 if each in _MEANINGS else 1 for each in stems)
 
 
 def _stem(word: str) -> str:

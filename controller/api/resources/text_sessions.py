@@ -96,7 +96,11 @@ class TextSessionResources:
         body: OpenTextSession = asked.body
         options = Options(body.tools, body.results, body.variables, body.instructions)
         session = self._sessions.open(self._config(), asked.part("name"), options, by=asked.by)
-        await session.opened()
+        try:
+            await session.opened()
+        except BaseException:  # also if who asked has gone
+            session.close()
+            raise
         location: dict[str, str] = {hdrs.LOCATION: f"/v1/text-sessions/{session.id}"}
         return ApiResponse(_answer(session), location)
 
