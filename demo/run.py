@@ -17,10 +17,12 @@ from typing import Any
 
 from rich.console import Console
 
+from demo.agent_tests import TESTS
 from demo.caller import SAID, Caller, CallerError, samples
 from demo.printer import CallPrinter
 from simulator.audio.sound import compare
 from simulator.audio.speech import Speaker
+from simulator.chat.server import ChatServer
 from simulator.phone import recording
 from simulator.phone.phone import CALLEE, Phone, PhoneError
 from simulator.ports import free_port
@@ -38,7 +40,8 @@ INSTRUCTIONS = (
     "You are the receptionist of a small telephone software company, on the telephone. Be friendly. Answer in one or "
     "two short sentences, but when you are asked about the company, talk about it for at least half a minute. The "
     "office is open from nine to six, Monday to Friday. If the caller asks to stop, stop and listen. If the caller "
-    "wants a person, say that you are connecting them and use the transfer tool."
+    "wants a person, say that you are connecting them and use the transfer tool. If they say goodbye, say goodbye and "
+    "hang up."
 )
 GREETING = "Good day. You are speaking with the reception. How can I help you?"
 
@@ -90,15 +93,17 @@ async def installation(printer: CallPrinter) -> AsyncIterator[tuple[Asterisk, Se
     async with AsyncExitStack() as stack:
         pbx = await stack.enter_async_context(asterisk(INSTANCE))
         openai: dict[str, Any] = {"api_key": "${OPENAI_API_KEY}"}
+        chat: dict[str, Any] = {"api_key": "${OPENAI_API_KEY}", "model": "gpt-5.4-mini"}
         if not key:
             key = secrets.token_urlsafe(24)
+            chat["url"] = (await stack.enter_async_context(ChatServer(api_key=key))).url
             openai["url"] = await stack.enter_async_context(realtime_server(FOLDER / "simulator.log", key))
         environment = {"OPENAI_API_KEY": key, "ARI_PASSWORD": pbx.settings["ARI_PASSWORD"], "VOICEAI_API_TOKEN": token}
-        service = Service(_config(pbx, openai), FOLDER, token=token, environment=environment, hear=printer.hear)
+        service = Service(_config(pbx, openai, chat), FOLDER, token=token, environment=environment, hear=printer.hear)
         yield pbx, await stack.enter_async_context(service)
 
 
-def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
+def _config(pbx: Asterisk, openai: dict[str, Any], chat: dict[str, Any]) -> dict[str, Any]:
     """config.yaml for this run. Secrets stay in the environment."""
     return {
         "asterisk": {"ari": {**pbx.ari_keys, "password": "${ARI_PASSWORD}"}},
@@ -118,7 +123,8 @@ def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
                 "country_code": "49",
             }
         },
-        "agents": {"reception": {"instructions": INSTRUCTIONS, "greeting": GREETING, "voice": "marin"}},
+        "agents": {"reception": {"instructions": INSTRUCTIONS, "greeting": GREETING, "voice": "marin", "tests": TESTS}},
+        "agent_tests": {"caller": chat, "judge": chat},
         "routes": [{"to": EXTENSION, "agent": "reception"}],
         "transfer": {"targets": {"colleague": COLLEAGUE}},
         "softphone": {},
@@ -212,6 +218,8 @@ async def _stay(console: Console, pbx: Asterisk, service: Service) -> None:
         "demo: stays up. Talk to the agent from a browser on this machine, without a telephone:", soft_wrap=True
     )
     console.print(f"demo:   open {service.url}/console/#/talk, log in with {token}, press Talk", soft_wrap=True)
+    shell = f"VOICEAI_URL={service.url} VOICEAI_API_TOKEN={token} .venv/bin/voiceai"
+    console.print(f"demo: or type: {shell} try reception; its tests: {shell} test reception", soft_wrap=True)
     console.print(
         f"demo: or register a softphone: host {host} port {settings['SIP_PORT']} (UDP), user phone2, password "
         f"{settings['PHONE_PASSWORD']}; then dial {EXTENSION}. Ctrl-C ends it.",

@@ -5,6 +5,7 @@ Exit status 0: all passed; 3: some failed; 1 and 2 as of other commands.
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,14 +15,25 @@ from rich.table import Table
 
 from controller import config as configs
 from controller.api.client import Client
-from controller.api.models.agent_tests import TestRunAnswer
+from controller.api.models.agent_tests import AgentTestRun
 from controller.cli import junit, replay
 from controller.cli.connection import LOCAL, Json, Token, Url, connected, err, out
+from controller.config.models.agent_tests import AgentTest, AgentTests
 from controller.config.test_file import load_tests
 
 app = typer.Typer()
 
 FAILED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Of the telephone that calls."""
+
+    sip: str
+    number: str
+    user: str
+    password: str = field(repr=False)
 
 
 @app.command("test")
@@ -40,9 +52,17 @@ def run_tests(
     ] = None,
     real_tools: Annotated[bool, typer.Option("--real-tools", help="With --replay: tools are really asked.")] = False,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML.")] = None,
+    voice: Annotated[bool, typer.Option("--voice", help="By a telephone call through Asterisk.")] = False,
+    sip: Annotated[str, typer.Option(help="With --voice: host:port of Asterisk's SIP.")] = "127.0.0.1:5060",
+    number: Annotated[str, typer.Option(help="With --voice: the agent's number.")] = "5001",
+    user: Annotated[str, typer.Option(help="With --voice: the telephone's account.")] = "phone1",
+    password: Annotated[str, typer.Option(help="With --voice: its password.", envvar="VOICEAI_TEST_SIP_PASSWORD")] = "",
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="With --voice: the config with agent_tests.", exists=True)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run the tests of an agent by text.
+    """Run the tests of an agent by text, or with --voice by telephone.
 
     The agent speaks with scripted or simulated callers, and what came of it is checked. Exit status 3: a test failed.
     """
@@ -53,7 +73,11 @@ def run_tests(
             return
         asked: dict[str, Any] = {"repeat": repeat, "instructions": prompt}
         asked |= {"tests": names or None} if file is None else {"cases": _cases(file, names or ())}
-        runs = list(_shown(client, agent, asked, as_json))
+        if voice:
+            account = Account(sip, number, user, password)
+            runs = list(_by_voice(client, agent, asked, account, config, as_json))
+        else:
+            runs = list(_shown(client, agent, asked, as_json))
     if junit_file is not None:
         junit_file.write_text(junit.report(agent, runs), encoding="utf-8")
     if not as_json:
@@ -75,7 +99,7 @@ def _cases(file: Path, names: Sequence[str]) -> dict[str, Any]:
     return {name: each.model_dump(mode="json", exclude_unset=True) for name, each in chosen.items()}
 
 
-def _shown(client: Client, agent: str, asked: dict[str, Any], as_json: bool) -> Iterator[TestRunAnswer]:
+def _shown(client: Client, agent: str, asked: dict[str, Any], as_json: bool) -> Iterator[AgentTestRun]:
     """The results as they come, with progress on the terminal's error output."""
     known = asked.get("cases") or asked.get("tests") or client.list_agent_tests(agent).tests
     with Progress(console=err, transient=True, disable=as_json or not err.is_terminal) as progress:
@@ -83,14 +107,48 @@ def _shown(client: Client, agent: str, asked: dict[str, Any], as_json: bool) -> 
         for event in client.run_agent_tests(agent, **asked):
             if event.type != "result":
                 continue
-            run = TestRunAnswer.model_validate(event.data)
+            run = AgentTestRun.model_validate(event.data)
             if as_json:
                 typer.echo(run.model_dump_json())
             progress.advance(task)
             yield run
 
 
-def _tell(runs: Sequence[TestRunAnswer]) -> None:
+def _by_voice(
+    client: Client, agent: str, asked: dict[str, Any], account: Account, config: Path | None, as_json: bool
+) -> Iterator[AgentTestRun]:
+    """The results, once all calls are over; each is told when it is there."""
+    try:
+        from controller.cli.voice_tests import Telephone, run_all
+    except ImportError as missing:
+        err.print(f"Tests by voice work in a checkout with all its packages: there is no {missing.name}.", markup=False)
+        raise typer.Exit(2) from None
+    if asked["instructions"] is not None:
+        err.print("A call has the instructions that are in force: --instructions is for tests by text.", markup=False)
+        raise typer.Exit(2)
+    listed = asked.get("cases") or client.list_agent_tests(agent).tests
+    names = asked.get("tests") or list(listed)
+    if unknown := [name for name in names if name not in listed]:
+        err.print(f"The agent has no test {', '.join(unknown)}; there are: {', '.join(listed)}.", markup=False)
+        raise typer.Exit(2)
+    tests = {name: AgentTest.model_validate(listed[name]) for name in names}
+    models = AgentTests()
+    if config is not None:
+        try:
+            models = configs.load(config, os.environ).agent_tests
+        except configs.ConfigErrors as errors:
+            err.print(configs.render(errors), markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+    telephone = Telephone(account.sip, account.number, account.user, account.password)
+    for run in run_all(client, telephone, models, agent, tests, asked["repeat"]):
+        if as_json:
+            typer.echo(run.model_dump_json())
+        elif err.is_terminal:
+            err.print(f"{run.test} [{run.number}]: {'passed' if run.passed else 'failed'}", markup=False)
+        yield run
+
+
+def _tell(runs: Sequence[AgentTestRun]) -> None:
     table = Table("test", "passed", "seconds", "what is wrong", box=None)
     for name in sorted({each.test for each in runs}):
         mine = [each for each in runs if each.test == name]
@@ -106,7 +164,7 @@ def _tell(runs: Sequence[TestRunAnswer]) -> None:
     out.print(f"{len(runs) - failed} of {len(runs)} passed, {cost:.4f} USD", highlight=False)
 
 
-def _wrong(runs: Sequence[TestRunAnswer]) -> str:
+def _wrong(runs: Sequence[AgentTestRun]) -> str:
     """Each fault once, and how often."""
     found: dict[str, int] = {}
     for run in runs:
@@ -129,7 +187,7 @@ def _replay(client: Client, agent: str, call: str, prompt: str | None, *, real_t
     case = {"says": lines, "checks": [{"max_turns": len(lines)}], "max_turns": len(lines), "real_tools": real_tools}
     for event in client.run_agent_tests(agent, cases={"replay": case}, instructions=prompt):
         if event.type == "result":
-            run = TestRunAnswer.model_validate(event.data)
+            run = AgentTestRun.model_validate(event.data)
             if run.error is not None:
                 err.print(run.error, markup=False)
                 raise typer.Exit(1)

@@ -7,12 +7,12 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from controller.api.models.agent_tests import TestLineAnswer, TestRunAnswer
+from controller.api.models.agent_tests import AgentTestRun, ConversationLine
 
 _NOT_XML = re.compile(r"[^\x09\x0a\x0d\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def report(agent: str, runs: Sequence[TestRunAnswer]) -> str:
+def report(agent: str, runs: Sequence[AgentTestRun]) -> str:
     """One testcase for each run."""
     failed = sum(not each.passed and each.error is None for each in runs)
     counts = {
@@ -39,7 +39,7 @@ def report(agent: str, runs: Sequence[TestRunAnswer]) -> str:
     return ElementTree.tostring(top, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def line(said: TestLineAnswer) -> str:
+def line(said: ConversationLine) -> str:
     """One line of a conversation."""
     arguments = f" {said.arguments}" if said.arguments else ""
     return f"{said.who}: {said.text}{arguments}"

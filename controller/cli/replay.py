@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from controller.api.models.agent_tests import TestLineAnswer, TestRunAnswer
+from controller.api.models.agent_tests import AgentTestRun, ConversationLine
 from controller.api.models.calls import UtteranceAnswer
 
 NOT_REACHED = "(the conversation was over)"
@@ -24,11 +24,11 @@ def exchanges_of_call(transcript: Sequence[UtteranceAnswer]) -> list[Exchange]:
     return list(_exchanges(said))
 
 
-def exchanges_of_run(lines: Sequence[TestLineAnswer]) -> list[Exchange]:
+def exchanges_of_run(lines: Sequence[ConversationLine]) -> list[Exchange]:
     return list(_exchanges([(each.who, f"({each.text})" if each.who == "tool" else each.text) for each in lines]))
 
 
-def rows(then: Sequence[Exchange], now: Sequence[Exchange], run: TestRunAnswer) -> list[tuple[str, str, str]]:
+def rows(then: Sequence[Exchange], now: Sequence[Exchange], run: AgentTestRun) -> list[tuple[str, str, str]]:
     """The caller's words, the answer of then, the answer of now; the first row is the greeting."""
     found = []
     for number, each in enumerate(then):

@@ -17,7 +17,8 @@ def main(
     port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one")] = 8765,
     host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
     model: Annotated[
-        str, typer.Option(help="tone: beeps; demo: listens and speaks; instructions: does as it is told")
+        str,
+        typer.Option(help="tone: beeps; demo: listens, speaks; instructions: does as told in text; spoken: by voice"),
     ] = "tone",
     key: Annotated[str, typer.Option(help="The API key that clients must show")] = "sk-test",
     record: Annotated[Path | None, typer.Option(help="Append every event to this JSON lines file")] = None,
@@ -42,7 +43,11 @@ def _model(name: str) -> Model:
         from simulator.realtime.receptionist import Receptionist
 
         return Receptionist()
-    raise typer.BadParameter("tone, demo or instructions", param_hint="--model")
+    if name == "spoken":
+        from simulator.realtime.spoken_model import SpokenModel
+
+        return SpokenModel()
+    raise typer.BadParameter("tone, demo, instructions or spoken", param_hint="--model")
 
 
 async def _serve(server: RealtimeServer) -> None:

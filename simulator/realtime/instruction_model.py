@@ -1,4 +1,4 @@
-"""The model that follows the instructions of its session: in text, or spoken as tones. [pure]
+"""The model that follows the instructions of its session: in text, or spoken as tones.
 
 What it says and does is decided in `instructions`. Given words (a greeting, an announcement) are said as they are.
 """

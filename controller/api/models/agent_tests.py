@@ -32,7 +32,7 @@ class VerdictAnswer(Answer):
     """What was found instead."""
 
 
-class TestLineAnswer(Answer):
+class ConversationLine(Answer):
     """What was said, or a tool that was called."""
 
     who: Literal["caller", "agent", "tool"]
@@ -41,7 +41,7 @@ class TestLineAnswer(Answer):
     arguments: dict[str, Any] | None
 
 
-class TestRunAnswer(Answer):
+class AgentTestRun(Answer):
     """`data` of the stream's events `result`."""
 
     test: str
@@ -58,10 +58,10 @@ class TestRunAnswer(Answer):
     transferred_to: str | None
     latencies_ms: tuple[int, ...]
     verdicts: tuple[VerdictAnswer, ...]
-    conversation: tuple[TestLineAnswer, ...]
+    conversation: tuple[ConversationLine, ...]
 
 
-class TestsDone(Answer):
+class AgentTestsDone(Answer):
     """`data` of the stream's last event, `done`."""
 
     runs: int

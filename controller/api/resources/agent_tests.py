@@ -14,16 +14,17 @@ from controller.agent_tests.conversation import Line, ToolUse
 from controller.agent_tests.runner import Run, TextRunner
 from controller.api.models.agent_tests import (
     AgentTestList,
+    AgentTestRun,
+    AgentTestsDone,
+    ConversationLine,
     RunAgentTests,
-    TestLineAnswer,
-    TestRunAnswer,
-    TestsDone,
     VerdictAnswer,
 )
 from controller.api.models.base import Answer
 from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.problems import Problem, malformed
 from controller.api.resources.events import HEARTBEAT_SECONDS, STREAM_HEADERS, WRITE_SECONDS
+from controller.api.resources.text_sessions import check_agent
 from controller.config import Config
 from controller.config.checks.agent_tests import check_test
 from controller.config.models.agent_tests import AgentTest
@@ -37,9 +38,7 @@ MOST_RUNS = 1000
 class AgentTestResources:
     """`config`: gives the configuration in force. `spend`: counts what models cost."""
 
-    def __init__(
-        self, sessions: TextSessions, config: Callable[[], Config], spend: Spend
-    ) -> None:
+    def __init__(self, sessions: TextSessions, config: Callable[[], Config], spend: Spend) -> None:
         self._sessions = sessions
         self._config = config
         self._spend = spend
@@ -51,6 +50,7 @@ class AgentTestResources:
                 *("list_agent_tests", "GET", path, "The tests of an agent", self.list, AgentTestList),
                 problems=("unknown-name",),
                 scopes=("call",),
+                limited=True,
                 tag="text sessions",
             ),
             Operation(
@@ -58,20 +58,22 @@ class AgentTestResources:
                 body=RunAgentTests,
                 problems=("unknown-name",),
                 scopes=("call",),
+                limited=True,
                 media=STREAM,
                 tag="text sessions",
             ),
         )
 
     async def list(self, asked: ApiRequest) -> AgentTestList:
-        config = self._config()
-        tests = _tests_of(config, asked.part("name"))
+        check_agent(asked, asked.part("name"))
+        tests = _tests_of(self._config(), asked.part("name"))
         return AgentTestList(tests={name: test.model_dump(mode="json") for name, test in tests.items()})
 
     async def run(self, asked: ApiRequest) -> web.StreamResponse:
         """A stream of `result`, one for each run, and `done`."""
         body: RunAgentTests = asked.body
         config, agent = self._config(), asked.part("name")
+        check_agent(asked, agent)
         tests = _chosen(body, _tests_of(config, agent))
         _check(body.cases, config)
         if len(tests) * body.repeat > MOST_RUNS:
@@ -87,8 +89,8 @@ class AgentTestResources:
                     for _ in range(runs):
                         done = await _next(response, anext(results))
                         failed, cost = failed + (not done.passed), cost + done.cost
-                        await _event(response, "result", _answer(done))
-            await _event(response, "done", TestsDone(runs=runs, failed=failed, cost=round(cost, 6)))
+                        await _event(response, "result", answer_of(done))
+            await _event(response, "done", AgentTestsDone(runs=runs, failed=failed, cost=round(cost, 6)))
             await response.write_eof()
         except (TimeoutError, ConnectionError):  # the client has disconnected or hangs
             if asked.request.transport is not None:
@@ -148,9 +150,9 @@ def _pointer(path: str) -> str:
     return "/" + path.replace("[", ".").replace("]", "").replace(".", "/")
 
 
-def _answer(run: Run) -> TestRunAnswer:
+def answer_of(run: Run) -> AgentTestRun:
     conversation = run.conversation
-    return TestRunAnswer(
+    return AgentTestRun(
         test=run.test,
         number=run.number,
         passed=run.passed,
@@ -166,10 +168,10 @@ def _answer(run: Run) -> TestRunAnswer:
     )
 
 
-def _line(entry: Line | ToolUse) -> TestLineAnswer:
+def _line(entry: Line | ToolUse) -> ConversationLine:
     if isinstance(entry, Line):
-        return TestLineAnswer(who=entry.who, text=entry.text, arguments=None)
-    return TestLineAnswer(who="tool", text=entry.name, arguments=dict(entry.arguments))
+        return ConversationLine(who=entry.who, text=entry.text, arguments=None)
+    return ConversationLine(who="tool", text=entry.name, arguments=dict(entry.arguments))
 
 
 async def _event(response: web.StreamResponse, name: str, data: Answer) -> None:

@@ -20,6 +20,7 @@ from controller.api.models.text_sessions import (
     TypeMessage,
 )
 from controller.api.operation import ApiRequest, ApiResponse, Operation
+from controller.api.problems import Problem
 from controller.calls import errors
 from controller.config import Config
 from controller.text_sessions.session import Options, TextSession
@@ -46,12 +47,14 @@ class TextSessionResources:
                 problems=("unknown-name", "at-limit", "not-ready", "no-ai-session"),
                 headers={hdrs.LOCATION: "The session's URL."},
                 scopes=("call",),
+                limited=True,
                 tag="text sessions",
             ),
             Operation(
                 *("list_text_sessions", "GET", "/v1/text-sessions", "Text sessions that you may see"),
                 *(self.list, TextSessionPage),
                 scopes=("call",),
+                limited=True,
                 tag="text sessions",
             ),
             Operation(
@@ -60,6 +63,7 @@ class TextSessionResources:
                 query=TextEventQuery,
                 problems=one,
                 scopes=("call",),
+                limited=True,
                 tag="text sessions",
             ),
             Operation(
@@ -69,6 +73,7 @@ class TextSessionResources:
                 status=HTTPStatus.ACCEPTED,
                 problems=(*one, "wrong-state"),
                 scopes=("call",),
+                limited=True,
                 tag="text sessions",
             ),
             Operation(
@@ -78,6 +83,7 @@ class TextSessionResources:
                 status=HTTPStatus.ACCEPTED,
                 problems=(*one, "wrong-state"),
                 scopes=("call",),
+                limited=True,
                 tag="text sessions",
             ),
             Operation(
@@ -87,6 +93,7 @@ class TextSessionResources:
                 status=HTTPStatus.ACCEPTED,
                 problems=one,
                 scopes=("call",),
+                limited=True,
                 tag="text sessions",
             ),
         )
@@ -94,6 +101,7 @@ class TextSessionResources:
     async def open(self, asked: ApiRequest) -> ApiResponse:
         """Waits until the AI's session is there."""
         body: OpenTextSession = asked.body
+        check_agent(asked, asked.part("name"))
         options = Options(body.tools, body.results, body.variables, body.instructions)
         session = self._sessions.open(self._config(), asked.part("name"), options, by=asked.by)
         try:
@@ -137,8 +145,15 @@ class TextSessionResources:
         return session
 
 
+def check_agent(asked: ApiRequest, agent: str) -> None:
+    """Raises Problem 403 for an agent that a limited key does not reach."""
+    if asked.limits.agents is not None and agent not in asked.limits.agents:
+        raise Problem("forbidden", "This key is limited to some agents.")
+
+
 def _may_see(asked: ApiRequest, session: TextSession) -> bool:
-    return session.by == asked.by or asked.may("recordings")
+    reached = asked.limits.agents is None or session.agent in asked.limits.agents
+    return reached and (session.by == asked.by or asked.may("recordings"))
 
 
 def _answer(session: TextSession) -> TextSessionAnswer:

@@ -140,7 +140,7 @@ class AgentTest(Section):
     """Tools over HTTP without a result are really asked. false: the model is told that they were not run."""
     variables: dict[Name, str] = Field(default_factory=dict)
     """Fill `{{name}}` in the agent's texts."""
-    voice: VoiceOptions = Field(default_factory=VoiceOptions)
+    by_voice: VoiceOptions = Field(default_factory=VoiceOptions)
 
     @model_validator(mode="after")
     def _one_caller(self) -> Self:

@@ -16,7 +16,8 @@ def scripted(*lines: str, **more: object) -> AgentTest:
 
 def spoken(test: AgentTest, answers: list[str]) -> tuple[list[str], Conversation]:
     """What the caller says until they hang up, to an agent that answers with these, then with "Well."."""
-    conversation, said = Conversation((Line("agent", "Good day."),)), []
+    conversation = Conversation((Line("agent", "Good day."),))
+    said: list[str] = []
     for number in range(300):
         step = callers.next_step(test, conversation)
         if isinstance(step, HangUp):

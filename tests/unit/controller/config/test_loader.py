@@ -203,7 +203,11 @@ def test_what_yaml_took_for_something_else_gets_a_hint(text: str) -> None:
     [
         ({"openai__modle": "x"}, "openai.modle", "did you mean `model`?"),
         ({"agent": {}}, "agent", "did you mean `agents`?"),
-        ({"bridge__api_key": "x"}, "bridge.api_key", "it belongs at `openai.api_key` or `providers.<name>.api_key`"),
+        (
+            {"bridge__api_key": "x"},
+            "bridge.api_key",
+            "it belongs at `openai.api_key` or `providers.<name>.api_key` or `agent_tests.caller.api_key`",
+        ),
         ({"openai__voice": "ash"}, "openai.voice", "it belongs at `agents.<name>.voice`"),
         ({"openai__turn_detection": {}}, "openai.turn_detection", "it belongs at `agents.<name>.turn_detection`"),
         (

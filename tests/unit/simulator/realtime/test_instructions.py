@@ -1,5 +1,7 @@
 """The stand-in for a language model follows its instructions, and nothing else."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -14,7 +16,7 @@ PROMPT = (
     "- If they say goodbye, say goodbye and hang up.\n"
     "- When they complain, say that you are sorry.\n"
 )
-TOOLS = {
+TOOLS: dict[str, dict[str, Any]] = {
     "transfer": {"properties": {"to": {"enum": ["front_desk", "sales"]}}},
     "hang_up": {"properties": {}},
     "order_status": {"properties": {"number": {"type": "string", "pattern": "^[0-9]{6}$"}}, "required": ["number"]},
@@ -47,7 +49,8 @@ def test_facts_and_rules(said: str, answer: str) -> None:
 def test_a_person_and_a_goodbye() -> None:
     _, transfer = ask("I want to speak to a human.")
     assert isinstance(transfer, CallTool)
-    assert (transfer.name, dict(transfer.arguments)["to"]) == ("transfer", "sales")
+    assert isinstance(transfer.arguments, dict)
+    assert (transfer.name, transfer.arguments["to"]) == ("transfer", "sales")
     said, hang_up = ask("Thank you, goodbye.")
     assert (said, isinstance(hang_up, CallTool) and hang_up.name) == (Write("Goodbye."), "hang_up")
 
