@@ -110,6 +110,7 @@ async def _next(response: web.StreamResponse, awaited: object) -> Run:
         return run
     finally:
         task.cancel()
+        await asyncio.gather(task, return_exceptions=True)  # the generator can't be closed while it runs
 
 
 def _tests_of(config: Config, agent: str) -> Mapping[str, AgentTest]:
