@@ -22,7 +22,7 @@ AGENT = {"instructions": "You are the receptionist.", "greeting": "Good day."}
 
 class TypedService(Service):
     async def _ready(self) -> None:
-        await self.logged("worker registered", 15.0)
+        await self.logged("worker registered", 40.0)
 
 
 @dataclass(frozen=True, slots=True)
