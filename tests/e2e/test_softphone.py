@@ -173,7 +173,10 @@ async def over(running: Installation, call: str) -> None:
 async def test_somebody_talks_from_the_browser(asterisk: Asterisk, tmp_path: Path) -> None:
     sound = await microphone(tmp_path, WORDS)
     async with at_work(asterisk, tmp_path) as running, visitor(running, token_of(running), sound) as page:
-        await page.get_by_role("link", name="Talk", exact=True).click()
+        await page.get_by_role("link", name="Agents", exact=True).click()
+        await page.get_by_role("link", name="reception", exact=True).first.click()
+        await page.get_by_role("link", name="Talk to it as it is published").click()
+        await expect(page.get_by_label("Agent", exact=True)).to_have_value("reception")
         problems = await look(page, "talk")
         await ready(running)
         await page.get_by_role("button", name="Talk", exact=True).click()

@@ -10,7 +10,8 @@ import { scenes } from "../parts/scenes.js";
 import { transcript } from "../parts/transcript.js";
 
 export function open(main, me) {
-  const agent = field("agent", "Agent", { options: me.choices.agents });
+  const wanted = new URLSearchParams(location.hash.split("?")[1] || "").get("agent");
+  const agent = field("agent", "Agent", { options: [...new Set([...(wanted ? [wanted] : []), ...me.choices.agents])] });
   const input = field("microphone", "Microphone", { options: [{ value: "", label: "The system's microphone" }] });
   const button = h("button", { type: "submit", class: "main" }, "Talk");
   const form = h("form", { class: "card fields" }, agent.element, input.element, h("div", { class: "buttons" }, button));
