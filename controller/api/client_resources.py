@@ -15,6 +15,7 @@ from controller.api.models.resources import (
     VersionAnswer,
     VersionPage,
 )
+from controller.api.models.routes import RouteAnswer
 from controller.api.models.system import ConfigAnswer, ReloadAnswer
 
 A = TypeVar("A", bound=Answer)
@@ -90,6 +91,11 @@ class ResourceMethods(ClientTransport):
     def diff_versions(self, kind: str, name: str, before: str = "published", after: str = "draft") -> DiffAnswer:
         """Each a number, `published` or `draft`."""
         return self._ask(DiffAnswer, "GET", _path(kind, name, "diff"), params={"from": before, "to": after})
+
+    def test_route(self, to: str, **body: Any) -> RouteAnswer:
+        """Which agent would answer. `caller`, `trunk`, `variables`, `at`, `routes`."""
+        sent = {"to": to} | {key: value for key, value in body.items() if value is not None}
+        return self._ask(RouteAnswer, "POST", "/v1/routes/test", json=sent)
 
     def _change(self, kind: type[A], method: str, path: str, etag: str | None, **more: Any) -> A:
         return self._ask(kind, method, path, headers=_upon(etag), **more)

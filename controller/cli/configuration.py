@@ -18,6 +18,7 @@ from controller.api.models.resources import (
     VersionInfo,
     VersionPage,
 )
+from controller.api.models.routes import RouteAnswer
 from controller.api.models.system import ReloadAnswer
 from controller.cli.connection import LOCAL, Json, Limit, Token, Url, connected, err, tell
 from controller.config.differences import as_yaml
@@ -157,6 +158,21 @@ def compare(name: Name, token: Token, url: Url = LOCAL, as_json: Json = False) -
         tell(client.compare_versions(name), as_json, _compared)
 
 
+@config.command()
+def route(
+    to: Annotated[str, typer.Argument(help="The number called.")],
+    token: Token,
+    url: Url = LOCAL,
+    caller: Annotated[str, typer.Option(help="The caller's number; default: withheld.")] = "",
+    trunk: Annotated[str | None, typer.Option(help="The trunk by which the call comes in.")] = None,
+    at: Annotated[str | None, typer.Option(help="When, such as 2026-12-24T18:00:00+01:00; default: now.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which agent would answer a call."""
+    with connected(url, token) as client:
+        tell(client.test_route(to, caller=caller, trunk=trunk, at=at), as_json, _routed)
+
+
 @config.command("import")
 def import_(
     file: Yaml,
@@ -212,6 +228,14 @@ def _resources(page: ResourcePage) -> Table:
         table.add_row(each.name, *_row(each.published), each.draft.by if each.draft else "", tried)
     table.caption = "from the config file" if page.source == "file" else None
     return table
+
+
+def _routed(found: RouteAnswer) -> str:
+    if not found.agents:
+        return f"nobody: the call is declined. {found.nearest or ''}".rstrip()
+    whole = sum(found.agents.values())
+    who = found.agent or ", ".join(f"{name} {share * 100 // whole} %" for name, share in found.agents.items())
+    return f"{who} (no routes: the first agent)" if found.route is None else f"{who} (routes[{found.route}])"
 
 
 def _row(version: VersionInfo | None) -> tuple[str, str, str, str]:

@@ -190,3 +190,42 @@ async def test_in_file_mode_everything_is_readable_and_says_why_it_stays(tmp_pat
         await expect(page.get_by_text("The config file has the agents")).to_be_visible()
         assert await page.locator("main button:visible").all_inner_texts() == ["Form", "Text"]
         assert await look(page, "agent-file") == []
+
+
+async def test_routes_are_ordered_by_keyboard_and_asked_who_answers(tmp_path: Path) -> None:
+    two = [{"to": "5001", "agent": "reception"}, {"to": "500*", "agent": "night"}]
+    async with editing(tmp_path, with_(STORED, routes=two)) as (desk, page):
+        await page.get_by_role("link", name="routes", exact=True).click()
+        await page.get_by_role("textbox", name="Number called").fill("5001")
+        await press(page, "Ask")
+        await expect(page.get_by_text("reception, by route 1.")).to_be_visible()
+        await page.get_by_role("button", name="Down route 1").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("The route for 5001 is now number 2.")).to_be_attached()
+        await press(page, "Ask")
+        await expect(page.get_by_text("[1].to is never reached")).to_be_visible()
+        await press(page, "Up route 2")
+
+        await press(page, "Add a route")
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("Number called").fill("+4930*")
+        await dialog.get_by_label("Agent").fill("reception: 90, nobody: 10")
+        await dialog.get_by_label("Hours", exact=True).fill("mon-fri 08:00-18:00")
+        await dialog.get_by_label("Time zone").fill("Europe/Berlin")
+        await dialog.get_by_role("button", name="Take over").click()
+        await press(page, "Save draft")
+        await expect(page.get_by_role("row", name="+4930*").locator(".problem")).to_be_visible()
+        found = await look(page, "routes")
+        await page.get_by_role("button", name="Edit route 3").click()
+        await page.get_by_role("dialog").get_by_label("Agent").fill("night")
+        await page.get_by_role("dialog").get_by_role("button", name="Take over").click()
+        await press(page, "Up route 3")
+        await expect(page.get_by_role("button", name="Up route 2")).to_be_focused()
+        await press(page, "Remove route 1")
+        await press(page, "Ask")
+        await expect(page.get_by_text("night, by route 2.")).to_be_visible()
+        await press(page, "Publish…")
+        await page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+        await expect(page.get_by_text("Version 2 is published.")).to_be_visible()
+        assert [each.to for each in desk.publisher.current.config.routes] == ["+4930*", "500*"]
+        assert found == []

@@ -36,6 +36,7 @@ from controller.api.models.resources import (
 from controller.api.operation import AUDIT_DETAILS, ApiRequest, ApiResponse, Operation
 from controller.api.problems import Problem
 from controller.api.resources.configuration import ConfigResources, invalid
+from controller.api.resources.routes import RouteTestResources
 from controller.config import ConfigErrors, CurrentConfig
 from controller.config.differences import changes, lines
 from controller.config.resources import Key
@@ -81,9 +82,11 @@ def _told(handle: Callable[..., Awaitable[R]]) -> Callable[..., Awaitable[R]]:
 
 
 def configuration_operations(current: CurrentConfig, publisher: Publisher) -> tuple[Operation, ...]:
-    """The configuration in force, the file, and what has versions."""
-    versions = VersionResources(ResourceEditor(publisher), lambda: "store" if publisher.from_store else "file")
-    return (*ConfigResources(current, publisher).operations(), *versions.operations())
+    """The configuration in force, the file, what has versions, and who would answer."""
+    editor = ResourceEditor(publisher)
+    versions = VersionResources(editor, lambda: "store" if publisher.from_store else "file")
+    of_file, routes = ConfigResources(current, publisher), RouteTestResources(current, editor)
+    return (*of_file.operations(), *versions.operations(), *routes.operations())
 
 
 class VersionResources:

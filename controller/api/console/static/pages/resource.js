@@ -4,6 +4,7 @@ import { contents, FILE_SOURCE, KINDS, list, read } from "../lib/resources.js";
 import { failed } from "../lib/toasts.js";
 import { agentForm } from "../parts/agentform.js";
 import { editor } from "../parts/editor.js";
+import { routesForm } from "../parts/routesform.js";
 
 const NEW = { agents: { instructions: "" }, routes: [] };
 
@@ -34,6 +35,10 @@ async function start(main, me, kind, name, over) {
 
 /** Makes the form of a kind, or null: there is only the text. */
 async function formOf(kind, me) {
+  if (kind === "routes") {
+    const { agents, trunks } = me.choices;
+    return (state) => routesForm(state, { agents, trunks, config: me.may("config") });
+  }
   if (kind !== "agents") return null;
   const [tools, servers, routes] = await Promise.all([contents("http_tools"), contents("mcp"), contents("routes")]);
   const named = (found, about) => found.map(({ name, content }) => ({ name, about: about(content) }));

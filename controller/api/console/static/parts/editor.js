@@ -63,7 +63,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
     fill(holder, view.element);
     view.show();
     for (const each of tabs.children) each.setAttribute("aria-pressed", String(each.dataset.view === views.find(([, one]) => one === view)[0]));
-    const keys = form?.keys() || new Set(), rest = Object.keys(state.content || {}).filter((key) => !keys.has(key));
+    const keys = form?.keys?.(), rest = keys ? Object.keys(state.content || {}).filter((key) => !keys.has(key)) : [];
     fill(more, view === form && rest.length ? `Also set, and kept as it is: ${rest.join(", ")}. Text shows all of it.` : "");
     drawState();
   };
