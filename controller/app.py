@@ -73,6 +73,7 @@ from controller.telemetry.live_status import LiveStatusHub
 from controller.telemetry.media_checks import MediaChecks
 from controller.telemetry.metrics import Metrics, Present
 from controller.text_sessions.sessions import TextSessions
+from controller.versions.editor import ResourceEditor
 from controller.versions.publisher import Publisher, told
 from controller.workers import reattach, rolling_restart, worker_admission
 from controller.workers.pool import WorkerPool
@@ -359,7 +360,9 @@ class Controller:
             *WorkerResources(self.workers, config.shutdown.worker_drain_s, self.roll).operations(),
             *LiveStatusResources(self.live_status, self.registry).operations(),
             *configuration_operations(self._current, self.publisher),
-            *TextSessionResources(self.text_sessions, lambda: self._current.config).operations(),
+            *TextSessionResources(
+                self.text_sessions, lambda: self._current.config, ResourceEditor(self.publisher).check
+            ).operations(),
             *AgentTestResources(self.text_sessions, lambda: self._current.config, self.registry.spend).operations(),
             *self.access.operations(),
             *self._softphone_resources().operations(),

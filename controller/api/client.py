@@ -165,7 +165,7 @@ class Client(KeyMethods, ResourceMethods):
     # ------------------------------------------------------------ text sessions
 
     def open_text_session(self, agent: str, **options: Any) -> TextSessionAnswer:
-        """`tools`: call, by_hand or none; `results`, `variables`, `instructions` as in docs/testing-agents.md."""
+        """`draft`, `tools` (call, by_hand or none), `results`, `variables`, `instructions`: docs/testing-agents.md."""
         path = f"/v1/agents/{quote(agent, safe='')}/text-sessions"
         return self._post(TextSessionAnswer, path, options, timeout=OPENING_SECONDS)
 

@@ -28,6 +28,7 @@ def try_agent(
     token: Token,
     url: Url = LOCAL,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="You answer the tools over HTTP.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="The agent's draft, not what is published.")] = False,
     var: Annotated[list[str] | None, typer.Option(help="name=text for the agent's {{name}}; may be repeated.")] = None,
     instructions: Annotated[
         Path | None, typer.Option(help="A file with instructions to try instead of the agent's own.", exists=True)
@@ -44,9 +45,8 @@ def try_agent(
     with suppress(ImportError):
         import readline  # noqa: F401 - from here on `input` edits lines and has a history
     with connected(url, token) as client:
-        opened = client.open_text_session(
-            agent, tools="by_hand" if dry_run else "call", variables=variables or None, instructions=prompt
-        )
+        tools, more = "by_hand" if dry_run else "call", {"draft": True} if draft else {}
+        opened = client.open_text_session(agent, tools=tools, variables=variables or None, instructions=prompt, **more)
         out.print(f"{opened.agent}, {opened.model}. An empty line ends it.", style="dim", markup=False, highlight=False)
         chat = Chat(client, opened.id)
         try:

@@ -39,7 +39,7 @@ def operations() -> tuple[Operation, ...]:
         *LiveStatusResources(UNUSED, UNUSED).operations(),
         *configuration_operations(UNUSED, cast(Any, SimpleNamespace(store=None))),
         *AgentTestResources(UNUSED, UNUSED, UNUSED).operations(),
-        *TextSessionResources(UNUSED, UNUSED).operations(),
+        *TextSessionResources(UNUSED, UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
         *KeyResources(UNUSED, UNUSED, UNUSED).operations(),
         *SoftphoneResources(UNUSED, UNUSED, UNUSED, UNUSED, UNUSED).operations(),

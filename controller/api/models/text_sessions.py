@@ -12,6 +12,8 @@ ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class OpenTextSession(Body):
+    draft: bool = False
+    """The agent's draft, instead of what is published."""
     tools: Literal["call", "by_hand", "none"] = "call"
     """Tools over HTTP: `call`: they are really asked; `by_hand`: you answer them (POST …/tool-results); `none`: the
     model is told that they were not run. Built-in tools are never carried out, only told. Remote tool servers (MCP) are

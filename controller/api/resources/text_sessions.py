@@ -3,7 +3,7 @@
 Owns paths, scopes and status codes, and who may see a session: who opened it, and who may read what was said in calls.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from aiohttp import hdrs
@@ -21,20 +21,26 @@ from controller.api.models.text_sessions import (
 )
 from controller.api.operation import ApiRequest, ApiResponse, Operation
 from controller.api.problems import Problem
+from controller.api.resources.configuration import invalid
 from controller.calls import errors
-from controller.config import Config
+from controller.config import Config, ConfigErrors
+from controller.config.resources import Key
 from controller.text_sessions.session import Options, TextSession
 from controller.text_sessions.sessions import TextSessions
+from controller.versions.edits import NoSuchResource
 
 _PATH = "/v1/text-sessions/{id}"
 
 
 class TextSessionResources:
-    """`config`: gives the configuration in force."""
+    """`config`: gives the configuration in force; `drafts`: that with an agent's draft in it."""
 
-    def __init__(self, sessions: TextSessions, config: Callable[[], Config]) -> None:
+    def __init__(
+        self, sessions: TextSessions, config: Callable[[], Config], drafts: Callable[[Key], Awaitable[Config]]
+    ) -> None:
         self._sessions = sessions
         self._config = config
+        self._drafts = drafts
 
     def operations(self) -> tuple[Operation, ...]:
         one = ("unknown-text-session",)
@@ -44,7 +50,15 @@ class TextSessionResources:
                 *(self.open, TextSessionAnswer),
                 body=OpenTextSession,
                 status=HTTPStatus.CREATED,
-                problems=("unknown-name", "at-limit", "not-ready", "no-ai-session"),
+                problems=(
+                    "unknown-name",
+                    "unknown-resource",
+                    "invalid-config",
+                    "at-limit",
+                    "not-ready",
+                    "no-ai-session",
+                    "store-away",
+                ),
                 headers={hdrs.LOCATION: "The session's URL."},
                 scopes=("call",),
                 limited=True,
@@ -103,7 +117,8 @@ class TextSessionResources:
         body: OpenTextSession = asked.body
         check_agent(asked, asked.part("name"))
         options = Options(body.tools, body.results, body.variables, body.instructions)
-        session = self._sessions.open(self._config(), asked.part("name"), options, by=asked.by)
+        config = await self._drafted(asked.part("name")) if body.draft else self._config()
+        session = self._sessions.open(config, asked.part("name"), options, by=asked.by)
         try:
             await session.opened()
         except BaseException:  # also if who asked has gone
@@ -111,6 +126,15 @@ class TextSessionResources:
             raise
         location: dict[str, str] = {hdrs.LOCATION: f"/v1/text-sessions/{session.id}"}
         return ApiResponse(_answer(session), location)
+
+    async def _drafted(self, agent: str) -> Config:
+        """Raises Problem."""
+        try:
+            return await self._drafts(("agents", agent))
+        except NoSuchResource as reason:
+            raise Problem("unknown-resource", str(reason)) from None
+        except ConfigErrors as errors:
+            raise invalid(errors) from None
 
     async def list(self, asked: ApiRequest) -> TextSessionPage:
         seen = [each for each in self._sessions.all() if _may_see(asked, each)]

@@ -5,6 +5,7 @@ import { clear, failed } from "./lib/toasts.js";
 import { hangUp } from "./parts/phone.js";
 import { placeCall } from "./parts/place.js";
 import * as agents from "./pages/agents.js";
+import * as attempt from "./pages/attempt.js";
 import * as call from "./pages/call.js";
 import * as config from "./pages/config.js";
 import * as health from "./pages/health.js";
@@ -26,6 +27,7 @@ const PAGES = [
   { name: "past", title: "Past call", path: /^history\/([^/]+)$/, page: past, needs: "read", part: "history" },
   { name: "agents", title: "Agents", path: /^agents$/, page: agents, needs: "read", menu: "#/agents" },
   { name: "resource", title: "Edit", path: /^edit\/([a-z_-]+)\/([^/]+)$/, page: resource, needs: "read", part: "agents" },
+  { name: "try", title: "Try", path: /^try(?:\/([^/]+))?$/, page: attempt, needs: "call", menu: "#/try" },
   { name: "health", title: "Health", path: /^health$/, page: health, needs: "read", menu: "#/health" },
   { name: "config", title: "Config", path: /^config$/, page: config, needs: "config", menu: "#/config" },
   { name: "keys", title: "Keys", path: /^keys$/, page: keys, needs: "admin", menu: "#/keys" },

@@ -148,10 +148,11 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
     clash.scrollIntoView({ block: "nearest" });
   }
 
+  const tries = kind === "agents" && me.may("call") && h("a", { href: `#/try/${encodeURIComponent(name)}` }, "Try by typing");
   fill(tabs, views.length > 1 && views.map(([label, each]) => h("button", { type: "button", class: "small", "data-view": label,
     on: { click: () => show(each) } }, label)));
   main.append(status, locked ? h("p", { class: "notice" }, why) : "", clash, wrong,
-    h("div", { class: "verbs" }, locked ? [] : [save, out, drop], tabs), more, holder, past.element);
+    h("div", { class: "verbs" }, locked ? [] : [save, out, drop], tries, tabs), more, holder, past.element);
   base = contentOf(found);
   state.content = unsaved.get(mine)?.content ?? base;
   if (unsaved.has(mine)) {
