@@ -30,6 +30,10 @@ from controller.text_sessions.sessions import TextSessions
 from controller.versions.edits import NoSuchResource
 
 _PATH = "/v1/text-sessions/{id}"
+_OPENING = (
+    *("unknown-name", "unknown-resource", "invalid-config"),
+    *("at-limit", "not-ready", "no-ai-session", "store-away"),
+)
 
 
 class TextSessionResources:
@@ -50,15 +54,7 @@ class TextSessionResources:
                 *(self.open, TextSessionAnswer),
                 body=OpenTextSession,
                 status=HTTPStatus.CREATED,
-                problems=(
-                    "unknown-name",
-                    "unknown-resource",
-                    "invalid-config",
-                    "at-limit",
-                    "not-ready",
-                    "no-ai-session",
-                    "store-away",
-                ),
+                problems=_OPENING,
                 headers={hdrs.LOCATION: "The session's URL."},
                 scopes=("call",),
                 limited=True,
