@@ -38,6 +38,8 @@ def existing(key: Key, found: Resource | None) -> Resource:
 
 
 class _Edit:
+    """By rule a change leaves the versions that get a share of calls as they are."""
+
     def trials(self, published: Published) -> Mapping[Key, Tried | None]:
         return {}
 
@@ -65,7 +67,7 @@ class PublishDraft(_Edit):
 
 @dataclass(frozen=True)
 class PublishContent(_Edit):
-    """An older version again, or what is imported. It becomes a new version."""
+    """What an older version says, again. It becomes a new version; the draft stays."""
 
     key: Key
     upon: Upon

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import yaml
 
 from controller.api.resources.versions import configuration_operations
@@ -76,6 +75,3 @@ async def desk(folder: Path, data: Mapping[str, Any] = STORED, env: Mapping[str,
         await publisher.start()
         async with harness(more=lambda _, __: configuration_operations(publisher.current, publisher), store=True) as it:
             yield Desk(it, publisher)
-
-
-__all__ = ["CRM", "SECRETS", "STORED", "Desk", "aiohttp", "desk", "file_of"]

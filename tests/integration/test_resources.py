@@ -12,6 +12,8 @@ from sqlalchemy import text
 from controller.config import ConfigErrors
 from controller.config.resources import STARS
 from controller.store.database import Database
+from controller.versions.editor import ResourceEditor
+from controller.versions.edits import Upon
 from controller.versions.publisher import Publisher
 from controller.versions.repository import VersionStore
 from tests.integration.resources_harness import CRM, SECRETS, STORED, Desk, desk, file_of
@@ -257,20 +259,16 @@ async def test_the_audit_log_says_who_what_before_and_after(here: Desk) -> None:
     assert drafted["operation"] == "put_draft"
 
 
-async def test_another_controller_notices_what_was_published(tmp_path: Path, here: Desk) -> None:
+async def test_another_controller_notices_what_was_published(tmp_path: Path) -> None:
     """Two publishers on one store; SQLite has one controller, so here they share a connection."""
     async with Database(store_at(tmp_path / "other")) as database:
         first, second = (Publisher(file_of(), VersionStore(database), shared=True) for _ in range(2))
         await first.start()
         await second.start()
-        one = Desk(here.it, first)
-        from controller.versions.editor import ResourceEditor
-        from controller.versions.edits import Upon
-
         editor = ResourceEditor(first)
         await editor.put_draft(("agents", "reception"), RUDE, upon=Upon(anything=True), by="ada")
         await editor.publish(("agents", "reception"), upon=Upon(anything=True), by="ada", comment="")
-        assert one.publisher.current.config.agents["reception"].instructions == "Be rude."
+        assert first.current.config.agents["reception"].instructions == "Be rude."
         assert second.current.config.agents["reception"].instructions == "Be kind."
         await second._look()
         assert second.current.config.agents["reception"].instructions == "Be rude."
