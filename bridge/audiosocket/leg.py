@@ -196,6 +196,7 @@ class Leg(asyncio.Protocol):
                 sink.media_gone(self._reason or "")
             except Exception:  # the top of this leg
                 log.exception("session failed at the end of its media leg", call=self.call)
+        self._tick_handle = None  # it refers to this leg, which is freed without the garbage collector by that
 
     # ------------------------------------------------------------ in
 

@@ -29,11 +29,6 @@ class ReconnectBuffer:
         while self._kept_bytes > _KEPT_BYTES:
             self._kept_bytes -= len(self._kept.popleft()[1])
 
-    def clear(self) -> None:
-        """There will be no other connection."""
-        self._kept.clear()
-        self._kept_bytes = 0
-
     def turn_over(self, now: float) -> None:
         """The server says that the caller has stopped speaking: it has heard all up to here."""
         self._turn_over_at = now

@@ -119,8 +119,12 @@ class RealtimeSession:
             raise self._crash
         ended = contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters())
         self._tell(ended.model_copy(update={"connection_trace": self._trace.steps}))
-        self._caller_audio.kept.clear()  # sound need not wait for the garbage collector
-        self._playout.interrupt()
+        self._forget()
+
+    def _forget(self) -> None:
+        """The session and its parts refer to each other. They are freed here, with the call's sound and texts: the garbage
+        collector comes late in a worker. Nothing may be asked of the session any more."""
+        del self._connection, self._caller_audio, self._timers, self._conversation, self._playout, self._trace
 
     def remember(self, turns: Sequence[contract.HistoryItem]) -> None:
         """See `VoiceSession`."""

@@ -125,6 +125,7 @@ PHASES = ["session.created", "session.updated", "response.created", "response.ou
 async def test_the_call_may_end_at_any_moment(phase: str, how: str) -> None:
     async with RealtimeServer(ToneModel([Say("long", 5.0)]), faults=[after(phase, Stall()), AT_ONCE]) as server:
         harness = Harness(server, greeting="x")
+        timers = harness.session._timers
         harness.task = asyncio.create_task(harness.session.run())
         harness.session.media_connected(harness.leg)
         harness.session.greet()
@@ -140,7 +141,7 @@ async def test_the_call_may_end_at_any_moment(phase: str, how: str) -> None:
             assert harness.of(Ended) == []  # the owner of the task says it
         assert harness.leg.closed is not None
         assert tasks() == set()
-        assert len(harness.session._timers) == 0
+        assert len(timers) == 0
         await served.wait_for(lambda session: session.closed)
 
 

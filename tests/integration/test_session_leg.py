@@ -82,13 +82,14 @@ async def test_an_ended_session_leaves_its_connection_and_its_sound_at_once() ->
     try:
         async with RealtimeServer(ToneModel([Say("one two three", 8.0, 400)])) as server, call(server) as (harness, _):
             await harness.feed(tone(0.5, 300))
-            assert harness.session._connection.client is not None
-            connection = weakref.ref(harness.session._connection.client._connection)
+            session = harness.session
+            assert session._connection.client is not None
+            parts = session._connection.client._connection, session._caller_audio.kept, session._conversation
+            left = [weakref.ref(each) for each in parts]
+            del parts, session
             await harness.end()
             await asyncio.sleep(0)
-            assert connection() is None
-            assert harness.session._caller_audio.kept.missed() == []
-            assert harness.session._playout.idle
+            assert [each() for each in left] == [None] * 3
     finally:
         gc.enable()
 
