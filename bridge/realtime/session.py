@@ -122,8 +122,8 @@ class RealtimeSession:
         self._forget()
 
     def _forget(self) -> None:
-        """The session and its parts refer to each other. They are freed here, with the call's sound and texts: the garbage
-        collector comes late in a worker. Nothing may be asked of the session any more."""
+        """The session and its parts refer to each other. They are freed here, with the call's sound and texts: the
+        garbage collector comes late in a worker. Nothing may be asked of the session any more."""
         del self._connection, self._caller_audio, self._timers, self._conversation, self._playout, self._trace
 
     def remember(self, turns: Sequence[contract.HistoryItem]) -> None:
