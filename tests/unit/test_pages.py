@@ -15,7 +15,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 PICTURE_OR_LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECTIONS = set(config.Config.model_fields)
-ELSEWHERE = ("no such ", "could never be reached", "is missing")
+ELSEWHERE = ("no such ", "does not exist", "could never be reached", "is missing")
 """Problems of what is shown elsewhere: other agents, tools and contexts, an agent's other keys."""
 SECRET = "5b0e93d1c7a84f26" * 4
 VARIABLE = re.compile(r"\$\{(\w+)\}")
