@@ -28,7 +28,6 @@ from bridge.audiosocket.server import AudioSocketServer, CantListen
 from bridge.audiosocket.ticker import Ticker
 from bridge.common import logs as logs, systemd
 from bridge.common.event_loop import run
-from bridge.common.garbage_collection import settle
 from bridge.engine import SessionFactory
 from bridge.realtime.session import RealtimeSession
 from bridge.realtime.transport.client import open_client
@@ -36,6 +35,7 @@ from bridge.realtime.transport.pool import ConnectionPool
 from bridge.recording.disk import DiskThread
 from bridge.recording.recorder import Recordings
 from bridge.worker.control_link import ControlLink
+from bridge.worker.garbage_collection import settle
 from bridge.worker.metrics import Now, WorkerMetrics
 from bridge.worker.metrics_server import MetricsServer
 from bridge.worker.options import (

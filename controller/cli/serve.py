@@ -7,7 +7,6 @@ from dataclasses import asdict
 from prometheus_client import CollectorRegistry
 
 from bridge.common.background_tasks import BackgroundTasks
-from bridge.common.garbage_collection import settle
 from bridge.common.tls import client_context
 from controller.api.listening import listen as bound
 from controller.app import Controller
@@ -27,7 +26,6 @@ async def serve(file: ConfigFile, *, own_workers: bool = True, takeover: bool = 
     """Run the controller until SIGTERM or SIGINT; returns the exit status. `takeover`: even if another one serves
     our Stasis app. `read`: reads the config file again. Raises AlreadyRunning if another controller runs (nothing was
     changed), OSError if the API's address is in use, StoreError, ConfigErrors."""
-    settle()
     config = file.config
     store, listen, app = config.store.url.get_secret_value(), config.api.listen, config.asterisk.ari.app
     us = Holder.of_us(str(listen), app)

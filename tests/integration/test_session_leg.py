@@ -84,7 +84,7 @@ async def test_an_ended_session_leaves_its_connection_and_its_sound_at_once() ->
             await harness.feed(tone(0.5, 300))
             session = harness.session
             assert session._connection.client is not None
-            parts = session._connection.client._connection, session._caller_audio.kept, session._conversation
+            parts = session._connection.client._connection, session._caller_audio.kept, session._conversation.parts
             left = [weakref.ref(each) for each in parts]
             del parts, session
             await harness.end()

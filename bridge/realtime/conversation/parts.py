@@ -3,6 +3,7 @@
 `UserSpeech`, `AgentSpeech` and `AgentHandoff` take all parts; each of the parts takes those few that it needs.
 """
 
+import weakref
 from dataclasses import dataclass
 
 from bridge.contract import SessionSpec
@@ -30,7 +31,7 @@ from bridge.realtime.conversation.turns import Turns
 from bridge.realtime.conversation.usage import UsageMeter
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Parts:
     """All parts of one conversation. `call`: the id of the call, which each event carries."""
 
@@ -70,7 +71,13 @@ def make_parts(call: str, spec: SessionSpec, playout: Playout) -> Parts:
     """The parts of a new conversation."""
     out = EffectList()
     warnings = AiWarnings(call, out)
-    responses = Responses(out, lambda: parts.blocked)
+    whole: weakref.ref[Parts] | None = None  # weak: `responses` is one of the parts
+
+    def blocked() -> bool:
+        parts = whole() if whole is not None else None
+        return parts is not None and parts.blocked
+
+    responses = Responses(out, blocked)
     tools = ToolCalls(call, spec.tools, out, responses)
     turns = Turns(call, spec, out, playout)
     transcript = AgentTranscript(call, spec, out, playout, warnings)
@@ -108,4 +115,5 @@ def make_parts(call: str, spec: SessionSpec, playout: Playout) -> Parts:
         mcp=McpFailures(spec, warnings),
         text_turns=TextTurns(call, spec, out, responses, connection),
     )
+    whole = weakref.ref(parts)
     return parts

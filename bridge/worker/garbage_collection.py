@@ -1,4 +1,4 @@
-"""How the garbage collector is set in processes that carry calls, so that it does not delay them."""
+"""How the garbage collector is set in a worker, so that it does not delay calls."""
 
 import gc
 

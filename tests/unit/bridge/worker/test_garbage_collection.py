@@ -2,7 +2,7 @@
 
 import gc
 
-from bridge.common.garbage_collection import settle
+from bridge.worker.garbage_collection import settle
 
 
 def test_memory_is_settled() -> None:
