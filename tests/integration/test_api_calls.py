@@ -82,6 +82,7 @@ async def test_a_call_is_shown_whole() -> None:
                 "direction": "inbound",
                 "state": "ended",
                 "agent": "reception",
+                "agent_version": None,
                 "trunk": "main",
                 "caller": "+4930123",
                 "callee": "5001",

@@ -41,6 +41,8 @@ PLAN = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {})
 
 class SilentAri(FakeAri):
     def also_observe(self, _: object) -> None: ...
+    async def endpoints(self, _: str) -> list[object]:
+        return []
 
 
 class Running:

