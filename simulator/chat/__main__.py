@@ -1,12 +1,12 @@
 """`python -m simulator.chat --port N`: the chat completions as a process of their own, until interrupted."""
 
 import asyncio
-import signal
 from typing import Annotated
 
 import typer
 
 from simulator.chat.server import ChatServer
+from simulator.until_stopped import serve
 
 
 def main(
@@ -15,17 +15,7 @@ def main(
     key: Annotated[str, typer.Option(help="The API key that clients must show")] = "sk-test",
 ) -> None:
     """Play callers and judge without OpenAI."""
-    asyncio.run(_serve(ChatServer(api_key=key, host=host, port=port)))
-
-
-async def _serve(server: ChatServer) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with server:
-        typer.echo(f"listening on {server.url}")
-        await stop.wait()
+    asyncio.run(serve(ChatServer(api_key=key, host=host, port=port)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """`python -m simulator.realtime --port N`: the server as a process of its own, until interrupted."""
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from simulator.realtime.faults import Delivery
 from simulator.realtime.instruction_model import InstructionModel
 from simulator.realtime.model import Model, ToneModel
 from simulator.realtime.server import RealtimeServer
+from simulator.until_stopped import serve
 
 
 def main(
@@ -30,7 +30,7 @@ def main(
     server = RealtimeServer(
         _model(model), faults=(delivery,), api_key=key, host=host, port=port, record=record, keep=False
     )
-    asyncio.run(_serve(server))
+    asyncio.run(serve(server))
 
 
 def _model(name: str) -> Model:
@@ -48,16 +48,6 @@ def _model(name: str) -> Model:
 
         return SpokenModel()
     raise typer.BadParameter("tone, demo, instructions or spoken", param_hint="--model")
-
-
-async def _serve(server: RealtimeServer) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with server:
-        typer.echo(f"listening on {server.url}")
-        await stop.wait()
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ class RealtimeWebSocket(ClientConnection):
         elif state is _CONNECTING and not self._framed:
             found = unread.find(_END_OF_HEADERS)
             self._framed = found >= 0
-            end = (found if self._framed else here - 2 * len(_END_OF_HEADERS)) + len(_END_OF_HEADERS)
+            end = found + len(_END_OF_HEADERS) if self._framed else here - len(_END_OF_HEADERS) + 1
         else:
             end = min(here, PIECE)
         if end <= 0:
