@@ -108,10 +108,8 @@ class Controller:
         self.publisher, self._current = publisher, publisher.current
         publisher.applied = self._applied
         current, config = self._current, self._current.config
-        self._config = config
         self.database, self._lock, self._lease = database, lock, lease
-        self._tasks = tasks
-        self._metrics = metrics
+        self._config, self._tasks, self._metrics = config, tasks, metrics
         self._stop, self._hurry = asyncio.Event(), asyncio.Event()
         self._status, self._up = EXIT_OK, False
         self._deadline = ShutdownDeadline(EXIT_LATE)
@@ -383,8 +381,9 @@ class Controller:
         )
 
     def _softphone_resources(self) -> SoftphoneResources:
-        relay = Relay(self._config.asterisk.ari, self.softphones)
-        return SoftphoneResources(self._current, self.softphones, relay, self.registry, self.access.authenticator)
+        phones, users = self.softphones, self.access.authenticator
+        relay, version_of = Relay(self._config.asterisk.ari, phones), ResourceEditor(self.publisher).with_agent
+        return SoftphoneResources(self._current, phones, relay, self.registry, users, version_of)
 
     def _replaced(self, by: str) -> None:
         log.critical(

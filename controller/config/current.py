@@ -15,6 +15,9 @@ from controller.config.models.root import Config
 OF_AGENTS = ("openai", "providers", "agents", "http_tools", "mcp")
 """Sections that say what an agent is: a live call keeps them as they were when it began."""
 
+MOST_KEPT = 100
+"""Configurations that `during` keeps at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -64,6 +67,8 @@ class CurrentConfig:
         if begun is self._config:
             return begun
         if id(begun) not in self._during:
+            if len(self._during) >= MOST_KEPT:  # each call with a draft has a configuration of its own
+                self._during.clear()
             kept = self._config.model_copy(update={name: getattr(begun, name) for name in OF_AGENTS})
             self._during[id(begun)] = begun, kept.with_agent_versions(begun.agent_versions)
         return self._during[id(begun)][1]

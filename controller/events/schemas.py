@@ -42,7 +42,7 @@ class Started(Data, type="call.started", facts=(lifecycle.CallBegan,)):
     direction: Direction
     agent: str
     agent_version: int | None = None
-    """Which version of the agent; null: not known."""
+    """Which version of the agent; 0: a draft; null: not known."""
     trunk: str | None
     caller: str | None = personal("Who calls; for an outbound call the caller id that is shown.")
     callee: str | None = personal("The number called.")
@@ -180,7 +180,7 @@ class Control(Data, type="call.control", facts=(lifecycle.ControlChanged,)):
 
     agent: str
     agent_version: int | None = None
-    """Which version of the agent; null: not known."""
+    """Which version of the agent; 0: a draft; null: not known."""
     held_by: str | None
     """Who put the caller on hold: a token's name, or `agent`; null: nobody."""
     caller_hold: bool
@@ -259,7 +259,7 @@ class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.Caller
     direction: Direction
     agent: str
     agent_version: int | None = None
-    """Which version of the agent; null: not known."""
+    """Which version of the agent; 0: a draft; null: not known."""
     trunk: str | None
     caller: str | None = personal("Who called; for an outbound call the caller id that was shown.")
     callee: str | None = personal("The number called.")

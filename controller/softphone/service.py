@@ -14,8 +14,10 @@ import structlog
 
 from controller.ari.rest import Ari, AriError
 from controller.calls import errors
-from controller.calls.machine.types import BrowserCall, Target
+from controller.calls.machine.types import Target
 from controller.calls.reporting import lifecycle
+from controller.calls.runtime.ports import BrowserCall
+from controller.config import Config
 from controller.config.models.softphone import Softphone
 from controller.softphone.endpoints import Endpoints
 from controller.softphone.sessions import SessionTable, SoftphoneSession
@@ -58,14 +60,21 @@ class Softphones:
     # ------------------------------------------------------------ what the API asks
 
     async def open(
-        self, *, by: str, agent: str | None, variables: Mapping[str, str], allowed: Callable[[], bool]
+        self,
+        *,
+        by: str,
+        agent: str | None,
+        variables: Mapping[str, str],
+        allowed: Callable[[], bool],
+        config: Config | None = None,
     ) -> SoftphoneSession:
-        """Raises NotReady and Busy."""
+        """`config`: with which its call begins, where it is not what is in force then. Raises NotReady and Busy."""
         if not self.on:
             raise errors.NotReady("Telephoning from the browser is off: the config has no `softphone`.")
         if not self._ready():
             raise errors.NotReady("Asterisk is away.")
         session = self._table.open(by=by, agent=agent, variables=variables, allowed=allowed, now=monotonic())
+        session.config = config
         self._ended[session.id] = asyncio.Event()
         try:
             if (lacking := await self._endpoints.why_not()) is not None:
@@ -120,7 +129,7 @@ class Softphones:
         if session.agent is None or session.call is None or session.channel is not None:
             raise errors.WrongState("The session of this browser is for no call, or for one that it has had.")
         session.channel = channel
-        return BrowserCall(session.call, session.agent, session.variables)
+        return BrowserCall(session.call, session.agent, session.variables, session.config)
 
     # ------------------------------------------------------------ the telephone of a supervisor
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from controller.calls.errors import Busy
+from controller.config import Config
 from controller.config.models.softphone import Softphone
 
 _CHANNEL = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
@@ -31,6 +32,8 @@ class SoftphoneSession:
     opened_at: float
     allowed: Callable[[], bool] = field(repr=False)
     """Whether who has opened it may still ask for anything."""
+    config: Config | None = field(default=None, repr=False)
+    """With which its call begins; None: with what is in force then."""
     made: bool = False
     """Asterisk has its objects."""
     call: str | None = None

@@ -26,6 +26,8 @@ from controller.versions.publisher import Publisher
 from controller.versions.repository import NO_DRAFT, Published, Resource, Tried, Version
 
 Which = int | Literal["published", "draft"]
+DRAFT = 0
+"""The number of a draft, where calls are told by the version of their agent."""
 
 
 class FromFile(Exception):
@@ -113,6 +115,21 @@ class ResourceEditor:
             content = await self.content(key, "draft")
         self._sound(key, content)
         return await self._publisher.check({key: content})
+
+    async def with_agent(self, name: str, which: Which) -> Config:
+        """The configuration in force with the draft, or a version, of this agent: for a call that tries it. A draft
+        counts as version `DRAFT`. Raises ConfigErrors, NoSuchResource."""
+        if which == "draft" and not self._publisher.from_store:
+            raise NoSuchResource(
+                "There are no drafts: the config file has the agents (`resources.source`). "
+                "Edit it and have it read again, or name one of the versions."
+            )
+        key: Key = ("agents", name)
+        checked = await self.check(key, await self.content(key, which))
+        config = self._publisher.current.config
+        agents = {**config.agents, name: checked.agents[name]}
+        counts = {**config.agent_versions, name: which if isinstance(which, int) else DRAFT}
+        return config.model_copy(update={"agents": agents}).with_agent_versions(counts)
 
     # ------------------------------------------------------------ what is published
 

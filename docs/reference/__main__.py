@@ -42,7 +42,7 @@ def operations() -> tuple[Operation, ...]:
         *TextSessionResources(UNUSED, UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
         *KeyResources(UNUSED, UNUSED, UNUSED).operations(),
-        *SoftphoneResources(UNUSED, UNUSED, UNUSED, UNUSED, UNUSED).operations(),
+        *SoftphoneResources(UNUSED, UNUSED, UNUSED, UNUSED, UNUSED, UNUSED).operations(),
         *HistoryResources(UNUSED, UNUSED, (), Records()).operations(),
     )
 

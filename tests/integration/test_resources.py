@@ -13,7 +13,7 @@ from controller.config import ConfigErrors
 from controller.config.resources import STARS
 from controller.store.database import Database
 from controller.versions.editor import ResourceEditor
-from controller.versions.edits import Upon
+from controller.versions.edits import NoSuchResource, Upon
 from controller.versions.publisher import Publisher
 from controller.versions.repository import VersionStore
 from tests.integration.resources_harness import CRM, SECRETS, STORED, Desk, desk, file_of
@@ -328,3 +328,35 @@ async def test_a_call_that_is_taken_over_gets_the_version_it_began_with(here: De
     await here.ask("DELETE", "/v1/resources/http_tools/crm", etag="*")
     config = await here.publisher.with_agent("reception", 1)
     assert config.agents["reception"].instructions == "x", "what can't be used any more is not"
+
+
+async def test_a_call_that_tries_a_draft_or_a_version_has_it_and_the_rest_as_it_is_in_force(here: Desk) -> None:
+    editor = ResourceEditor(here.publisher)
+    await here.change(AGENT, RUDE)
+    await here.ask("PUT", f"{AGENT}/draft", {"content": {"instructions": "Be brave."}}, etag="*")
+    await here.ask("PUT", "/v1/resources/agents/later/draft", {"content": {"instructions": "Be late."}}, new=True)
+    for name, which, instructions, number in (
+        ("reception", "draft", "Be brave.", 0),
+        ("reception", 1, "Be kind.", 1),
+        ("reception", 2, "Be rude.", 2),
+        ("later", "draft", "Be late.", 0),
+    ):
+        config = await editor.with_agent(name, which)  # type: ignore[arg-type]
+        assert config.agents[name].instructions == instructions
+        assert (config.agent_versions[name], config.agent_versions["night"]) == (number, 1)
+        assert config.trunks is here.publisher.current.config.trunks
+    assert prompt(here) == "Be rude."
+    for name, which in (("night", "draft"), ("reception", 9), ("nobody", 1)):
+        with pytest.raises(NoSuchResource):
+            await editor.with_agent(name, which)  # type: ignore[arg-type]
+    await here.ask("PUT", f"{AGENT}/draft", {"content": {"instructions": "x", "tools": ["nothing"]}}, etag="*")
+    with pytest.raises(ConfigErrors):
+        await editor.with_agent("reception", "draft")
+
+
+async def test_the_file_has_no_drafts_to_try_but_its_earlier_versions(tmp_path: Path) -> None:
+    async with desk(tmp_path, with_(STORED, resources={"source": "file"})) as here:
+        editor = ResourceEditor(here.publisher)
+        assert (await editor.with_agent("reception", 1)).agents["reception"].instructions == "Be kind."
+        with pytest.raises(NoSuchResource, match="There are no drafts: the config file has the agents"):
+            await editor.with_agent("reception", "draft")

@@ -20,12 +20,15 @@ from controller.config.models.root import Ari as AriSettings
 from controller.config.models.softphone import Softphone
 from controller.softphone.relay import SIP, Relay, websocket_of
 from controller.softphone.service import Softphones
+from controller.versions.edits import NoSuchResource
 from simulator.ports import free_port
 from tests.integration.api_harness import LIMITED, TOKENS, Harness, harness, with_limited_key
 from tests.unit.controller.softphone.fake_ari import FakeAri
 from tests.unit.controller.softphone.test_sip_frames import message
 
 CALLER, ADMIN = "caller-0123456789", "admin-0123456789"
+TRIED = cast(Any, SimpleNamespace(agents={"reception": None}))
+"""The configuration with a draft, or with version 7."""
 AGENTS = SimpleNamespace(config=SimpleNamespace(agents={"reception": None, "night": None}))
 
 
@@ -39,8 +42,8 @@ class Stage:
     heard: "asyncio.Queue[str]" = field(default_factory=asyncio.Queue)
     peers: list[ServerConnection] = field(default_factory=list)
 
-    async def opened(self, agent: str = "reception", token: str = CALLER) -> dict[str, Any]:
-        async with self.api.request("POST", TALKS, token, json={"agent": agent}) as answer:
+    async def opened(self, agent: str = "reception", token: str = CALLER, **more: Any) -> dict[str, Any]:
+        async with self.api.request("POST", TALKS, token, json={"agent": agent, **more}) as answer:
             assert answer.status == 201
             found: dict[str, Any] = await answer.json()
             return found
@@ -74,7 +77,15 @@ async def stage(*, reachable: bool = True) -> AsyncIterator[Stage]:
             await peer.send("SIP/2.0 401 Unauthorized\r\n\r\n")
 
     relay = Relay(settings, phones)
-    resources = lambda calls, _: SoftphoneResources(cast(Any, AGENTS), phones, relay, calls, keeper).operations()  # noqa: E731
+
+    async def version_of(agent: str, which: object) -> Any:
+        if (agent, which) not in (("reception", "draft"), ("reception", 7), ("new", "draft")):
+            raise NoSuchResource("There is none.")
+        return TRIED
+
+    def resources(calls: Any, _: object) -> Any:
+        return SoftphoneResources(cast(Any, AGENTS), phones, relay, calls, keeper, version_of).operations()
+
     async with (
         serve(asterisk, "127.0.0.1", port if reachable else free_port(), subprotocols=[SIP]),
         harness(more=resources, authenticator=keeper) as api,
@@ -157,6 +168,32 @@ async def test_a_limited_key_talks_to_its_agents_only() -> None:
         assert (await it.opened("night", LIMITED))["call"]
         for body, status in (({"agent": "reception"}, 403), ({"agent": "nobody"}, 422), ({}, 400)):
             async with it.api.request("POST", TALKS, LIMITED, json=body) as answer:
+                assert answer.status == status
+
+
+async def test_a_draft_or_a_version_is_talked_to() -> None:
+    async with stage() as it:
+        for body, config in (
+            ({"version": "draft"}, TRIED),
+            ({"version": 7}, TRIED),
+            ({}, None),
+            ({"version": None}, None),
+        ):
+            async with it.api.request("POST", TALKS, CALLER, json={"agent": "reception", **body}) as answer:
+                account = await answer.json()
+            name, session = f"PJSIP/{account['id']}-0000002a", it.phones.find(account["id"], "caller")
+            assert session.config is config
+            assert it.phones.call_of("channel", name).config is config
+            await it.phones.close(session, "the test goes on")
+        assert (await it.opened("new", CALLER, version="draft"))["call"]
+        for agent, version, status in (
+            ("reception", 8, 404),
+            ("nobody", "draft", 404),
+            ("new", None, 422),
+            ("reception", 0, 400),
+            ("reception", "published", 400),
+        ):
+            async with it.api.request("POST", TALKS, CALLER, json={"agent": agent, "version": version}) as answer:
                 assert answer.status == status
 
 

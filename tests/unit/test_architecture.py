@@ -78,7 +78,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "controller.softphone": (
         *("bridge.common", "controller.ari", "controller.config", CALLS + "errors", CALLS + "machine"),
-        CALLS + "reporting",
+        *(CALLS + "reporting", CALLS + "runtime.ports"),
     ),
     "controller.api": (
         *(

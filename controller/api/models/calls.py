@@ -91,7 +91,7 @@ class CallAnswer(Answer):
     state: str
     agent: str
     agent_version: int | None
-    """The version of the agent with which it began, or that it was given to; null: not known."""
+    """The version of the agent with which it began, or that it was given to; 0: a draft; null: not known."""
     trunk: str | None
     caller: str | None
     callee: str | None

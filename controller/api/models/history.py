@@ -119,7 +119,7 @@ class PastCall(Answer):
     direction: str
     agent: str
     agent_version: int | None
-    """null: not known."""
+    """0: a draft of it; null: not known."""
     trunk: str | None
     caller: str | None
     callee: str | None

@@ -1,6 +1,6 @@
 """Sessions of telephones in the browser, as JSON. [pure]"""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from controller.api.models.base import Answer, Body, Name, Variables
 class Talk(Body):
     agent: Name
     """A name from `agents` in the config."""
+    version: Annotated[int, Field(ge=1)] | Literal["draft"] | None = None
+    """The agent's draft, or one of its versions (`GET /v1/resources/agents/{name}/versions`); null: as it is published,
+    as for every caller."""
     variables: Variables = Field(default_factory=dict)
     """Fill `{{name}}` in the agent's texts."""
 

@@ -3,7 +3,7 @@
 Owns paths, scopes and answers; `softphone.service` has the sessions, `softphone.relay` their SIP.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -16,18 +16,25 @@ from controller.api.models.calls import CallAnswer
 from controller.api.models.softphone import IceServerAnswer, SoftphoneAnswer, SuperviseHere, Talk
 from controller.api.operation import ApiRequest, Operation
 from controller.api.problems import Problem, malformed
+from controller.api.resources.configuration import invalid
 from controller.calls import errors
-from controller.config import CurrentConfig
+from controller.config import Config, ConfigErrors, CurrentConfig
 from controller.config.models.api import Scope
 from controller.config.models.softphone import IceServer
 from controller.softphone.relay import SIP, Relay
 from controller.softphone.service import Softphones
 from controller.softphone.sessions import SoftphoneSession
+from controller.versions.editor import Which
+from controller.versions.edits import NoSuchResource
 
 TALKS, SUPERVISORS = "/v1/softphone/talks", "/v1/softphone/supervisors"
 DOMAIN = "voiceai.invalid"
 """Asterisk looks at the user only."""
 _OPENING = ("at-limit", "not-ready")
+
+
+VersionOf = Callable[[str, Which], Awaitable[Config]]
+"""The configuration in force with that version of an agent. Raises NoSuchResource, ConfigErrors."""
 
 
 class SoftphoneResources:
@@ -38,7 +45,9 @@ class SoftphoneResources:
         relay: Relay,
         calls: ports.Calls,
         authenticator: Authenticator,
+        version_of: VersionOf,
     ) -> None:
+        self._version_of = version_of
         self._current = current
         self._softphones = softphones
         self._relay = relay
@@ -54,7 +63,7 @@ class SoftphoneResources:
                 idempotency=False,
                 body=Talk,
                 status=HTTPStatus.CREATED,
-                problems=(*_OPENING, "unknown-name"),
+                problems=(*_OPENING, "unknown-name", "unknown-resource", "invalid-config", "store-away"),
                 limited=True,
                 tag="softphone",
             ),
@@ -104,11 +113,23 @@ class SoftphoneResources:
         )
 
     async def talk(self, asked: ApiRequest) -> SoftphoneAnswer:
-        if asked.body.agent not in self._current.config.agents:
+        """With the draft of an agent, too, that was never published."""
+        body: Talk = asked.body
+        if body.version is None and body.agent not in self._current.config.agents:
             raise errors.UnknownName("There is no agent of that name.")
-        if not asked.limits.reaches(asked.body.agent, None):
+        if not asked.limits.reaches(body.agent, None):
             raise Problem("forbidden", "This key is limited to some agents, or to calls over some trunks.")
-        return await self._open(asked, TALKS, asked.body.agent, asked.body.variables)
+        config = await self._with(body.agent, body.version) if body.version is not None else None
+        return await self._open(asked, TALKS, body.agent, body.variables, config)
+
+    async def _with(self, agent: str, version: Which) -> Config:
+        """Raises Problem."""
+        try:
+            return await self._version_of(agent, version)
+        except NoSuchResource as reason:
+            raise Problem("unknown-resource", str(reason)) from None
+        except ConfigErrors as found:
+            raise invalid(found) from None
 
     async def supervisor(self, asked: ApiRequest) -> SoftphoneAnswer:
         return await self._open(asked, SUPERVISORS, None, {})
@@ -135,10 +156,17 @@ class SoftphoneResources:
         return await self._relay.serve(asked.request, self._softphones.find(asked.part("id"), asked.by))
 
     async def _open(
-        self, asked: ApiRequest, path: str, agent: str | None, variables: Mapping[str, str]
+        self,
+        asked: ApiRequest,
+        path: str,
+        agent: str | None,
+        variables: Mapping[str, str],
+        config: Config | None = None,
     ) -> SoftphoneAnswer:
         allowed = self._authenticator.watch(asked.request)
-        session = await self._softphones.open(by=asked.by, agent=agent, variables=variables, allowed=allowed)
+        session = await self._softphones.open(
+            by=asked.by, agent=agent, variables=variables, allowed=allowed, config=config
+        )
         return self._answer(session, path)
 
     def _answer(self, session: SoftphoneSession, path: str) -> SoftphoneAnswer:

@@ -94,7 +94,7 @@ class AgentPlan:
     """An inbound caller hears ringing for at most this time while the AI session opens. Then the call is answered
     without it."""
     version: int | None = None
-    """Which version of the agent it is; None: not known."""
+    """Which version of the agent it is; 0: a draft; None: not known."""
 
     @property
     def name(self) -> str:

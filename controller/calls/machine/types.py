@@ -1,6 +1,5 @@
 """Types that the plan, the inputs and the commands of a call share. [pure]"""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,15 +10,6 @@ ParticipantState = Literal["ringing", "joined", "left", "failed"]
 TransferState = Literal["ringing", "consulting", "answered", "failed"]
 SupervisionState = Literal["ringing", "on", "left", "failed"]
 RecordingState = Literal["on", "paused", "off"]
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserCall:
-    """A call that a browser may make: its id, the agent, and variables for the agent's templates."""
-
-    call: str
-    agent: str
-    variables: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class CallView:
     sip_status: int | None = None
     """By which a call that we placed was refused, as Asterisk told it."""
     agent_version: int | None = None
-    """Which version of its agent it has; None: not known, or it has none yet."""
+    """Which version of its agent it has; 0: a draft; None: not known, or it has none yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class InboundCalls:
             self._tasks.create_task(self._hang_up(channel.id, "congestion"), name="refuse a browser")
             return
         arrival = routing.Arrival(wanted.call, BROWSER, "", None, wanted.variables)
-        caller = _Caller(arrival, channel.id, None, self._current.for_call(wanted.call))
+        caller = _Caller(arrival, channel.id, None, wanted.config or self._current.for_call(wanted.call))
         self._or_refused(caller, lambda: self._serve(caller, None, [Overflow(agent=wanted.agent)]))
 
     async def _ask_channel(self, caller: _Caller, private: Channel | None) -> None:

@@ -1,13 +1,13 @@
 """Protocols of call control: live calls as others see them, and what a call asks of others."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from controller.calls import errors
 from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
-from controller.calls.machine.types import BrowserCall
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.view import CallView
@@ -36,6 +36,17 @@ class LiveCall(DrainableCall, Protocol):
     @property
     def begun(self) -> Config:
         """The configuration with which it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserCall:
+    """A call that a browser may make: its id, the agent, and variables for the agent's templates."""
+
+    call: str
+    agent: str
+    variables: Mapping[str, str] = field(repr=False)
+    config: Config | None = field(default=None, repr=False)
+    """With which it begins; None: with what is in force then."""
 
 
 class BrowserCalls(Protocol):

@@ -13,7 +13,7 @@ calls = Table(
     Column("attempt", Integer, nullable=False),  # 0: it was never dialled
     Column("direction", String(16), nullable=False, server_default=""),
     Column("agent", String(64), nullable=False, server_default=""),
-    Column("agent_version", Integer),  # null: not known
+    Column("agent_version", Integer),  # 0: a draft; null: not known
     Column("trunk", String(64)),
     Column("caller", String(300)),
     Column("callee", String(300)),

@@ -10,9 +10,7 @@ const NEW = { agents: { instructions: "" }, routes: [] };
 
 export function open(main, me, kind, name) {
   let over = false, close = null;
-  fill(main, h("p", { class: "back" }, h("a", { href: "#/agents" }, "← Agents")), h("h1", {}, titleOf(kind, name)),
-    kind === "agents" && me.may("call") && me.choices.softphone &&
-      h("p", {}, h("a", { href: `#/talk?agent=${encodeURIComponent(name)}` }, "Talk to it as it is published")));
+  fill(main, h("p", { class: "back" }, h("a", { href: "#/agents" }, "← Agents")), h("h1", {}, titleOf(kind, name)));
   start(main, me, kind, name, () => over).then((found) => { if (over) found?.(); else close = found; }).catch((error) => failed(error));
   return () => { over = true; close?.(); };
 }

@@ -2,6 +2,7 @@
 import { ask, path } from "../lib/api.js";
 import { field } from "../lib/dialog.js";
 import { fill, h, paced } from "../lib/dom.js";
+import { read, versions } from "../lib/resources.js";
 import { devices } from "../lib/softphone.js";
 import { listen, TYPES } from "../lib/streams.js";
 import { attempt, failed } from "../lib/toasts.js";
@@ -9,12 +10,15 @@ import { answered, busy, changed, talk } from "../parts/phone.js";
 import { scenes } from "../parts/scenes.js";
 import { transcript } from "../parts/transcript.js";
 
+const PUBLISHED = { value: "", label: "As it is published" };
+
 export function open(main, me) {
-  const wanted = new URLSearchParams(location.hash.split("?")[1] || "").get("agent");
+  const given = new URLSearchParams(location.hash.split("?")[1] || ""), wanted = given.get("agent");
   const agent = field("agent", "Agent", { options: [...new Set([...(wanted ? [wanted] : []), ...me.choices.agents])] });
+  const version = field("version", "Version", { options: [PUBLISHED] });
   const input = field("microphone", "Microphone", { options: [{ value: "", label: "The system's microphone" }] });
   const button = h("button", { type: "submit", class: "main" }, "Talk");
-  const form = h("form", { class: "card fields" }, agent.element, input.element, h("div", { class: "buttons" }, button));
+  const form = h("form", { class: "card fields" }, agent.element, version.element, input.element, h("div", { class: "buttons" }, button));
   const words = h("section", { class: "card words", hidden: true });
   fill(main, h("h1", {}, "Talk"), h("p", { class: "quiet" },
     "A real call through Asterisk to an agent, from this browser. It counts, and costs, as any other."), form, words);
@@ -50,9 +54,20 @@ export function open(main, me) {
     fill(input.input, (await devices()).microphones.map((each) => h("option", { value: each.value }, each.label)));
     input.input.value = before;
   };
+  /** What there is of the agent; who may not read it talks with what is published. */
+  const offer = async (chosen) => {
+    const name = agent.value();
+    const [resource, past] = me.may("read") ? await Promise.all([read("agents", name), versions("agents", name)]).catch(() => [null, null]) : [null, null];
+    if (name !== agent.value()) return;
+    const known = (past?.versions || []).map((each) => ({ value: String(each.version), label: `Version ${each.version}${each.comment ? `: ${each.comment}` : ""}` }));
+    const all = [...(resource && !resource.published ? [] : [PUBLISHED]), ...(resource?.draft ? [{ value: "draft", label: "The draft" }] : []), ...known];
+    fill(version.input, all.map((each) => h("option", { value: each.value }, each.label)));
+    version.input.value = all.some((each) => each.value === chosen) ? chosen : all[0].value;
+  };
+  agent.input.addEventListener("change", () => offer(""));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    await attempt(button, "Talk", () => talk(agent.value(), input.value()));
+    await attempt(button, "Talk", () => talk(agent.value(), version.value(), input.value()));
     show();
     list();
   });
@@ -60,6 +75,7 @@ export function open(main, me) {
   navigator.mediaDevices?.addEventListener("devicechange", list);
   show();
   list();
+  offer(given.get("version") || "");
   return () => {
     quiet();
     changed.removeEventListener("call", show);

@@ -30,6 +30,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
   const save = button("Save draft", (it) => attempt(it, "Save draft", store).then(drawState), "main");
   const out = button("Publish…", (it) => publishIt(it)), drop = button("Discard draft", (it) => discard(it), "danger");
 
+  const talks = kind === "agents" && me.may("call") && me.choices.softphone && h("a", {});
   const dirty = () => !same(state.content, base);
   const left = () => view.leave?.() ?? true;
   const drawState = () => {
@@ -40,6 +41,10 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
     save.disabled = !dirty() && Boolean(found) && view !== words;
     out.disabled = !draft && !dirty();
     drop.disabled = !draft && !dirty();
+    if (talks) {
+      talks.href = `#/talk?agent=${encodeURIComponent(name)}${draft ? "&version=draft" : ""}`;
+      fill(talks, draft ? "Talk to the draft" : "Talk to it as it is published");
+    }
   };
   const take = (next) => {
     found = next;
@@ -152,7 +157,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
   fill(tabs, views.length > 1 && views.map(([label, each]) => h("button", { type: "button", class: "small", "data-view": label,
     on: { click: () => show(each) } }, label)));
   main.append(status, locked ? h("p", { class: "notice" }, why) : "", clash, wrong,
-    h("div", { class: "verbs" }, locked ? [] : [save, out, drop], tries, tabs), more, holder, past.element);
+    h("div", { class: "verbs" }, locked ? [] : [save, out, drop], tries, talks, tabs), more, holder, past.element);
   base = contentOf(found);
   state.content = unsaved.get(mine)?.content ?? base;
   if (unsaved.has(mine)) {

@@ -7,7 +7,7 @@ const SLOW_MS = 1200;
 
 export function facts(call) {
   const rows = [
-    ["Caller", call.caller], ["Called", call.callee], ["Agent", call.agent], ["Trunk", call.trunk],
+    ["Caller", call.caller], ["Called", call.callee], ["Agent", call.agent], ["Version", call.agent_version === 0 ? "a draft" : call.agent_version], ["Trunk", call.trunk],
     ["Began", day(call.started_at)], ["Answered", call.answered_at && day(call.answered_at)], ["Ended", call.ended_at && day(call.ended_at)],
     ["Lasted", call.ended_at && lasted(call)], ["Outcome", call.outcome && outcome(call.outcome)], ["Ended by", call.ended_by && outcome(call.ended_by)],
     ["SIP status", call.sip_status], ["Cause", call.cause], ["Detail", call.detail], ["On hold by", call.held_by || (call.caller_hold ? "their own telephone" : null)], ["Not heard", call.muted.join(", ")],

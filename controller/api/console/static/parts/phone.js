@@ -19,9 +19,11 @@ export const busy = () => current !== null;
 export const answered = () => (current?.talking && current.account.call) || null;
 export const changed = new EventTarget(); // "call": one begins, is answered, or is over
 
-/** Talks to an agent. Throws PhoneProblem and Problem. */
-export async function talk(agent, device) {
-  await begin("/v1/softphone/talks", { agent }, `Agent ${agent}`, device);
+/** Talks to an agent. `version`: a number or "draft"; empty: as it is published. Throws PhoneProblem and Problem. */
+export async function talk(agent, version, device) {
+  const which = version === "" ? {} : { version: version === "draft" ? version : Number(version) };
+  const label = `Agent ${agent}${version === "" ? "" : version === "draft" ? ", the draft" : `, version ${version}`}`;
+  await begin("/v1/softphone/talks", { agent, ...which }, label, device);
 }
 
 /** Joins a call as its supervisor. */
