@@ -53,8 +53,8 @@ from controller.calls.runtime.reconcile import Reconciler
 from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.runtime.takeover import recover_calls
-from controller.calls.tools import definitions
 from controller.calls.tools.http import HttpTools
+from controller.cluster.node import NodeId
 from controller.config import Config, ConfigErrors
 from controller.events.pipeline import Events
 from controller.events.records.history import History
@@ -104,11 +104,12 @@ class Controller:
         database: Database,
         lock: StoreLock,
         lease: Lease,
+        node: NodeId,
     ) -> None:
         self.publisher, self._current = publisher, publisher.current
         publisher.applied = self._applied
         current, config = self._current, self._current.config
-        self.database, self._lock, self._lease = database, lock, lease
+        self.database, self._lock, self._lease, self.node = database, lock, lease, node
         self._config, self._tasks, self._metrics = config, tasks, metrics
         self._stop, self._hurry = asyncio.Event(), asyncio.Event()
         self._status, self._up = EXIT_OK, False
@@ -258,12 +259,6 @@ class Controller:
                 self._supervisor = Supervisor(self.workers, *local, roll)
                 self._admission.local_names = frozenset(self._supervisor.names)
                 background.append(keep("supervisor", self._supervisor.run))
-            for name in definitions.without_destination(config):
-                log.warning(
-                    "an agent has the tool `transfer`, and nowhere to transfer to: name destinations in "
-                    "transfer.targets, or set transfer.any_number",
-                    agent=name,
-                )
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
             self._up = True
             systemd.notify("READY=1")

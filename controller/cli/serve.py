@@ -1,25 +1,35 @@
 """`voiceai serve`: runs one controller. Owns the order in which its lock, socket, lease and database are opened."""
 
+import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import structlog
 from prometheus_client import CollectorRegistry
 
-from bridge.common.background_tasks import BackgroundTasks
+from bridge.common.background_tasks import BackgroundTasks, cancelled
 from bridge.common.tls import client_context
 from controller.api.listening import listen as bound
-from controller.app import Controller
+from controller.api.resources.documents import release
+from controller.app import EXIT_OK, Controller
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari
 from controller.calls.runtime.asterisk_link import claim
+from controller.calls.tools import definitions
 from controller.cli import process_signals
-from controller.config import ConfigFile
-from controller.store.database import Database
+from controller.cluster.node import NodeId
+from controller.cluster.nodes import NodeRegistry
+from controller.config import Config, ConfigFile
+from controller.store.database import Database, StoreError
 from controller.store.instance import Holder, StoreLock
 from controller.telemetry.metrics import Metrics
 from controller.versions.publisher import Publisher, Read
 from controller.versions.repository import VersionStore
+
+log = structlog.get_logger()
+
+LEAVE_SECONDS = 2.0
 
 
 async def serve(file: ConfigFile, *, own_workers: bool = True, takeover: bool = False, read: Read | None = None) -> int:
@@ -29,7 +39,7 @@ async def serve(file: ConfigFile, *, own_workers: bool = True, takeover: bool = 
     config = file.config
     store, listen, app = config.store.url.get_secret_value(), config.api.listen, config.asterisk.ari.app
     us = Holder.of_us(str(listen), app)
-    lock = StoreLock(store, config.store.lock, us)
+    lock = StoreLock(store, config.store.lock, us, config.cluster.node)
     await lock.acquire()
     try:
         sockets = await bound(listen.host, listen.port)
@@ -62,8 +72,33 @@ async def _serve(
             Database(config.store.url.get_secret_value()) as database,
             BackgroundTasks(metrics.registry) as tasks,
         ):
+            nodes = NodeRegistry(database)
+            node = await nodes.join(config.cluster.node, release(), us.api)
             publisher = Publisher(file, VersionStore(database), read, shared=database.shared)
             await publisher.start()
-            controller = Controller(publisher, ari, tasks, metrics, database, lock, lease)
+            _warn(publisher.current.config)
+            controller = Controller(publisher, ari, tasks, metrics, database, lock, lease, node)
             process_signals.install_handlers(stop=controller.stop, reload=controller.reload)
-            return await controller.run(sockets, own_workers=own_workers)
+            beat = tasks.keep("node", lambda: nodes.run(node))
+            status = await controller.run(sockets, own_workers=own_workers)
+            await cancelled([beat], LEAVE_SECONDS)
+            if status == EXIT_OK:
+                await _leave(nodes, node)
+            return status
+
+
+async def _leave(nodes: NodeRegistry, node: NodeId) -> None:
+    try:
+        async with asyncio.timeout(LEAVE_SECONDS):
+            await nodes.leave(node)
+    except (StoreError, TimeoutError) as error:
+        log.warning("the store does not know that this node has ended", node=node.name, reason=str(error))
+
+
+def _warn(config: Config) -> None:
+    for name in definitions.without_destination(config):
+        log.warning(
+            "an agent has the tool `transfer`, and nowhere to transfer to: name destinations in transfer.targets, or "
+            "set transfer.any_number",
+            agent=name,
+        )

@@ -1,14 +1,17 @@
-"""One controller per store: a second one stops before it has changed anything.
+"""One controller per SQLite file, and per node name of a PostgreSQL database: a second one stops before it has changed
+anything.
 
-Owns the lock that is taken before anything else: flock(2) on a file next to the store, which ends with the process
-however it ends; and on PostgreSQL an advisory lock as well, which other machines see. The file names the process that
-holds the lock, for the message of the second one.
+Owns the locks that are taken before anything else: flock(2) on a file next to the store, which ends with the process
+however it ends; and on PostgreSQL two advisory locks as well, which other machines see: one of the node's name, and one
+that all nodes share, because controllers of releases before `cluster.node` take it for themselves alone. The file names
+the process that holds the lock, for the message of the second one.
 
 Source: flock(2); PostgreSQL documentation, "Advisory Locks" and the view pg_locks.
 """
 
 import asyncio
 import errno
+import hashlib
 import json
 import os
 import secrets
@@ -35,7 +38,8 @@ except ModuleNotFoundError:  # Windows: there is no lock there
 log = structlog.get_logger()
 
 KEY = 0x766F696365_6169
-"""The key of the advisory lock: the letters "voiceai". The lock is of one database, not of the server."""
+"""The key of the advisory lock that all nodes share: the letters "voiceai". Advisory locks are of one database, not of
+the server."""
 CONNECT_SECONDS = 10.0
 LEAVING_SECONDS = 2.0
 """How long the lock of a controller that was killed is waited for: PostgreSQL notices a moment later."""
@@ -74,16 +78,17 @@ class Holder:
 
 
 class StoreLock:
-    """`acquire()` before the store is opened, `release()` when it is closed. Raises AlreadyRunning and StoreError."""
+    """`acquire()` before the store is opened, `release()` when it is closed. `node`: `cluster.node`. Raises
+    AlreadyRunning and StoreError."""
 
-    def __init__(self, url: str, path: Path, us: Holder) -> None:
-        self._url, self._path, self._us = url, path, us
+    def __init__(self, url: str, path: Path, us: Holder, node: str) -> None:
+        self._url, self._path, self._us, self._node = url, path, us, node
         self._file: int | None = None
         self._engine: AsyncEngine | None = None
         self._connection: AsyncConnection | None = None
         self.store = ""
-        """A name of the store, the same for every controller that locks it. Who holds the lock knows that no other
-        controller of this name runs."""
+        """A name of the store, on PostgreSQL of the node as well, the same for every controller that locks it. Who
+        holds the lock knows that no other controller of this name runs."""
 
     async def acquire(self) -> None:
         try:
@@ -154,10 +159,10 @@ class StoreLock:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def _taken(self, holder: Holder | None, where: str | None = None) -> AlreadyRunning:
+    def _taken(self, holder: Holder | None) -> AlreadyRunning:
         who = str(holder) if holder else "another voiceai serve"
         return AlreadyRunning(
-            f"the store is in use ({where or self._path}): {who}. Nothing was touched. Stop that one first, or give"
+            f"the store is in use ({self._path}): {who}. Nothing was touched. Stop that one first, or give"
             " this one its own `store.url` in another folder and its own `asterisk.ari.app`"
         )
 
@@ -192,21 +197,35 @@ class StoreLock:
                     await connection.invalidate()
                     await connection.close()
                 connection = await self._engine.connect()
-                locked = (
-                    await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": KEY})
-                ).scalar_one()
-                if not locked:
-                    who = (await connection.execute(text(_WHO), {"high": KEY >> 32, "low": KEY & 0xFFFFFFFF})).scalar()
+                try:
+                    await self._lock_keys(connection)
+                except AlreadyRunning:
                     await connection.close()
-                    raise AlreadyRunning(
-                        str(self._taken(None, "its PostgreSQL database")).replace(
-                            "another voiceai serve", str(who or "another voiceai serve")
-                        )
-                    )
+                    raise
                 self._connection = connection
-                self.store = str((await connection.execute(text(_IDENTITY))).scalar_one())
+                self.store = f"{(await connection.execute(text(_IDENTITY))).scalar_one()}-{self._node}"
         except _away() as error:
             raise StoreError(f"the store can't be locked (store.url): {type(error).__name__}") from error
+
+    async def _lock_keys(self, connection: AsyncConnection) -> None:
+        """Raises AlreadyRunning."""
+        for function, key, what in (
+            ("pg_try_advisory_lock_shared", KEY, "by a release that allows no second controller"),
+            ("pg_try_advisory_lock", _key_of(self._node), f"as node {self._node} (cluster.node)"),
+        ):
+            locked = (await connection.execute(text(f"SELECT {function}(:key)"), {"key": key})).scalar_one()
+            if not locked:
+                halves = {"high": key >> 32 & 0xFFFFFFFF, "low": key & 0xFFFFFFFF}
+                who = (await connection.execute(text(_WHO), halves)).scalar()
+                raise AlreadyRunning(
+                    f"the store is in use (its PostgreSQL database) {what}: {who or 'another voiceai serve'}. Nothing"
+                    " was touched. Stop that one first, or give this one its own `cluster.node` (docs/scaling.md)"
+                )
+
+
+def _key_of(node: str) -> int:
+    """64 bits with a sign, as PostgreSQL takes them."""
+    return int.from_bytes(hashlib.sha256(f"voiceai node {node}".encode()).digest()[:8], signed=True)
 
 
 _WHO = """SELECT a.application_name || ' from ' || coalesce(host(a.client_addr), 'this machine') FROM pg_locks l

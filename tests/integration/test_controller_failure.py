@@ -26,6 +26,7 @@ from controller.calls.runtime.asterisk_link import AsteriskLink
 from controller.calls.runtime.reconcile import Reconciler
 from controller.calls.runtime.recovery import snapshot
 from controller.calls.runtime.timers import Timers
+from controller.cluster.nodes import NodeRegistry
 from controller.config import ConfigFile
 from controller.store.database import Database
 from controller.store.instance import StoreLock
@@ -95,7 +96,8 @@ async def controller(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: A
     async with Database(url) as database, BackgroundTasks(metrics.registry) as tasks:
         publisher = Publisher(file, VersionStore(database), shared=False)
         await publisher.start()
-        running = Running(Controller(publisher, cast(Ari, ari), tasks, metrics, database, lock, lease), ari)
+        node = await NodeRegistry(database).join("node1", "1", "")
+        running = Running(Controller(publisher, cast(Ari, ari), tasks, metrics, database, lock, lease, node), ari)
         monkeypatch.setattr(running.controller.registry, "_workers", FakeWorkers())
         yield running
         running.controller._deadline.cancel()

@@ -37,6 +37,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "controller.ari": ("bridge.common",),
     "controller.dialing": ("bridge.common",),
     "controller.store": ("bridge.common",),
+    "controller.cluster": ("bridge.common", "controller.store"),
     "controller.versions": ("controller.config", "controller.store"),
     "controller.workers": ("bridge.common", "bridge.contract", "controller.config"),
     "controller.config": ("bridge.common", "bridge.contract", "controller.dialing"),

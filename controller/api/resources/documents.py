@@ -25,7 +25,7 @@ _FILES |= {"/docs/docs.css": ("docs.css", "text/css")}
 
 
 def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
-    text = json.dumps(document(operations, _version()))
+    text = json.dumps(document(operations, release()))
 
     async def openapi(_: web.Request) -> web.Response:
         return web.Response(text=text, content_type="application/json")
@@ -58,7 +58,8 @@ async def _problem(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/plain", headers={hdrs.CACHE_CONTROL: "no-store"})
 
 
-def _version() -> str:
+def release() -> str:
+    """Of voiceai, as it is installed."""
     try:
         return version("voiceai")
     except PackageNotFoundError:  # not installed as a package

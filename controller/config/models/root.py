@@ -10,6 +10,7 @@ from controller.config.models.agents import Agent, AiProvider, HttpTool, Mcp, Pr
 from controller.config.models.api import Api
 from controller.config.models.bridge import Bridge
 from controller.config.models.canary import Canary
+from controller.config.models.cluster import Cluster
 from controller.config.models.records import Records
 from controller.config.models.resources import Resources
 from controller.config.models.routes import Route
@@ -154,6 +155,7 @@ class Config(Section):
     api: Api = Field(default_factory=Api)
     outbound: Outbound = Field(default_factory=Outbound)
     store: Store = Field(default_factory=Store)
+    cluster: Cluster = Field(default_factory=Cluster)
     records: Records = Field(default_factory=Records)
     shutdown: Shutdown = Field(default_factory=Shutdown)
     traces: Traces | None = None

@@ -4,6 +4,7 @@ from controller.store.tables import (
     api as api,
     call_snapshots as call_snapshots,
     events as events,
+    nodes as nodes,
     outbound as outbound,
     records as records,
     resources as resources,

@@ -21,7 +21,7 @@ HOLD = """
 import asyncio, sys, time
 from pathlib import Path
 from controller.store.instance import Holder, StoreLock
-lock = StoreLock("sqlite+aiosqlite:///x", Path(sys.argv[1]), Holder.of_us("127.0.0.1:1", "first"))
+lock = StoreLock("sqlite+aiosqlite:///x", Path(sys.argv[1]), Holder.of_us("127.0.0.1:1", "first"), "node1")
 asyncio.run(lock.acquire())
 print("held", flush=True)
 time.sleep(60)
@@ -29,7 +29,7 @@ time.sleep(60)
 
 
 def lock_at(path: Path) -> StoreLock:
-    return StoreLock(SQLITE, path, US)
+    return StoreLock(SQLITE, path, US, "node1")
 
 
 async def test_the_second_one_is_told_who_has_it_in_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Several controllers that work together: who is who, and what they share."""

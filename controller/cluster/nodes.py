@@ -1,0 +1,99 @@
+"""The controllers of one store: each start of one is counted, and while it runs it says so.
+
+Owns the table `nodes`. Moments are by the clock of the database's server, so that they can be compared whoever wrote
+them; SQLite has no server, and no second controller. Raises `store.database.StoreError`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Row, and_, func, insert, select, update
+
+from controller.cluster.node import NodeId
+from controller.store.cells import moment_in, text_in, whole_in
+from controller.store.database import Database, StoreError
+from controller.store.tables.nodes import nodes as table
+
+log = structlog.get_logger()
+
+BEAT_SECONDS = 5.0
+"""Seconds between two beats. One transaction of PostgreSQL may take 10."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """`silent_s`: seconds since its latest beat. `stopped`: it has ended in order; one that was killed has not."""
+
+    id: NodeId
+    version: str
+    url: str
+    started_at: datetime
+    silent_s: float
+    stopped: bool
+
+
+class NodeRegistry:
+    """`join()` before the first row is written that a node owns, `run()` until cancelled, `leave()` after the last."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def join(self, name: str, version: str, url: str) -> NodeId:
+        """Counts one more start of this name. Whoever asks holds the lock of that name (`store.instance`)."""
+        now = self._now()
+        row = {"version": version[:32], "url": url[:320], "started_at": now, "beat_at": now, "stopped_at": None}
+        again = update(table).where(table.c.name == name).values(epoch=table.c.epoch + 1, **row)
+        async with self._database.writing() as store:
+            if (await store.execute(again)).rowcount == 0:
+                await store.execute(insert(table).values(name=name, epoch=1, **row))
+            epoch = (await store.execute(select(table.c.epoch).where(table.c.name == name))).scalar_one()
+        us = NodeId(name, epoch)
+        log.info("node starts", node=name, epoch=epoch)
+        return us
+
+    async def run(self, us: NodeId) -> None:
+        """Until cancelled: says that we are there, every BEAT_SECONDS. Nothing on SQLite: nobody else could read it."""
+        while self._database.shared:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await self.beat(us)
+            except StoreError as error:
+                log.warning("other nodes can't see in the store that this one is there", reason=str(error))
+
+    async def beat(self, us: NodeId) -> None:
+        await self._change(us, {"beat_at": self._now(), "stopped_at": None})
+
+    async def leave(self, us: NodeId) -> None:
+        """This start has ended in order: none of its calls is left."""
+        await self._change(us, {"beat_at": self._now(), "stopped_at": self._now()})
+
+    async def all(self) -> list[Node]:
+        """Each by its latest start, sorted by name."""
+        async with self._database.reading() as store:
+            now = (await store.execute(select(func.now()))).scalar_one() if self._database.shared else _now()
+            rows = (await store.execute(select(table).order_by(table.c.name))).all()
+        return [_node(row, now) for row in rows]
+
+    async def _change(self, us: NodeId, values: dict[str, Any]) -> None:
+        async with self._database.writing() as store:
+            mine = and_(table.c.name == us.name, table.c.epoch == us.epoch)
+            await store.execute(update(table).where(mine).values(values))
+
+    def _now(self) -> Any:
+        return func.now() if self._database.shared else _now()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _node(row: Row[Any], now: datetime) -> Node:
+    """Of a damaged row too, as far as it can be read."""
+    beat = moment_in(row.beat_at, row.started_at) or now
+    started = moment_in(row.started_at) or beat
+    id_ = NodeId(text_in(row.name), whole_in(row.epoch))
+    silent_s = max((now - beat).total_seconds(), 0.0)
+    return Node(id_, text_in(row.version), text_in(row.url), started, silent_s, row.stopped_at is not None)
