@@ -341,7 +341,7 @@ class Controller:
 
     def _application(self, audit_log: AuditLog) -> web.Application:
         """What the HTTP server serves: the API, the console, metrics, the workers' link."""
-        config, authenticator = self._config, self.access.authenticator
+        config, authenticator, editor = self._config, self.access.authenticator, ResourceEditor(self.publisher)
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
             exposition.route(self._metrics.registry, authenticator, public=config.api.metrics_public),
@@ -353,10 +353,8 @@ class Controller:
             *WorkerResources(self.workers, config.shutdown.worker_drain_s, self.roll).operations(),
             *LiveStatusResources(self.live_status, self.registry).operations(),
             *configuration_operations(self._current, self.publisher),
-            *TextSessionResources(
-                self.text_sessions, lambda: self._current.config, ResourceEditor(self.publisher).check
-            ).operations(),
-            *AgentTestResources(self.text_sessions, lambda: self._current.config, self.registry.spend).operations(),
+            *TextSessionResources(self.text_sessions, self._current, editor).operations(),
+            *AgentTestResources(self.text_sessions, self._current, editor, self.registry.spend).operations(),
             *self.access.operations(),
             *self._softphone_resources().operations(),
             *TraceResources(self.registry, self.traces.of).operations(),

@@ -169,6 +169,8 @@ class _Talk:
                 session.close("hang_up")
         if self.conversation.ended_by == "error":
             raise TestFailed(self.conversation.how)
+        if self.conversation.ended_by == "limit":
+            raise TestFailed(f"a limit ended the conversation: {self.conversation.how} (`text_sessions`, `limits`)")
 
     async def _next(self, test: AgentTest) -> Step:
         step = callers.next_step(test, self.conversation)

@@ -121,4 +121,4 @@ def field_error(detail: Mapping[str, Any]) -> str:
         case "string_pattern_mismatch":
             return "has signs that are not allowed here"
         case _:  # the library's words do without the value
-            return str(detail["msg"]).replace("Input should", "must")
+            return str(detail["msg"]).removeprefix("Value error, ").replace("Input should", "must")

@@ -12,18 +12,22 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from controller import config as configs
-from controller.api.client import Client
+from controller.api.client import Client, Unreachable
 from controller.api.models.agent_tests import AgentTestRun
-from controller.cli import junit, replay
+from controller.cli import junit
 from controller.cli.connection import LOCAL, Json, Token, Url, connected, err, out
+from controller.cli.replayed_call import replay_call
 from controller.config.models.agent_tests import AgentTest, AgentTests
 from controller.config.test_file import load_tests
 
 app = typer.Typer()
 
 FAILED = 3
+SHOWN = 5
+"""Conversations of tests that failed, one of each test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ def run_tests(
     instructions: Annotated[
         Path | None, typer.Option(help="A file with instructions to test instead of the agent's own.", exists=True)
     ] = None,
-    replay_call: Annotated[
+    draft: Annotated[bool, typer.Option("--draft", help="The agent's draft, not what is published.")] = False,
+    version: Annotated[int | None, typer.Option(help="This version of the agent.", min=1)] = None,
+    replay: Annotated[
         str | None, typer.Option("--replay", metavar="CALL", help="Say again what the caller of this past call said.")
     ] = None,
     real_tools: Annotated[bool, typer.Option("--real-tools", help="With --replay: tools are really asked.")] = False,
@@ -66,24 +72,71 @@ def run_tests(
 
     The agent speaks with scripted or simulated callers, and what came of it is checked. Exit status 3: a test failed.
     """
-    prompt = instructions.read_text(encoding="utf-8") if instructions else None
+    asked: dict[str, Any] = {"instructions": _prompt(instructions), "draft": draft or None, "version": version}
+    whole = names or file or junit_file or repeat > 1
+    _refuse(draft and version is not None, "--draft and --version exclude each other")
+    _refuse(voice and any(asked.values()), "a call by --voice has the agent that is in force: no other can be tested")
+    _refuse(replay and (whole or voice), "--replay is one conversation by text: without tests, --repeat, --junit")
+    _refuse(real_tools and not replay, "--real-tools is for --replay; a test has `real_tools` for itself")
+    _refuse(junit_file and not junit_file.parent.is_dir(), f"there is no folder for {junit_file}")
     with connected(url, token) as client:
-        if replay_call is not None:
-            _replay(client, agent, replay_call, prompt, real_tools=real_tools)
+        if replay is not None:
+            replay_call(client, agent, replay, asked, real_tools=real_tools, json=as_json)
             return
-        asked: dict[str, Any] = {"repeat": repeat, "instructions": prompt}
-        asked |= {"tests": names or None} if file is None else {"cases": _cases(file, names or ())}
+        asked |= {
+            "repeat": repeat,
+            **({"tests": names or None} if file is None else {"cases": _cases(file, names or ())}),
+        }
         if voice:
-            account = Account(sip, number, user, password)
-            runs = list(_by_voice(client, agent, asked, account, config, as_json))
+            results = _by_voice(client, agent, asked, Account(sip, number, user, password), config)
         else:
-            runs = list(_shown(client, agent, asked, as_json))
-    if junit_file is not None:
-        junit_file.write_text(junit.report(agent, runs), encoding="utf-8")
+            results = _by_text(client, agent, asked, as_json)
+        runs, lost = _collected(results, as_json)
     if not as_json:
         _tell(runs)
+    if junit_file is not None:
+        _write(junit_file, junit.report(agent, runs))
+    if lost is not None:
+        err.print(f"Some tests were not run: {lost}", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
     if not all(each.passed for each in runs):
         raise typer.Exit(FAILED)
+
+
+def _refuse(wrong: object, why: str) -> None:
+    if wrong:
+        raise typer.BadParameter(why)
+
+
+def _prompt(file: Path | None) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8") if file is not None else None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise typer.BadParameter(f"{file} can't be read: {reason}") from None
+
+
+def _write(file: Path, report: str) -> None:
+    try:
+        file.write_text(report, encoding="utf-8")
+    except OSError as error:
+        err.print(f"{file} can't be written: {error.strerror}", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+def _collected(results: Iterator[AgentTestRun], as_json: bool) -> tuple[list[AgentTestRun], Unreachable | None]:
+    """All results, and what kept the rest from being run. Raises Unreachable if there are none."""
+    runs: list[AgentTestRun] = []
+    try:
+        for run in results:
+            runs.append(run)
+            if as_json:
+                typer.echo(run.model_dump_json())
+    except Unreachable as lost:
+        if not runs:
+            raise
+        return runs, lost
+    return runs, None
 
 
 def _cases(file: Path, names: Sequence[str]) -> dict[str, Any]:
@@ -99,33 +152,32 @@ def _cases(file: Path, names: Sequence[str]) -> dict[str, Any]:
     return {name: each.model_dump(mode="json", exclude_unset=True) for name, each in chosen.items()}
 
 
-def _shown(client: Client, agent: str, asked: dict[str, Any], as_json: bool) -> Iterator[AgentTestRun]:
-    """The results as they come, with progress on the terminal's error output."""
-    known = asked.get("cases") or asked.get("tests") or client.list_agent_tests(agent).tests
+def _by_text(client: Client, agent: str, asked: dict[str, Any], as_json: bool) -> Iterator[AgentTestRun]:
+    """The results as they come, with progress on the terminal's error output. Raises Unreachable."""
+    total: int | None = None
+    if not asked["draft"] and asked["version"] is None:
+        known = asked.get("cases") or asked.get("tests") or client.list_agent_tests(agent).tests
+        total = len(known) * asked["repeat"]
     with Progress(console=err, transient=True, disable=as_json or not err.is_terminal) as progress:
-        task = progress.add_task(f"testing {agent}", total=len(known) * asked["repeat"])
+        task = progress.add_task(f"testing {agent}", total=total)
         for event in client.run_agent_tests(agent, **asked):
-            if event.type != "result":
-                continue
-            run = AgentTestRun.model_validate(event.data)
-            if as_json:
-                typer.echo(run.model_dump_json())
-            progress.advance(task)
-            yield run
+            if event.type == "done":
+                return
+            if event.type == "result":
+                progress.advance(task)
+                yield AgentTestRun.model_validate(event.data)
+    raise Unreachable("the controller ended the run before its end")
 
 
 def _by_voice(
-    client: Client, agent: str, asked: dict[str, Any], account: Account, config: Path | None, as_json: bool
+    client: Client, agent: str, asked: dict[str, Any], account: Account, config: Path | None
 ) -> Iterator[AgentTestRun]:
-    """The results, once all calls are over; each is told when it is there."""
+    """The results as they come."""
     try:
         from controller.cli.voice_tests import Telephone, run_all
     except ImportError as missing:
         err.print(f"Tests by voice work in a checkout with all its packages: there is no {missing.name}.", markup=False)
         raise typer.Exit(2) from None
-    if asked["instructions"] is not None:
-        err.print("A call has the instructions that are in force: --instructions is for tests by text.", markup=False)
-        raise typer.Exit(2)
     listed = asked.get("cases") or client.list_agent_tests(agent).tests
     names = asked.get("tests") or list(listed)
     if unknown := [name for name in names if name not in listed]:
@@ -141,27 +193,28 @@ def _by_voice(
             raise typer.Exit(2) from None
     telephone = Telephone(account.sip, account.number, account.user, account.password)
     for run in run_all(client, telephone, models, agent, tests, asked["repeat"]):
-        if as_json:
-            typer.echo(run.model_dump_json())
-        elif err.is_terminal:
+        if err.is_terminal:
             err.print(f"{run.test} [{run.number}]: {'passed' if run.passed else 'failed'}", markup=False)
         yield run
 
 
 def _tell(runs: Sequence[AgentTestRun]) -> None:
-    table = Table("test", "passed", "seconds", "what is wrong", box=None)
+    table = Table("test", "passed", "longest s", "what is wrong", box=None)
     for name in sorted({each.test for each in runs}):
         mine = [each for each in runs if each.test == name]
         passed = sum(each.passed for each in mine)
         style = "" if passed == len(mine) else "red"
-        table.add_row(name, f"{passed}/{len(mine)}", f"{max(e.seconds for e in mine):.1f}", _wrong(mine), style=style)
-    out.print(table, highlight=False, markup=False)
-    for run in [each for each in runs if not each.passed][:5]:
+        cells = name, f"{passed}/{len(mine)}", f"{max(e.seconds for e in mine):.1f}", _wrong(mine)
+        table.add_row(*map(Text, cells), style=style)  # no markup: these are words of others
+    out.print(table)
+    failed = {each.test: each for each in reversed(runs) if not each.passed}  # the first of each test
+    for run in sorted(failed.values(), key=lambda each: each.test)[:SHOWN]:
         out.print(f"\n{run.test} [{run.number}]:", style="bold", highlight=False, markup=False)
         for each in run.conversation:
             out.print(f"  {junit.line(each)}", highlight=False, markup=False)
-    failed, cost = sum(not each.passed for each in runs), sum(each.cost for each in runs)
-    out.print(f"{len(runs) - failed} of {len(runs)} passed, {cost:.4f} USD", highlight=False)
+    passed, not_run = sum(each.passed for each in runs), sum(each.error is not None for each in runs)
+    more = f", {not_run} could not be run" if not_run else ""
+    out.print(f"{passed} of {len(runs)} passed{more}, {sum(each.cost for each in runs):.4f} USD", highlight=False)
 
 
 def _wrong(runs: Sequence[AgentTestRun]) -> str:
@@ -172,27 +225,3 @@ def _wrong(runs: Sequence[AgentTestRun]) -> str:
         for each in faults if run.error is None else [run.error]:
             found[each] = found.get(each, 0) + 1
     return "\n".join(f"{text}{f' ({times} times)' if times > 1 else ''}" for text, times in found.items())
-
-
-def _replay(client: Client, agent: str, call: str, prompt: str | None, *, real_tools: bool) -> None:
-    past = client.show_past_call(call)
-    then = replay.exchanges_of_call(past.transcript or ())
-    lines = replay.lines_of(then)
-    if not lines:
-        why = (
-            "the token lacks the scope `recordings`" if past.transcript is None else "nothing is kept of what was said"
-        )
-        err.print(f"The caller's words are not there: {why}.", markup=False)
-        raise typer.Exit(1)
-    case = {"says": lines, "checks": [{"max_turns": len(lines)}], "max_turns": len(lines), "real_tools": real_tools}
-    for event in client.run_agent_tests(agent, cases={"replay": case}, instructions=prompt):
-        if event.type == "result":
-            run = AgentTestRun.model_validate(event.data)
-            if run.error is not None:
-                err.print(run.error, markup=False)
-                raise typer.Exit(1)
-            table = Table("the caller said", "the agent said then", "it says now", show_lines=True)
-            for row in replay.rows(then, replay.exchanges_of_run(run.conversation), run):
-                table.add_row(*row)
-            out.print(table, highlight=False, markup=False)
-            out.print(f"{run.cost:.4f} USD", highlight=False)

@@ -232,7 +232,7 @@ def _resources(page: ResourcePage) -> Table:
 
 def _routed(found: RouteAnswer) -> str:
     if not found.agents:
-        return f"nobody: the call is declined. {found.nearest or ''}".rstrip()
+        return "nobody: the call is declined" + (f". Nearest: {found.nearest}" if found.nearest else "")
     whole = sum(found.agents.values())
     who = found.agent or ", ".join(f"{name} {share * 100 // whole} %" for name, share in found.agents.items())
     return f"{who} (no routes: the first agent)" if found.route is None else f"{who} (routes[{found.route}])"

@@ -38,7 +38,7 @@ def operations() -> tuple[Operation, ...]:
         *WorkerResources(UNUSED, 0, UNUSED).operations(),
         *LiveStatusResources(UNUSED, UNUSED).operations(),
         *configuration_operations(UNUSED, cast(Any, SimpleNamespace(store=None))),
-        *AgentTestResources(UNUSED, UNUSED, UNUSED).operations(),
+        *AgentTestResources(UNUSED, UNUSED, UNUSED, UNUSED).operations(),
         *TextSessionResources(UNUSED, UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),
         *KeyResources(UNUSED, UNUSED, UNUSED).operations(),

@@ -1,8 +1,8 @@
 """Bodies and answers of tests of agents. [pure]"""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from controller.api.models.base import Answer, Body, Name
 from controller.api.models.live_calls import Words
@@ -18,6 +18,16 @@ class RunAgentTests(Body):
     """How often each is run."""
     instructions: Words | None = None
     """Replace the agent's own; they are no template."""
+    draft: bool = False
+    """The agent as its draft has it, tests included, instead of what is in force."""
+    version: int | None = Field(None, ge=1, le=2**31 - 1)
+    """The agent as this version of it, tests included."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.draft and self.version is not None:
+            raise ValueError("draft and version exclude each other")
+        return self
 
 
 class AgentTestList(Answer):

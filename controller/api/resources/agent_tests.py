@@ -4,7 +4,7 @@ Owns paths, scopes and the wire format. Whoever closes the stream ends the run.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 
 import httpx
@@ -24,23 +24,26 @@ from controller.api.models.base import Answer
 from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.problems import Problem, malformed
 from controller.api.resources.events import HEARTBEAT_SECONDS, STREAM_HEADERS, WRITE_SECONDS
-from controller.api.resources.text_sessions import check_agent
-from controller.config import Config
+from controller.api.resources.text_sessions import check_agent, refused
+from controller.config import Config, CurrentConfig
 from controller.config.checks.agent_tests import check_test
 from controller.config.models.agent_tests import AgentTest
 from controller.config.source import Source
 from controller.text_sessions.session import Spend
 from controller.text_sessions.sessions import TextSessions
+from controller.versions.editor import ResourceEditor
 
 MOST_RUNS = 1000
 
 
 class AgentTestResources:
-    """`config`: gives the configuration in force. `spend`: counts what models cost."""
+    """`current`: has the configuration in force; `editor`: that with a draft or a version of an agent in it. `spend`:
+    counts what models cost."""
 
-    def __init__(self, sessions: TextSessions, config: Callable[[], Config], spend: Spend) -> None:
+    def __init__(self, sessions: TextSessions, current: CurrentConfig, editor: ResourceEditor, spend: Spend) -> None:
         self._sessions = sessions
-        self._config = config
+        self._current = current
+        self._editor = editor
         self._spend = spend
 
     def operations(self) -> tuple[Operation, ...]:
@@ -56,7 +59,7 @@ class AgentTestResources:
             Operation(
                 *("run_agent_tests", "POST", f"{path}/run", "Run tests of an agent by text", self.run),
                 body=RunAgentTests,
-                problems=("unknown-name",),
+                problems=("unknown-name", "unknown-resource", "invalid-config", "store-away"),
                 scopes=("call",),
                 limited=True,
                 media=STREAM,
@@ -66,14 +69,15 @@ class AgentTestResources:
 
     async def list(self, asked: ApiRequest) -> AgentTestList:
         check_agent(asked, asked.part("name"))
-        tests = _tests_of(self._config(), asked.part("name"))
+        tests = _tests_of(self._current.config, asked.part("name"))
         return AgentTestList(tests={name: test.model_dump(mode="json") for name, test in tests.items()})
 
     async def run(self, asked: ApiRequest) -> web.StreamResponse:
         """A stream of `result`, one for each run, and `done`."""
         body: RunAgentTests = asked.body
-        config, agent = self._config(), asked.part("name")
+        agent = asked.part("name")
         check_agent(asked, agent)
+        config = await self._config(agent, body)
         tests = _chosen(body, _tests_of(config, agent))
         _check(body.cases, config)
         if len(tests) * body.repeat > MOST_RUNS:
@@ -96,6 +100,15 @@ class AgentTestResources:
             if asked.request.transport is not None:
                 asked.request.transport.abort()
         return response
+
+    async def _config(self, agent: str, body: RunAgentTests) -> Config:
+        """Raises Problem."""
+        if not body.draft and body.version is None:
+            return self._current.config
+        key = ("agents", agent)
+        with refused():
+            content = None if body.version is None else await self._editor.content(key, body.version)
+            return await self._editor.check(key, content)
 
 
 async def _next(response: web.StreamResponse, awaited: object) -> Run:

@@ -3,7 +3,8 @@
 Owns paths, scopes and status codes, and who may see a session: who opened it, and who may read what was said in calls.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from aiohttp import hdrs
@@ -23,10 +24,10 @@ from controller.api.operation import ApiRequest, ApiResponse, Operation
 from controller.api.problems import Problem
 from controller.api.resources.configuration import invalid
 from controller.calls import errors
-from controller.config import Config, ConfigErrors
-from controller.config.resources import Key
+from controller.config import Config, ConfigErrors, CurrentConfig
 from controller.text_sessions.session import Options, TextSession
 from controller.text_sessions.sessions import TextSessions
+from controller.versions.editor import ResourceEditor
 from controller.versions.edits import NoSuchResource
 
 _PATH = "/v1/text-sessions/{id}"
@@ -37,14 +38,12 @@ _OPENING = (
 
 
 class TextSessionResources:
-    """`config`: gives the configuration in force; `drafts`: that with an agent's draft in it."""
+    """`current`: has the configuration in force; `editor`: that with an agent's draft in it."""
 
-    def __init__(
-        self, sessions: TextSessions, config: Callable[[], Config], drafts: Callable[[Key], Awaitable[Config]]
-    ) -> None:
+    def __init__(self, sessions: TextSessions, current: CurrentConfig, editor: ResourceEditor) -> None:
         self._sessions = sessions
-        self._config = config
-        self._drafts = drafts
+        self._current = current
+        self._editor = editor
 
     def operations(self) -> tuple[Operation, ...]:
         one = ("unknown-text-session",)
@@ -113,7 +112,7 @@ class TextSessionResources:
         body: OpenTextSession = asked.body
         check_agent(asked, asked.part("name"))
         options = Options(body.tools, body.results, body.variables, body.instructions)
-        config = await self._drafted(asked.part("name")) if body.draft else self._config()
+        config = await self._drafted(asked.part("name")) if body.draft else self._current.config
         session = self._sessions.open(config, asked.part("name"), options, by=asked.by)
         try:
             await session.opened()
@@ -125,12 +124,8 @@ class TextSessionResources:
 
     async def _drafted(self, agent: str) -> Config:
         """Raises Problem."""
-        try:
-            return await self._drafts(("agents", agent))
-        except NoSuchResource as reason:
-            raise Problem("unknown-resource", str(reason)) from None
-        except ConfigErrors as errors:
-            raise invalid(errors) from None
+        with refused():
+            return await self._editor.check(("agents", agent))
 
     async def list(self, asked: ApiRequest) -> TextSessionPage:
         seen = [each for each in self._sessions.all() if _may_see(asked, each)]
@@ -163,6 +158,17 @@ class TextSessionResources:
         if not _may_see(asked, session):
             raise errors.UnknownTextSession("There is no such text session, or it ended long ago.")
         return session
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """What a draft or a version can't be tried for, as a Problem."""
+    try:
+        yield
+    except NoSuchResource as reason:
+        raise Problem("unknown-resource", str(reason)) from None
+    except ConfigErrors as errors:
+        raise invalid(errors) from None
 
 
 def check_agent(asked: ApiRequest, agent: str) -> None:
