@@ -62,6 +62,22 @@ class Context:
         return f"Local/{self.extension}@{self.context}"
 
 
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A person who answers transfers in the console: `user`, or (`*`) whoever is available."""
+
+    user: str
+    dial: str = ""
+    """Known once it is rung."""
+
+    @property
+    def shown(self) -> str:
+        return _BROWSER + self.user
+
+
+_BROWSER = "softphone:"
+
+
 def check_number(trunk: DialRules, number: str) -> str:
     """`number` as it may be dialled over `trunk`: without spaces, dashes, dots and parentheses. Raises NotAllowed.
 
@@ -160,13 +176,15 @@ def _shown(number: str, allowed: str) -> bool:
     return number.startswith(allowed[:-1]) and (not rest or (rest.isascii() and rest.isdecimal()))
 
 
-def destination(config: Destinations, to: str, trunk: str | None) -> Number | Context:
+def destination(config: Destinations, to: str, trunk: str | None) -> Number | Context | Browser:
     """Where a transfer goes. Raises NotAllowed.
 
-    `to` is a name from `transfer.targets`, `extension@context`, `sip:user@host`, or a number or extension, which is
-    dialled over `trunk` (None, or one that the config does not have: the first trunk).
+    `to` is a name from `transfer.targets`, `extension@context`, `sip:user@host`, `softphone:user`, `softphone:*`, or a
+    number or extension, which is dialled over `trunk` (None, or one that the config does not have: the first trunk).
     """
     to = config.transfer.targets.get(to, to)
+    if to.startswith(_BROWSER):
+        return _browser(config, to.removeprefix(_BROWSER))
     if "@" in to and not to.startswith(("sip:", "sips:")):
         return _context(config, to, trunk)
     name = _trunk(config, trunk)
@@ -177,11 +195,27 @@ def destination(config: Destinations, to: str, trunk: str | None) -> Number | Co
     return Number(name, dial_string(line, number), number)
 
 
+def telephone(config: Destinations, to: str, trunk: str | None) -> Number | Context:
+    """As `destination`, for who has to have a telephone. Raises NotAllowed."""
+    where = destination(config, to, trunk)
+    if isinstance(where, Browser):
+        raise NotAllowed("This is for transfers only: in the console a supervisor joins a call by *Listen here*.")
+    return where
+
+
+def _browser(config: Destinations, user: str) -> Browser:
+    if config.softphone is None:
+        raise NotAllowed("Nobody can be called in the console: the config has no `softphone`.")
+    if not user:
+        raise NotAllowed("This names nobody: softphone:NAME, or softphone:* for whoever is available in the console.")
+    return Browser(user)
+
+
 def _trunk(config: Destinations, wanted: str | None) -> str | None:
     return wanted if wanted in config.trunks else next(iter(config.trunks), None)
 
 
-def refer_to(config: Destinations, where: Number | Context, trunk: str | None) -> str:
+def refer_to(config: Destinations, where: Number | Context | Browser, trunk: str | None) -> str:
     """The SIP address for a REFER to the trunk of a call. Raises NotAllowed."""
     line = config.trunks.get(trunk or "")
     if not isinstance(where, Number) or where.trunk != trunk or line is None or line.refer is None:
@@ -191,7 +225,7 @@ def refer_to(config: Destinations, where: Number | Context, trunk: str | None) -
     return line.refer.replace("{number}", where.number)
 
 
-def tool_destination(config: Destinations, to: str, trunk: str | None) -> Number | Context:
+def tool_destination(config: Destinations, to: str, trunk: str | None) -> Number | Context | Browser:
     """As `destination`, for a model: configured targets only, unless the config allows any number. Raises
     NotAllowed."""
     targets = config.transfer.targets

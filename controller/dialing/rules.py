@@ -58,3 +58,6 @@ class Destinations(Protocol):
     def trunks(self) -> Mapping[str, DialRules]: ...
     @property
     def transfer(self) -> TransferRules: ...
+    @property
+    def softphone(self) -> object | None:
+        """None: nobody telephones from a browser."""

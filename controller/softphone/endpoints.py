@@ -48,6 +48,12 @@ class Endpoints:
         for kind, fields in fields_of(self._settings, user, password).items():
             await self._ari.put_settings(kind, user, fields)
 
+    async def registered(self, user: str) -> bool:
+        """Whether it can be rung. Raises AriError."""
+        with suppress(NotFound):
+            return (await self._ari.endpoint("PJSIP", user)).state == "online"
+        return False
+
     async def hang_up(self, user: str) -> None:
         """All its channels. Raises AriError."""
         with suppress(NotFound):

@@ -8,13 +8,14 @@ and, for those of an earlier controller, when Asterisk is reached. Implements `p
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
 
 from controller.ari.rest import Ari, AriError
 from controller.calls import errors
-from controller.calls.machine.types import Target
+from controller.calls.machine.types import ANYBODY, Target
 from controller.calls.reporting import lifecycle
 from controller.calls.runtime.ports import BrowserCall
 from controller.config import Config
@@ -66,14 +67,17 @@ class Softphones:
         agent: str | None,
         variables: Mapping[str, str],
         allowed: Callable[[], bool],
+        available: bool = False,
         config: Config | None = None,
     ) -> SoftphoneSession:
-        """`config`: with which its call begins, where it is not what is in force then. Raises NotReady and Busy."""
+        """`available`: it waits for a call that is transferred. `config`: with which its call begins, where it is not
+        what is in force then. Raises NotReady and Busy."""
         if not self.on:
             raise errors.NotReady("Telephoning from the browser is off: the config has no `softphone`.")
         if not self._ready():
             raise errors.NotReady("Asterisk is away.")
-        session = self._table.open(by=by, agent=agent, variables=variables, allowed=allowed, now=monotonic())
+        asked = {"by": by, "agent": agent, "variables": variables, "allowed": allowed, "available": available}
+        session = self._table.open(**asked, now=monotonic())  # type: ignore[arg-type]
         session.config = config
         self._ended[session.id] = asyncio.Event()
         try:
@@ -131,11 +135,20 @@ class Softphones:
         session.channel = channel
         return BrowserCall(session.call, session.agent, session.variables, session.config)
 
+    async def available(self, user: str, call: str) -> str | None:
+        for session in self._table.waiting(user):
+            if not session.allowed() or not await self._endpoints.registered(session.id):
+                continue
+            if session.call is None and self._table.get(session.id) is session:  # still, after Asterisk was asked
+                session.call, session.rung_at = call, datetime.now(UTC)
+                return f"PJSIP/{session.id}"
+        return None
+
     # ------------------------------------------------------------ the telephone of a supervisor
 
     def target_of(self, session: SoftphoneSession) -> Target:
         """How it is rung. Raises WrongState."""
-        if session.agent is not None or session.call is not None:
+        if session.agent is not None or session.available or session.call is not None:
             raise errors.WrongState("This session is not for a supervisor, or it has had its call.")
         return Target(f"PJSIP/{session.id}", f"{session.by} (browser)", timeout=RING_SECONDS)
 
@@ -147,7 +160,9 @@ class Softphones:
             case lifecycle.CallOver(call=call) | lifecycle.CallerRefused(call=call) if call is not None:
                 over = [each for each in self._table if each.call == call.id]
             case lifecycle.SupervisionMoved(call=id_, state="left" | "failed"):
-                over = [each for each in self._table if each.call == id_ and each.agent is None]
+                over = [each for each in self._table if each.call == id_ and each.agent is None and not each.available]
+            case lifecycle.TransferMoved(call=id_, state="failed"):
+                over = [each for each in self._table if each.call == id_ and each.available]
             case _:
                 return
         for session in over:
@@ -169,6 +184,7 @@ class Softphones:
             for session in self._table:
                 if (why := self._why_over(session)) is not None:
                     await self.close(session, why)
+            await self._look_who_waits()
             if (self._leftovers or not self._compared) and self._ready() and monotonic() >= again_at:
                 try:
                     await self._tidy()
@@ -185,6 +201,15 @@ class Softphones:
                     await self.close(session, "the controller stops")
                 with suppress(AriError):
                     await self._tidy()
+
+    async def _look_who_waits(self) -> None:
+        """A browser that is gone without a word is available no more."""
+        for session in self._table.waiting(ANYBODY):
+            now = monotonic()
+            if now - session.seen_at >= self.settings.unused_s and self._ready():
+                with suppress(AriError):
+                    if await self._endpoints.registered(session.id):
+                        session.seen_at = now
 
     def _why_over(self, session: SoftphoneSession) -> str | None:
         if not session.allowed():

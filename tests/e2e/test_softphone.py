@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from simulator.audio.speech import Recogniser, Speaker
 from simulator.ports import free_port
@@ -86,29 +86,42 @@ async def microphone(folder: Path, text: str) -> str:
     return str(file)
 
 
-@asynccontextmanager
-async def visitor(running: Installation, token: str, sound: str, *more: str) -> AsyncIterator[Page]:
-    """Somebody in a browser of their own, with a microphone, logged in."""
-    flags = (
+def with_microphone(sound: str) -> tuple[str, ...]:
+    """Flags of a Chromium whose microphone hears this file."""
+    return (
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={sound}",
         "--allow-loopback-in-peer-connection",
-        *more,
     )
-    async with chromium(*flags) as browser:
-        page = await browser.new_page()
-        wrong: list[str] = []
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
-        page.set_default_timeout(1000 * PATIENCE)
-        await page.add_init_script(PEERS)
-        await page.goto(f"{running.service.url}/console/")
-        await page.get_by_label("API token").fill(token)
-        await page.keyboard.press("Enter")
-        await expect(page.get_by_role("heading", name="Live calls")).to_be_visible()
+
+
+@asynccontextmanager
+async def console(browser: Browser, running: Installation) -> AsyncIterator[Page]:
+    """The console, opened by somebody for whom nothing may go wrong in it."""
+    page = await browser.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    page.set_default_timeout(1000 * PATIENCE)
+    await page.add_init_script(PEERS)
+    await page.goto(f"{running.service.url}/console/")
+    yield page
+    assert [each for each in wrong if "(Unauthorized)" not in each] == []
+
+
+async def log_in(page: Page, token: str) -> None:
+    await page.get_by_label("API token").fill(token)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Live calls")).to_be_visible()
+
+
+@asynccontextmanager
+async def visitor(running: Installation, token: str, sound: str, *more: str) -> AsyncIterator[Page]:
+    """Somebody in a browser of their own, with a microphone, logged in."""
+    async with chromium(*with_microphone(sound), *more) as browser, console(browser, running) as page:
+        await log_in(page, token)
         yield page
-        assert [each for each in wrong if "(Unauthorized)" not in each] == []
 
 
 def above(pcm: bytes | bytearray, hertz: float) -> float:

@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.common.auth_throttle import AuthThrottle
 from controller.api.auth.authenticator import Authenticator
-from controller.api.resources.softphone import SUPERVISORS, TALKS, SoftphoneResources
+from controller.api.resources.softphone import AVAILABLE, SUPERVISORS, TALKS, SoftphoneResources
 from controller.ari.rest import Ari
 from controller.config.models.api import Pace, Token
 from controller.config.models.root import Ari as AriSettings
@@ -195,6 +195,31 @@ async def test_a_draft_or_a_version_is_talked_to() -> None:
         ):
             async with it.api.request("POST", TALKS, CALLER, json={"agent": agent, "version": version}) as answer:
                 assert answer.status == status
+
+
+async def test_who_is_available_is_told_which_call_is_theirs() -> None:
+    async with stage() as it:
+        async with it.api.request("POST", AVAILABLE, CALLER, json={}) as answer:
+            assert answer.status == 403
+        async with it.api.request("POST", AVAILABLE, LIMITED, json={}) as answer:
+            assert answer.status == 403
+        async with it.api.request("POST", AVAILABLE, ADMIN, json={}) as answer:
+            account = await answer.json()
+        assert (account["target"], account["call"]) == (None, None)
+        place = f"{AVAILABLE}/{account['id']}"
+        async with it.api.request("GET", place, ADMIN) as answer:
+            assert (answer.status, (await answer.json())["call"]) == (200, None)
+        async with it.api.request("POST", f"{place}/decision", ADMIN, json={"accept": True}) as answer:
+            assert answer.status == 409
+        async with it.api.request(
+            "POST", f"{SUPERVISORS}/{account['id']}/supervise", ADMIN, json={"call": "c1"}
+        ) as answer:
+            assert answer.status in (404, 409)
+        async with it.websocket(f"{place}/sip", ADMIN) as browser:
+            assert browser.protocol == SIP
+        await it.gone()
+        async with it.api.request("GET", place, ADMIN) as answer:
+            assert answer.status == 404
 
 
 def call_of(account: dict[str, Any]) -> str:

@@ -1,10 +1,12 @@
 """Sessions of telephones in the browser, as JSON. [pure]"""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from controller.api.models.base import Answer, Body, Name, Variables
+from controller.calls.reporting.view import CallDetail
 
 
 class Talk(Body):
@@ -50,3 +52,44 @@ class SoftphoneAnswer(Answer):
     """Seconds after which it is over if there is no call by then."""
     max_s: float
     """The longest that it may last, from now."""
+
+
+class ConsultationLine(Answer):
+    who: Literal["agent", "target"]
+    text: str
+
+
+class TransferOffer(Answer):
+    """The call that is transferred to a browser. Numbers and words are personal."""
+
+    id: str
+    """Of the session."""
+    call: str | None = None
+    """null: none yet."""
+    agent: str | None = None
+    person: str | None = None
+    """Who is transferred: the caller, or the callee of a call that we placed."""
+    kind: str | None = None
+    """blind or attended."""
+    state: str | None = None
+    """Of the transfer: ringing, consulting, answered, failed."""
+    consultation: tuple[ConsultationLine, ...] = ()
+    """What agent and target have said to each other, before the call is taken."""
+
+    @classmethod
+    def of(cls, session: str, found: CallDetail, since: datetime) -> "TransferOffer":
+        """`since`: when it was rung; the talk with a target before it is nobody else's business."""
+        call, transfer = found.call, found.call.transfer
+        return cls(
+            id=session,
+            call=call.id,
+            agent=call.agent,
+            person=call.caller if call.direction == "inbound" else call.callee,
+            kind=transfer.kind if transfer is not None else None,
+            state=transfer.state if transfer is not None else None,
+            consultation=tuple(
+                ConsultationLine(who="agent" if said.who == "agent" else "target", text=said.text)
+                for said in found.transcript
+                if said.consultation and said.at >= since
+            ),
+        )

@@ -10,7 +10,8 @@ from controller.api.models.live_calls import Words
 
 class TransferCall(Body):
     to: Name
-    """A number or extension, `sip:user@host`, `extension@context`, or a name from `transfer.targets` in the config."""
+    """A number or extension, `sip:user@host`, `extension@context`, `softphone:user` or `softphone:*` (somebody in the
+    console), or a name from `transfer.targets` in the config."""
     kind: Literal["blind", "attended", "refer"] | None = None
     """blind: joined at the answer. attended: the target talks with the agent first, and accepts or refuses. refer: the
     caller's trunk does it. Default: as in the config, for the target or the agent."""

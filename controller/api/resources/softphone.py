@@ -1,4 +1,5 @@
-"""The resources of telephones in the browser: talk to an agent, or supervise a call without another telephone.
+"""The resources of telephones in the browser: talk to an agent, supervise a call, answer a transfer, without another
+telephone.
 
 Owns paths, scopes and answers; `softphone.service` has the sessions, `softphone.relay` their SIP.
 """
@@ -13,7 +14,8 @@ from controller.api import ports
 from controller.api.auth.authenticator import Authenticator
 from controller.api.models.base import Nothing
 from controller.api.models.calls import CallAnswer
-from controller.api.models.softphone import IceServerAnswer, SoftphoneAnswer, SuperviseHere, Talk
+from controller.api.models.softphone import IceServerAnswer, SoftphoneAnswer, SuperviseHere, Talk, TransferOffer
+from controller.api.models.transfers import DecideTransfer
 from controller.api.operation import ApiRequest, Operation
 from controller.api.problems import Problem, malformed
 from controller.api.resources.configuration import invalid
@@ -28,6 +30,7 @@ from controller.versions.editor import Which
 from controller.versions.edits import NoSuchResource
 
 TALKS, SUPERVISORS = "/v1/softphone/talks", "/v1/softphone/supervisors"
+AVAILABLE = "/v1/softphone/available"
 DOMAIN = "voiceai.invalid"
 """Asterisk looks at the user only."""
 _OPENING = ("at-limit", "not-ready")
@@ -90,16 +93,52 @@ class SoftphoneResources:
                 limited=True,
                 tag="softphone",
             ),
-            *(each for kind, path, scope in _KINDS for each in self._of_both(kind, path, scope)),
+            *self._of_available(),
+            *(each for kind, path, scope in _KINDS for each in self._of_all(kind, path, scope)),
         )
 
-    def _of_both(self, kind: str, path: str, scope: Scope) -> tuple[Operation, ...]:
+    def _of_available(self) -> tuple[Operation, ...]:
+        """Not for keys that are limited to agents or trunks: any call may be transferred."""
+        return (
+            Operation(
+                *("open_available_phone", "POST", AVAILABLE, "Be available for calls that are transferred"),
+                self.available,
+                SoftphoneAnswer,
+                scopes=("supervise",),
+                idempotency=False,
+                body=Nothing,
+                status=HTTPStatus.CREATED,
+                problems=_OPENING,
+                tag="softphone",
+            ),
+            Operation(
+                *("read_available_phone", "GET", AVAILABLE + "/{id}", "Which call is transferred to it, if one is"),
+                self.offer,
+                TransferOffer,
+                scopes=("supervise",),
+                problems=("unknown-softphone",),
+                tag="softphone",
+            ),
+            Operation(
+                *("decide_transfer_here", "POST", AVAILABLE + "/{id}/decision", "Take the call or not (attended)"),
+                self.decide,
+                TransferOffer,
+                scopes=("supervise",),
+                body=DecideTransfer,
+                status=HTTPStatus.ACCEPTED,
+                problems=("unknown-softphone", "wrong-state"),
+                tag="softphone",
+            ),
+        )
+
+    def _of_all(self, kind: str, path: str, scope: Scope) -> tuple[Operation, ...]:
+        limited = path != AVAILABLE
         return (
             Operation(
                 *(f"close_{kind}", "DELETE", path + "/{id}", "End it: its call is hung up", self.close),
                 scopes=(scope,),
                 status=HTTPStatus.NO_CONTENT,
-                limited=True,
+                limited=limited,
                 tag="softphone",
             ),
             Operation(
@@ -107,7 +146,7 @@ class SoftphoneResources:
                 scopes=(scope,),
                 status=HTTPStatus.SWITCHING_PROTOCOLS,
                 problems=("unknown-softphone",),
-                limited=True,
+                limited=limited,
                 tag="softphone",
             ),
         )
@@ -144,6 +183,23 @@ class SoftphoneResources:
         session.call = call
         return CallAnswer.of(seen)
 
+    async def available(self, asked: ApiRequest) -> SoftphoneAnswer:
+        return await self._open(asked, AVAILABLE, None, {}, available=True)
+
+    async def offer(self, asked: ApiRequest) -> TransferOffer:
+        session = self._softphones.find(asked.part("id"), asked.by)
+        with suppress(errors.UnknownCall):
+            if session.available and session.call is not None and session.rung_at is not None:
+                return TransferOffer.of(session.id, self._calls.detail(session.call), session.rung_at)
+        return TransferOffer(id=session.id)
+
+    async def decide(self, asked: ApiRequest) -> TransferOffer:
+        session = self._softphones.find(asked.part("id"), asked.by)
+        if not session.available or session.call is None:
+            raise errors.WrongState("No call is transferred to this browser.")
+        self._calls.verbs.decide_transfer(session.call, accept=asked.body.accept, by=asked.by)
+        return await self.offer(asked)
+
     async def close(self, asked: ApiRequest) -> web.StreamResponse:
         """Also where it is over already: both ends may hang up."""
         with suppress(errors.UnknownSoftphone):
@@ -162,10 +218,12 @@ class SoftphoneResources:
         agent: str | None,
         variables: Mapping[str, str],
         config: Config | None = None,
+        *,
+        available: bool = False,
     ) -> SoftphoneAnswer:
         allowed = self._authenticator.watch(asked.request)
         session = await self._softphones.open(
-            by=asked.by, agent=agent, variables=variables, allowed=allowed, config=config
+            by=asked.by, agent=agent, variables=variables, allowed=allowed, available=available, config=config
         )
         return self._answer(session, path)
 
@@ -190,4 +248,8 @@ def _ice_server(found: IceServer) -> IceServerAnswer:
     return IceServerAnswer(urls=found.urls, username=found.username, credential=credential)
 
 
-_KINDS: tuple[tuple[str, str, Scope], ...] = (("talk", TALKS, "call"), ("supervisor_phone", SUPERVISORS, "supervise"))
+_KINDS: tuple[tuple[str, str, Scope], ...] = (
+    ("talk", TALKS, "call"),
+    ("supervisor_phone", SUPERVISORS, "supervise"),
+    ("available_phone", AVAILABLE, "supervise"),
+)

@@ -12,6 +12,10 @@ SupervisionState = Literal["ringing", "on", "left", "failed"]
 RecordingState = Literal["on", "paused", "off"]
 
 
+ANYBODY = "*"
+"""Instead of the name of a user."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a transfer or an outbound call goes. Numbers are in it, which `repr` leaves out."""
@@ -25,5 +29,7 @@ class Target:
     """Seconds that it may ring."""
     trunk: str | None = None
     """The trunk over which it is dialled, whose limits it counts for. None: a place in the dialplan."""
+    browser: str | None = field(default=None, repr=False)
+    """Instead of `dial`: a user who answers in the console, or `ANYBODY` who is available there."""
     kind: TransferKind = "blind"
     """How a transfer there is made. For `refer`, `dial` is where the trunk is told to send the person."""

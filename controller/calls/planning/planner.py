@@ -16,6 +16,9 @@ from controller.config import Config, templates
 from controller.config.models.agents import Action, Agent
 from controller.dialing import numbers
 
+RING_BROWSER_S = 30.0
+"""Seconds that a browser rings."""
+
 
 def agent_plan(
     config: Config, name: str, template_vars: Mapping[str, str], trunk: str | None, *, answer_detection: bool = False
@@ -104,8 +107,12 @@ def with_agent(
     return replace(plan, agent=agent)
 
 
-def target_of(config: Config, where: numbers.Number | numbers.Context, longest: float = 300.0) -> Target:
+def target_of(
+    config: Config, where: numbers.Number | numbers.Context | numbers.Browser, longest: float = 300.0
+) -> Target:
     """`longest`: seconds that it may ring at most."""
+    if isinstance(where, numbers.Browser):
+        return Target(where.dial, where.shown, timeout=min(RING_BROWSER_S, longest), browser=where.user)
     if isinstance(where, numbers.Context):
         # /n: otherwise Asterisk optimises the Local channel away, and with it the leg in our bridge.
         return Target(f"{where.dial}/n", f"{where.extension}@{where.context}", trunk=where.trunk)
@@ -149,7 +156,7 @@ def supervisor_of(config: Config, name: str, trunk: str | None) -> Target:
     extensions = config.supervisor.extensions
     if name not in extensions:
         raise numbers.NotAllowed("There is no supervisor of that name in the config (supervisor.extensions).")
-    return target_of(config, numbers.destination(config, extensions[name], trunk))
+    return target_of(config, numbers.telephone(config, extensions[name], trunk))
 
 
 def _fallback_steps(config: Config, agent: Agent, trunk: str | None) -> tuple[FallbackStep, ...]:

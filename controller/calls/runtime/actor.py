@@ -29,7 +29,7 @@ from controller.calls.runtime.asterisk_commands import AsteriskCommands
 from controller.calls.runtime.command_failure import TEARING_DOWN, failure, ignored, one_by_one
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
 from controller.calls.runtime.owned_resources import Owned
-from controller.calls.runtime.ports import OutboundAttempt
+from controller.calls.runtime.ports import BrowserCalls, NoBrowsers, OutboundAttempt
 from controller.calls.runtime.recovery import RecoveredCall
 from controller.calls.runtime.timers import Timers
 from controller.calls.tools.http import HttpTools
@@ -60,6 +60,7 @@ class CallActor:
         limits: TrunkLimits | None = None,
         recovered: RecoveredCall | None = None,
         acts: Callable[[], bool] = lambda: True,
+        browsers: BrowserCalls | None = None,
     ) -> None:
         """`begun`: the configuration that the call began with. `recovered`: the call of an earlier controller that goes
         on; `plan` is that of its call. `acts`: whether Asterisk can be asked at present."""
@@ -86,7 +87,7 @@ class CallActor:
         existing = recovered.existing if recovered else {plan.leg} if plan.direction == "inbound" else ()
         self.owned = Owned(plan.call, ari, existing, self.legs.over, acts)
         self._session = AgentSession(self.call, workers, self.memory, self.put, observe)
-        arguments = self.put, observe, self._warnings
+        arguments = self.put, observe, self._warnings, browsers or NoBrowsers()
         self._asterisk = AsteriskCommands(self.call, ari, workers, self.owned, self.legs, attempt, *arguments)
         self._closed = False
         self._last_change: lifecycle.LifecycleEvent | None = None

@@ -5,6 +5,7 @@ call's own before Asterisk is asked to make it (`owned_resources`).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -18,8 +19,11 @@ from controller.calls.reporting import lifecycle
 from controller.calls.runtime import dialplan, rtp
 from controller.calls.runtime.media_leg import open_media
 from controller.calls.runtime.owned_resources import Owned
-from controller.calls.runtime.ports import OutboundAttempt, dialling
+from controller.calls.runtime.ports import BrowserCalls, OutboundAttempt, dialling
 from controller.workers.pool import WorkerPool
+
+ABSENT = 20
+"""Q.850: subscriber absent."""
 
 
 class AsteriskCommands:
@@ -36,6 +40,7 @@ class AsteriskCommands:
         put: Callable[[inputs.Input], None],
         observe: lifecycle.Observe,
         warnings: LimitedWarnings,
+        browsers: BrowserCalls,
     ) -> None:
         self._call = call
         self._ari = ari
@@ -46,6 +51,7 @@ class AsteriskCommands:
         self._put = put
         self._observe = observe
         self._warnings = warnings
+        self._browsers = browsers
         self._log = structlog.get_logger().bind(call=call.plan.call)
 
     async def carry_out(self, command: commands.Command) -> None:
@@ -79,6 +85,8 @@ class AsteriskCommands:
                 await join(ari, bridge, channels, instead)
             case commands.CountRtp() | commands.Rejoin() | commands.RestoreBridge():
                 await rtp.carry_out(ari, command, self._put, self._warnings)
+            case commands.Dial(channel, target) if target.browser is not None:
+                await self._ring_browser(command, target.browser)
             case _ if isinstance(command, commands.Making):
                 await self._make(command)
             case commands.Refer(channel, to, leg, trunk):
@@ -88,6 +96,15 @@ class AsteriskCommands:
                 await self._owned.destroy_bridge(bridge)
             case commands.HangUp(channel, reason):
                 await self._owned.hang_up(channel, reason)
+
+    async def _ring_browser(self, command: commands.Dial, user: str) -> None:
+        """Who it is is settled now. If nobody is available, that is as a telephone that is switched off."""
+        dial = await self._browsers.available(user, self._call.plan.call)
+        if dial is None:
+            self._log.info("nobody is available in the console")
+            self._put(inputs.LegGone(command.channel, ABSENT))
+        else:
+            await self._make(replace(command, target=replace(command.target, dial=dial)))
 
     async def _make(self, command: commands.Making) -> None:
         own = isinstance(command, commands.Dial) and command.channel == self._call.plan.leg

@@ -56,6 +56,10 @@ class BrowserCalls(Protocol):
     def call_of(self, channel: str, channel_name: str) -> BrowserCall:
         """What it has come for. Raises `errors.WrongState`: it may not call."""
 
+    async def available(self, user: str, call: str) -> str | None:
+        """What Asterisk dials to ring this user, or (`*`) who has waited longest; they are then taken. None: nobody is
+        available. Raises AriError."""
+
 
 class NoBrowsers:
     """Nobody calls from a browser."""
@@ -65,6 +69,9 @@ class NoBrowsers:
 
     def call_of(self, channel: str, channel_name: str) -> BrowserCall:
         raise errors.WrongState("Nobody calls from a browser.")
+
+    async def available(self, user: str, call: str) -> str | None:
+        return None
 
 
 class OutboundAttempt(Protocol):

@@ -71,6 +71,7 @@ class Registry:
             observe=observe,
             browsers=browsers or NoBrowsers(),
         )
+        self._browsers = browsers
         self._observe = observe
         self._live: dict[str, CallActor] = {}
         self._worker_events = WorkerEvents(current, self._spending, self._live, observe)
@@ -189,7 +190,16 @@ class Registry:
         self, plan: Plan, begun: Config, attempt: OutboundAttempt | None, found: RecoveredCall | None = None
     ) -> CallActor:
         same = self._ari, self._workers, self._tools, self._observe
-        return CallActor(plan, begun, *same, attempt, self.admission, found, acts=lambda: self.ready()["asterisk"])
+        return CallActor(
+            plan,
+            begun,
+            *same,
+            attempt,
+            self.admission,
+            found,
+            acts=lambda: self.ready()["asterisk"],
+            browsers=self._browsers,
+        )
 
     def recover(
         self, found: RecoveredCall, begun: Config, attempt: OutboundAttempt | None, recall: Recall | None

@@ -25,7 +25,8 @@ def unreachable(config: Config, document: Source) -> list[ConfigError]:
     for path in (*places, *handed_back, *canary):
         try:
             if path in places:
-                numbers.destination(config, places[path], None)
+                look = numbers.telephone if path[0] == "supervisor" else numbers.destination
+                look(config, places[path], None)
             elif path in handed_back:
                 numbers.check_handed_back(config, *handed_back[path])
             else:

@@ -30,9 +30,10 @@ def check_transfers(top: Mapping[str, Any], source: Source) -> None:
         if not possible:
             hint = "set `refer` for the trunk of these calls, such as sip:{number}@carrier.example, or choose blind"
             source.add(path, "needs `trunks.*.refer`, which no trunk has", hint, shown(path, "refer"))
-        elif isinstance(targets.get(target), str) and _in_dialplan(targets[target]):
+        elif isinstance(to := targets.get(target), str) and (_in_dialplan(to) or to.startswith("softphone:")):
             hint = "choose blind or attended, or give the target as a number"
-            message = f"can't be done: transfer.targets.{target} is in our dialplan, and a carrier can't go there"
+            where = "in our dialplan" if _in_dialplan(to) else "a browser"
+            message = f"can't be done: transfer.targets.{target} is {where}, and a carrier can't go there"
             source.add(path, message, hint, shown(path, "refer"))
 
 
@@ -55,7 +56,7 @@ def _by_refer(top: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _in_dialplan(to: str) -> bool:
-    return "@" in to and not to.startswith(("sip:", "sips:"))
+    return "@" in to and not to.startswith(("sip:", "sips:", "softphone:"))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

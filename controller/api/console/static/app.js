@@ -2,6 +2,7 @@
 import { ask, signedOut } from "./lib/api.js";
 import { fill, h } from "./lib/dom.js";
 import { clear, failed } from "./lib/toasts.js";
+import { availableSwitch, leave as unavailable } from "./parts/available.js";
 import { hangUp } from "./parts/phone.js";
 import { placeCall } from "./parts/place.js";
 import * as agents from "./pages/agents.js";
@@ -54,6 +55,7 @@ async function start() {
 
 function showLogin() {
   me = null;
+  unavailable();
   hangUp();
   bar.hidden = true;
   leave();
@@ -94,7 +96,7 @@ function drawBar() {
     "Place a call");
   const out = h("button", { type: "button", on: { click: logOut } }, "Log out");
   fill(bar, h("a", { class: "mark", href: "#/" }, "voiceai"), h("nav", { "aria-label": "Pages" }, h("ul", {}, links)),
-    h("div", { class: "who" }, place, h("span", { class: "name", title: `Token “${me.name}”: ${me.scopes.join(", ")}` }, me.name),
+    h("div", { class: "who" }, place, availableSwitch(me), h("span", { class: "name", title: `Token “${me.name}”: ${me.scopes.join(", ")}` }, me.name),
       out));
   bar.hidden = false;
 }

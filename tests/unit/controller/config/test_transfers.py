@@ -16,6 +16,21 @@ REFER = {"trunks__main__refer": "sip:{number}@carrier.example"}
         ({"transfer__kinds": {"sales": "refer"}}, "transfer.kinds.sales", "no trunk has", "set `refer` for the trunk"),
         ({"agents__night__transfer_kind": "refer"}, "agents.night.transfer_kind", "no trunk has", "or choose blind"),
         (REFER | {"transfer__kinds": {"support": "refer"}}, "transfer.kinds.support", "our dialplan", "as a number"),
+        (
+            REFER
+            | {"softphone": {}, "transfer__targets": {"desk": "softphone:*"}, "transfer__kinds": {"desk": "refer"}},
+            "transfer.kinds.desk",
+            "is a browser",
+            "choose blind",
+        ),
+        ({"transfer__targets": {"desk": "softphone:*"}}, "transfer.targets.desk", "has no `softphone`", ""),
+        ({"softphone": {}, "transfer__targets": {"desk": "softphone:"}}, "transfer.targets.desk", "names nobody", ""),
+        (
+            {"softphone": {}, "supervisor__extensions": {"ada": "softphone:ada"}},
+            "supervisor.extensions.ada",
+            "for transfers only",
+            "",
+        ),
         ({"transfer__kinds": {"sails": "attended"}}, "transfer.kinds.sails", "no target", "did you mean `sales`?"),
         ({"transfer__kinds": {"warehouse": "blind"}}, "transfer.kinds.warehouse", "no target", "transfer.targets"),
     ],
@@ -36,6 +51,11 @@ def test_what_no_call_could_have_is_an_error(changes: dict[str, Any], path: str,
         | {"trunks__main__allow": [r"sip:[a-z]+@pbx\.test"], "transfer__targets": {"shop": "sip:shop@pbx.test"}}
         | {"transfer__kinds": {"shop": "refer"}},
         REFER | {"agents__night__transfer_kind": "refer"},
+        {
+            "softphone": {},
+            "transfer__targets": {"desk": "softphone:*", "ada": "softphone:sso:ada@example.com"},
+            "transfer__kinds": {"desk": "attended"},
+        },
     ],
 )
 def test_what_a_trunk_can_do_is_taken(changes: dict[str, Any]) -> None:

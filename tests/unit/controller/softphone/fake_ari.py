@@ -7,7 +7,7 @@ from controller.ari.resources import Endpoint
 
 
 class FakeAri:
-    """Asterisk's objects and channels. `away`: it does not answer."""
+    """Asterisk's objects and channels. `away`: it does not answer. `offline`: who is not registered."""
 
     app = "voiceai"
 
@@ -15,6 +15,7 @@ class FakeAri:
         self.objects: set[tuple[str, str]] = {("transport", "transport-ws")}
         self.channels: dict[str, list[str]] = {}
         self.away = False
+        self.offline: set[str] = set()
         self.changed = asyncio.Event()
 
     def _answer(self) -> None:
@@ -44,7 +45,9 @@ class FakeAri:
 
     async def endpoint(self, technology: str, name: str) -> Endpoint:
         self._answer()
-        return Endpoint(technology, name, "online", tuple(self.channels.get(name, ())))
+        return Endpoint(
+            technology, name, "offline" if name in self.offline else "online", tuple(self.channels.get(name, ()))
+        )
 
     async def hangup(self, channel: str, *, reason: str) -> bool:
         self._answer()

@@ -37,7 +37,7 @@ async def gone(ari: FakeAri) -> None:
 
 
 async def opened(phones: Softphones, agent: str | None = "reception", **more: Any) -> SoftphoneSession:
-    return await phones.open(by="ops", agent=agent, variables={}, **{"allowed": lambda: True, **more})
+    return await phones.open(agent=agent, variables={}, **{"by": "ops", "allowed": lambda: True, **more})
 
 
 @pytest.fixture(autouse=True)
@@ -144,4 +144,47 @@ async def test_the_supervisors_session_ends_with_the_supervision() -> None:
         phones.observe(lifecycle.SupervisionMoved("c2", "left", "listen"))
         assert phones.find(session.id, "ops")
         phones.observe(lifecycle.SupervisionMoved("c1", "left", "listen"))
+        await gone(ari)
+
+
+async def test_who_has_waited_longest_is_rung_and_nobody_else() -> None:
+    ari = FakeAri()
+    async with running(ari) as phones:
+        first, second = await opened(phones, None, available=True), await opened(phones, None, available=True, by="ada")
+        await opened(phones, None)
+        await opened(phones)
+        with pytest.raises(errors.WrongState):
+            phones.target_of(first)
+        ari.offline.add(first.id)
+        assert await phones.available("*", "c1") == f"PJSIP/{second.id}"
+        assert await phones.available("ada", "c2") is None, "she is rung already"
+        ari.offline.clear()
+        assert await phones.available("nobody", "c2") is None
+        assert await phones.available("*", "c2") == f"PJSIP/{first.id}"
+        assert await phones.available("*", "c3") is None
+        for state in ("ringing", "consulting", "answered"):
+            phones.observe(lifecycle.TransferMoved("c1", 1, state, "", "ops", None))
+        assert phones.find(second.id, "ada").call == "c1"
+        phones.observe(lifecycle.TransferMoved("c1", 1, "failed", "", "ops", "declined"))
+        with pytest.raises(errors.UnknownSoftphone):
+            phones.find(second.id, "ada")
+        assert phones.find(first.id, "ops").call == "c2"
+
+
+async def test_who_may_not_ask_any_more_is_not_rung() -> None:
+    ari, allowed = FakeAri(), [True]
+    phones = Softphones(Softphone(), cast(Ari, ari), lambda: True)
+    await opened(phones, None, available=True, allowed=lambda: allowed[0])
+    allowed[0] = False
+    assert await phones.available("*", "c1") is None
+
+
+async def test_a_browser_that_is_gone_without_a_word_is_not_available_for_long() -> None:
+    ari = FakeAri()
+    settings = Softphone.model_construct(**{**dict(Softphone()), "unused_s": 0.1})
+    async with running(ari, settings) as phones:
+        session = await opened(phones, None, available=True)
+        await asyncio.sleep(0.5)
+        assert phones.find(session.id, "ops"), "it is registered"
+        ari.offline.add(session.id)
         await gone(ari)

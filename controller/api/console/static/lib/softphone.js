@@ -31,6 +31,7 @@ const CAUSES = {
   "Connection Error": ["The connection to Asterisk is lost", "It goes through the controller. Try again."],
   "Request Timeout": ["Asterisk does not answer", "Look at Health, and try again."],
   "No Answer": ["Nobody answered", ""],
+  "Canceled": ["The call is gone", "The caller has hung up, or nobody answered in time."],
 };
 const NO_SOUND = ["No way for the sound was found", "The browser reaches Asterisk's SIP, but not its ports for sound (UDP): docs/talk.md."];
 
@@ -58,18 +59,25 @@ export async function devices() {
     speakers: "setSinkId" in HTMLMediaElement.prototype ? of("audiooutput", "loudspeaker") : [] };
 }
 
-/** One call. `account`: what the API answered; `heard`: {state(name), over(problem or null)}, states are connecting,
- * ringing, talking. */
+/** One call. `account`: what the API answered; `stream`: the microphone, null: it waits to be called, and `answer` gives
+ * one; `heard`: {state(name), over(problem or null), called()}, states are connecting, ringing, talking. */
 export class Softphone {
   constructor(account, stream, heard) {
     this.account = account;
-    this.stream = stream;
+    this.stream = null;
+    this.waits = stream === null;
     this.heard = heard;
     this.audio = Object.assign(new Audio(), { autoplay: true });
     this.context = new AudioContext();
-    this.context.resume();
-    this.meters = { me: this.meter(stream), them: null };
+    this.meters = { me: null, them: null };
     this.muted = this.done = false;
+    if (stream) this.speak(stream);
+  }
+
+  speak(stream) {
+    this.stream = stream;
+    this.context.resume();
+    this.meters.me = this.meter(stream);
   }
 
   async start() {
@@ -91,7 +99,10 @@ export class Softphone {
   ready() {
     if (this.session) return;
     if (this.account.target) this.ua.call(this.account.target, this.media());
-    else this.heard.state("ringing");
+    else {
+      if (this.waits) clearTimeout(this.timer);
+      this.heard.state("ringing");
+    }
   }
 
   media() {
@@ -110,7 +121,16 @@ export class Softphone {
     session.on("ended", ({ cause }) => this.end(cause === "Terminated" ? null : cause));
     session.on("failed", ({ cause }) => this.end(cause));
     if (session.connection) this.listen(session.connection);
-    if (originator === "remote") session.answer(this.media());
+    if (originator === "remote" && !this.waits) session.answer(this.media());
+    else if (originator === "remote") this.heard.called();
+  }
+
+  /** Who waited takes the call. */
+  answer(stream) {
+    this.waits = false;
+    this.speak(stream);
+    this.timer = setTimeout(() => this.end("Request Timeout"), RING_MS);
+    this.session.answer(this.media());
   }
 
   listen(connection) {
@@ -138,7 +158,7 @@ export class Softphone {
 
   /** In dBFS, null for silence. */
   levels() {
-    return { me: this.muted ? null : this.meters.me(), them: this.meters.them?.() ?? null };
+    return { me: this.muted ? null : this.meters.me?.() ?? null, them: this.meters.them?.() ?? null };
   }
 
   mute(on) {
@@ -157,8 +177,7 @@ export class Softphone {
     const [track] = stream.getAudioTracks();
     for (const sender of this.session?.connection?.getSenders() || []) await sender.replaceTrack(track);
     this.stream.getTracks().forEach((each) => each.stop());
-    this.stream = stream;
-    this.meters.me = this.meter(stream);
+    this.speak(stream);
     this.mute(this.muted);
   }
 
@@ -176,12 +195,13 @@ export class Softphone {
     this.done = true;
     clearTimeout(this.timer);
     try {
-      if (this.session && !this.session.isEnded()) this.session.terminate();
+      const refused = this.session?.direction === "incoming" && !this.session.isEstablished(); // to who calls, it is "declined"
+      if (this.session && !this.session.isEnded()) this.session.terminate(refused ? { status_code: 603 } : {});
       this.ua?.stop();
     } catch (error) { // a session in the middle of its set-up can't be terminated; the API ends it
       console.warn("the call could not be ended by SIP", error.name);
     }
-    this.stream.getTracks().forEach((each) => each.stop());
+    this.stream?.getTracks().forEach((each) => each.stop());
     this.audio.srcObject = null;
     this.context.close();
     const words = cause === null ? null : cause === "no sound" ? NO_SOUND : CAUSES[cause] || ["The call has failed", String(cause)];

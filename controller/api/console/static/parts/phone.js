@@ -7,7 +7,7 @@ import { attempt, failed, told } from "../lib/toasts.js";
 import { bar } from "./levels.js";
 
 const place = document.getElementById("phone");
-const STATES = { opening: "Opening the microphone…", connecting: "Connecting…", ringing: "Ringing…", talking: "In the call" };
+const STATES = { opening: "Opening the microphone…", connecting: "Connecting…", ringing: "Ringing…", called: "A call is transferred to you", talking: "In the call" };
 const SILENT_TICKS = 30; // 3 s
 const LEVELS_MS = 100;
 const LOUD = -45; // dBFS from which somebody speaks
@@ -38,6 +38,28 @@ export async function change(call, mode) {
   if (current?.supervised !== call) return false;
   await ask("POST", path`/v1/softphone/supervisors/${current.account.id}/supervise`, { call, mode });
   return true;
+}
+
+/** A call rings this browser, which has waited for it (`phone`). `about`: what is known of it; `decided(yes)` is asked
+ * for a decision once it is needed. Returns {state, over, decide} for what becomes of it. */
+export function called({ resource, account, phone, label, about, decided }) {
+  const mine = current = { resource, label, phone, account };
+  const button = (text, kind, work) => h("button", { type: "button", class: kind, hidden: true, on: { click: (event) => attempt(event.currentTarget, text, work) } }, text);
+  const answer = button("Answer", "main", async () => {
+    const stream = await microphone("");
+    if (current !== mine) return silence(stream);
+    answer.hidden = true;
+    phone.answer(stream);
+  });
+  const yes = button("Take the call", "main", () => decided(true)), no = button("Refuse the call", "", () => decided(false));
+  draw(mine, "called", "", [...about, answer, yes, no]);
+  answer.hidden = false;
+  answer.focus({ preventScroll: true });
+  const decide = (due) => {
+    yes.hidden = no.hidden = !due;
+    if (mine.talking) say(mine.status, due ? "With the agent, who tells you about the person" : STATES.talking);
+  };
+  return { state: (name) => { if (name !== "ringing") state(mine, name); }, over: (why) => over(mine, why), decide };
 }
 
 export function hangUp() {
@@ -100,18 +122,18 @@ function drop(mine) {
   changed.dispatchEvent(new Event("call"));
 }
 
-function draw(mine, name, device) {
+function draw(mine, name, device, more = []) {
   const bars = { me: bar("You"), them: bar("Them") }, hint = h("p", { class: "hint", role: "status" });
   const mute = h("button", { type: "button", "aria-pressed": "false", on: { click: () => toggle(mine, mute) } }, "Mute");
   const end = h("button", { type: "button", class: "danger", on: { click: hangUp } }, "Hang up");
   mine.status = h("p", { class: "status", role: "status" }, STATES[name]);
   mine.controls = h("div", { class: "controls", hidden: true }, h("div", { class: "levels" }, bars.me.element, bars.them.element), mute,
     folded("Keypad", keypad(mine)), folded("Devices", choices(mine, device)));
-  fill(place, h("h2", {}, mine.label), mine.status, hint, mine.controls, end);
+  fill(place, h("h2", {}, mine.label), mine.status, hint, more, mine.controls, end);
   place.hidden = false;
   let silent = 0;
   mine.stop = every(LEVELS_MS, () => {
-    if (!mine.phone || mine.phone.done) return;
+    if (!mine.phone?.stream || mine.phone.done) return;
     const { me, them } = mine.phone.levels();
     bars.me.show(me, me !== null && me > LOUD);
     bars.them.show(them, them !== null && them > LOUD);

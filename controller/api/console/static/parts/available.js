@@ -1,0 +1,134 @@
+// Being available: calls that are transferred to `softphone:*`, or to this user, ring in this browser.
+import { ask } from "../lib/api.js";
+import { fill, h, say } from "../lib/dom.js";
+import { microphone, Softphone } from "../lib/softphone.js";
+import { attempt, failed } from "../lib/toasts.js";
+import { busy, called, changed } from "./phone.js";
+
+const RESOURCE = "/v1/softphone/available";
+const AGAIN_MS = 5000, LOOK_MS = 700, RING_MS = 2000;
+
+let on = false, waiting = null, timer = null;
+const button = h("button", { type: "button", id: "available", "aria-pressed": "false", title: "Calls that are transferred to who is available ring here",
+  on: { click: () => attempt(button, "Available", () => (on ? leave() : come())) } }, "Available");
+
+/** The switch, for who may. */
+export const availableSwitch = (me) => (me.choices.softphone && me.may("supervise") ? button : null);
+
+/** Asks for the microphone now, so that nobody has to once it rings. */
+async function come() {
+  const stream = await microphone("");
+  stream.getTracks().forEach((each) => each.stop());
+  on = true;
+  draw();
+  await wait();
+}
+
+export function leave() {
+  on = false;
+  draw();
+  clearTimeout(timer);
+  if (waiting && !waiting.call) drop(waiting);
+}
+
+function draw() {
+  button.setAttribute("aria-pressed", String(on));
+  const there = on && waiting?.ready;
+  button.classList.toggle("there", Boolean(there));
+  say(button, on && !busy() && !there ? "Available soon…" : "Available");
+}
+
+/** One session is for one call; the next one begins when it is over. */
+async function wait() {
+  clearTimeout(timer);
+  if (!on || waiting || busy()) return draw();
+  const mine = waiting = { phone: null, account: null, call: null, ready: false };
+  try {
+    mine.account = await ask("POST", RESOURCE, {});
+    if (waiting !== mine) return close(mine);
+    mine.phone = new Softphone(mine.account, null, {
+      state: (name) => { mine.ready = mine.ready || name === "ringing"; mine.call?.state(name); draw(); },
+      called: () => ring(mine),
+      over: (why) => over(mine, why),
+    });
+    await mine.phone.start();
+  } catch (error) {
+    if (waiting === mine) waiting = null;
+    if (mine.account) close(mine);
+    if (error.status === 401 || error.status === 403) on = false;
+    draw();
+    if (on && !error.status) return again(); // the controller is away
+    on = false;
+    draw();
+    throw error;
+  }
+}
+
+function again() {
+  clearTimeout(timer);
+  if (on) timer = setTimeout(() => wait().catch((error) => failed(error, "Available")), AGAIN_MS);
+}
+
+function close(mine) {
+  ask("DELETE", `${RESOURCE}/${encodeURIComponent(mine.account.id)}`).catch(() => {}); // gone already, most often
+}
+
+function drop(mine) {
+  if (waiting === mine) waiting = null;
+  mine.phone?.hangUp();
+  if (!mine.phone && mine.account) close(mine);
+  draw();
+}
+
+function over(mine, why) {
+  if (waiting === mine) waiting = null;
+  clearInterval(mine.looks);
+  clearInterval(mine.rings);
+  if (mine.call) mine.call.over(why);
+  else close(mine);
+  draw();
+  if (mine.call) wait().catch((error) => failed(error, "Available"));
+  else if (why) again();
+}
+
+/** A call is there. */
+function ring(mine) {
+  if (busy()) return drop(mine);
+  const words = h("ul", { class: "consultation", "aria-label": "What the agent tells you", "aria-live": "polite" }), who = h("p", {}, "Who is it…");
+  const at = `${RESOURCE}/${encodeURIComponent(mine.account.id)}`;
+  const show = (offer) => {
+    if (!offer.call) return;
+    fill(who, offer.person || "A number that is withheld", `, from the agent ${offer.agent}. `,
+      h("a", { href: `#/calls/${encodeURIComponent(offer.call)}` }, "About this call"));
+    if (words.children.length !== offer.consultation.length) fill(words, offer.consultation.map((each) => h("li", {},
+      h("span", { class: "who" }, each.who === "agent" ? "Agent" : "You"), " ", each.text)));
+    mine.call.decide(offer.state === "consulting");
+    if (offer.state === "answered" || offer.state === "failed") clearInterval(mine.looks);
+  };
+  const look = () => ask("GET", at).then((offer) => { if (waiting === mine) show(offer); }).catch(() => {}); // it is over
+  mine.call = called({ resource: RESOURCE, account: mine.account, phone: mine.phone, label: "Transfer", about: [who, words],
+    decided: async (accept) => { show(await ask("POST", `${at}/decision`, { accept })); } });
+  mine.looks = setInterval(look, LOOK_MS);
+  mine.rings = setInterval(() => { if (mine.phone.session?.isEstablished() || mine.phone.stream) clearInterval(mine.rings); else beep(mine.phone.context); }, RING_MS);
+  beep(mine.phone.context);
+  look();
+}
+
+/** Two short tones. */
+function beep(context) {
+  context.resume();
+  const tone = context.createOscillator(), volume = context.createGain();
+  tone.frequency.value = 425;
+  volume.gain.value = 0.1;
+  volume.gain.setValueAtTime(0, context.currentTime + 0.4);
+  volume.gain.setValueAtTime(0.1, context.currentTime + 0.6);
+  tone.connect(volume).connect(context.destination);
+  tone.start();
+  tone.stop(context.currentTime + 1);
+}
+
+/** Who is in another call is not available meanwhile. */
+changed.addEventListener("call", () => {
+  if (busy() && waiting && !waiting.call) drop(waiting);
+  else if (!busy()) wait().catch((error) => failed(error, "Available"));
+});
