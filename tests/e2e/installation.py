@@ -178,12 +178,13 @@ async def installation(
     routes: Sequence[Mapping[str, Any]] = ({"to": "*", "agent": "reception"},),
     api_key: str = KEY,
     more: Mapping[str, Any] | None = None,
+    api: Mapping[str, Any] | None = None,
     tokens: Sequence[Mapping[str, Any]] = (),
     environment: Mapping[str, str] | None = None,
     ends: bool = False,
     keep: bool = True,
 ) -> AsyncIterator[Installation]:
-    """`bridge`, `agent`, `trunk` and `provider` (that is `openai`) change keys of the config, `more` adds sections;
+    """`bridge`, `agent`, `trunk`, `api`, `provider` (that is `openai`) change keys of the config, `more` adds sections;
     `api_key` is what the service shows the simulator. `tokens`: of the API, besides the test's own. `environment`: of
     the service. `ends`: the test ends the service itself. `keep` False: the simulator remembers nothing that passed."""
     await end_shared()
@@ -196,6 +197,7 @@ async def installation(
             "api": {
                 "listen": f"127.0.0.1:{free_port()}",
                 "tokens": [{"name": "test", "token": token, "scopes": ["admin"]}, *map(dict, tokens)],
+                **(api or {}),
             },
             "trunks": {
                 "main": {

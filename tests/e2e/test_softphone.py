@@ -3,14 +3,15 @@
 import asyncio
 import time
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soxr
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from simulator.audio.speech import Recogniser, Speaker
 from simulator.ports import free_port
@@ -18,6 +19,7 @@ from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import Installation, installation, shared
 from tests.peers.asterisk import Asterisk, run
 from tests.peers.browser import chromium, look
+from tests.peers.openid import ROLES, SECRET, OpenIdProvider
 
 WORDS = "when is the office open"
 GREETING, REPLY = Say("Good day.", 1.5, 440), Say("From nine to six.", 2.0, 880)
@@ -29,10 +31,11 @@ window.RTCPeerConnection = class extends Connection { constructor(...all) { supe
 """
 """So that a test can ask what a browser receives."""
 HEARS = """(hertz) => {
-    const track = peers.at(-1)?.getReceivers()[0]?.track;
+    const peer = peers.at(-1), track = peer?.getReceivers()[0]?.track;
     if (!track) return false;
-    if (!window.ear) {
+    if (window.ear?.peer !== peer) {
         const context = new AudioContext(), ear = window.ear = context.createAnalyser();
+        ear.peer = peer;
         ear.fftSize = 8192;
         ear.smoothingTimeConstant = 0;
         context.createMediaStreamSource(new MediaStream([track])).connect(ear);
@@ -69,6 +72,8 @@ DIALS = """async (targets) => {
     return causes;
 }"""
 """Calls these with the credentials of a session, and gives what became of it."""
+LISTEN = f"127.0.0.1:{free_port()}"
+PROMPT = "Be brief, and kind."
 SUPERVISOR = "supervisor-test-token"
 TOKENS = [{"name": "supervisor", "token": SUPERVISOR, "scopes": ["read", "recordings", "supervise"]}]
 
@@ -93,7 +98,12 @@ def with_microphone(sound: str) -> tuple[str, ...]:
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={sound}",
         "--allow-loopback-in-peer-connection",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # the provider's page would load a font
     )
+
+
+def _from(line: ConsoleMessage) -> str:
+    return str(line.location["url"])
 
 
 @asynccontextmanager
@@ -102,10 +112,11 @@ async def console(browser: Browser, running: Installation) -> AsyncIterator[Page
     page = await browser.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    url = running.service.url
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" and url in _from(line) else None)
     page.set_default_timeout(1000 * PATIENCE)
     await page.add_init_script(PEERS)
-    await page.goto(f"{running.service.url}/console/")
+    await page.goto(f"{url}/console/")
     yield page
     assert [each for each in wrong if "(Unauthorized)" not in each] == []
 
@@ -141,11 +152,24 @@ async def left(running: Installation) -> list[str]:
     return names
 
 
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OpenIdProvider]:
+    """It knows the console of `at_work`."""
+    with OpenIdProvider([f"http://{LISTEN}/console/signed-in"]).running() as running:
+        yield running
+
+
 @asynccontextmanager
-async def at_work(asterisk: Asterisk, folder: Path) -> AsyncIterator[Installation]:
+async def at_work(asterisk: Asterisk, folder: Path, provider: OpenIdProvider) -> AsyncIterator[Installation]:
     """One for all tests of this file."""
-    model = ToneModel([GREETING, *[REPLY] * 9], words=[WORDS] * 9)
-    async with shared(asterisk, folder, model, tokens=TOKENS, more={"softphone": {}}) as running:
+
+    def model() -> ToneModel:
+        return ToneModel([GREETING, *[REPLY] * 9], words=[WORDS] * 9)
+
+    known = {"issuer": provider.issuer, "client_id": "voiceai", "client_secret": SECRET, "roles": ROLES}
+    api = {"listen": LISTEN, "oidc": {**known, "console_url": f"http://{LISTEN}/console/"}}
+    more = {"softphone": {}, "resources": {"source": "store"}}
+    async with shared(asterisk, folder, model, tokens=TOKENS, api=api, more=more) as running:
         yield running
 
 
@@ -182,66 +206,112 @@ async def over(running: Installation, call: str) -> None:
     await nothing_of_browsers(running, 2)
 
 
+async def signs_in(page: Page, provider: OpenIdProvider, person: str) -> None:
+    """At the provider, as a person does."""
+    await page.get_by_role("link", name="Sign in with single sign-on").click()
+    await page.locator("[name=login]").fill(person)
+    await page.locator("[name=password]").fill("any")
+    await page.locator("[type=submit]").click()
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.get_by_role("heading", name="Live calls")).to_be_visible()
+
+
+async def call_of(running: Installation, version: int) -> dict[str, Any]:
+    """The live call with that version of its agent."""
+    (found,) = [each for each in await running.calls() if each["agent_version"] == version and not each["ended_at"]]
+    assert (found["direction"], found["trunk"], found["caller"]) == ("inbound", None, None)
+    return found
+
+
+async def edits(page: Page, prompt: str) -> None:
+    await page.get_by_role("link", name="Agents", exact=True).click()
+    await page.get_by_role("link", name="reception", exact=True).first.click()
+    await page.get_by_label("Prompt", exact=True).fill(prompt)
+    await page.get_by_role("button", name="Save draft", exact=True).click()
+    await expect(page.locator(".diff")).to_contain_text(f"+instructions: {prompt}")
+
+
+async def publishes(page: Page) -> None:
+    await page.get_by_role("button", name="Publish…", exact=True).click()
+    await page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+    await expect(page.get_by_text("Version 2 is published.")).to_be_visible()
+
+
+async def tries_the_draft(running: Installation, page: Page) -> None:
+    """By a call, whose record says so."""
+    await page.get_by_role("link", name="Talk to the draft").click()
+    await expect(page.get_by_label("Version", exact=True)).to_have_value("draft")
+    await ready(running)
+    await page.get_by_role("button", name="Talk", exact=True).click()
+    await page.wait_for_function(HEARS, arg=440)
+    call = await call_of(running, 0)
+    assert (await running.realtime.session()).config["instructions"] == PROMPT
+    await page.get_by_role("button", name="Hang up", exact=True).click()
+    await over(running, call["id"])
+    await page.go_back()
+
+
 @pytest.mark.timeout(120)
-async def test_somebody_talks_from_the_browser(asterisk: Asterisk, tmp_path: Path) -> None:
+async def test_from_the_first_log_in_to_a_talk_that_a_supervisor_hears(
+    asterisk: Asterisk, tmp_path: Path, provider: OpenIdProvider
+) -> None:
+    """A person signs in, edits an agent, tries the draft, publishes it and talks with it. A supervisor takes over, by
+    another browser."""
     sound = await microphone(tmp_path, WORDS)
-    async with at_work(asterisk, tmp_path) as running, visitor(running, token_of(running), sound) as page:
-        await page.get_by_role("link", name="Agents", exact=True).click()
-        await page.get_by_role("link", name="reception", exact=True).first.click()
+    async with (
+        at_work(asterisk, tmp_path, provider) as running,
+        chromium(*with_microphone(sound)) as browser,
+        console(browser, running) as page,
+        console(browser, running) as supervisor,
+    ):
+        await signs_in(page, provider, "ada")
+        await log_in(supervisor, SUPERVISOR)
+        await edits(page, PROMPT)
+        await tries_the_draft(running, page)
+        await publishes(page)
         await page.get_by_role("link", name="Talk to it as it is published").click()
         await expect(page.get_by_label("Agent", exact=True)).to_have_value("reception")
+        await expect(page.get_by_label("Version", exact=True)).to_have_value("")
         problems = await look(page, "talk")
-        await ready(running)
         await page.get_by_role("button", name="Talk", exact=True).click()
         await page.wait_for_function(HEARS, arg=440)
         await expect(page.get_by_text("In the call")).to_be_visible()
         await page.wait_for_function(HEARS, arg=880)
         await expect(page.get_by_role("log")).to_contain_text(WORDS)
         problems += await look(page, "talking")
-        session = await running.realtime.session()
+        session = await running.realtime.session(1)
+        assert session.config["instructions"] == PROMPT
         assert above(session.caller_audio, 4000) > 0.001
         recogniser = Recogniser((WORDS, "nothing of the kind was said"))
         assert WORDS in await recogniser.hear(bytes(session.caller_audio))
         recogniser.close()
-        call = await running.call_id()
-        shown = await running.api("GET", f"/v1/calls/{call}")
-        assert (shown["direction"], shown["trunk"], shown["caller"]) == ("inbound", None, None)
+        call = str((await call_of(running, 2))["id"])
         assert await left(running)
+
+        await supervisor.goto(supervisor.url.split("#")[0] + f"#/calls/{call}")
+        await expect(supervisor.get_by_role("link", name="Talk", exact=True)).to_have_count(0)
+        await supervisor.get_by_role("button", name="Listen here", exact=True).click()
+        await supervisor.get_by_role("dialog").get_by_role("button", name="Join").click()
+        await expect(supervisor.get_by_text("supervisor (browser), listen: on")).to_be_visible()
+        await supervisor.wait_for_function(HEARS, arg=880)
+        problems += await look(supervisor, "supervising")
+        await supervisor.get_by_role("button", name="Let the supervisor take over", exact=True).click()
+        await expect(supervisor.locator(".title .badge")).to_have_text("transferred")
+        await page.wait_for_function(SOUND)
         await page.get_by_role("button", name="Hang up", exact=True).click()
         await over(running, call)
         await expect(page.get_by_text("The call is over.")).to_be_visible()
+        past = await running.api("GET", "/v1/history")
+        assert sorted(each["agent_version"] for each in past["calls"]) == [0, 2]
         assert problems == []
 
 
 @pytest.mark.timeout(120)
-async def test_a_supervisor_listens_and_takes_over_by_another_browser(asterisk: Asterisk, tmp_path: Path) -> None:
-    sound, other = await microphone(tmp_path, WORDS), await microphone(tmp_path, "good day this is the supervisor")
-    async with (
-        at_work(asterisk, tmp_path) as running,
-        visitor(running, token_of(running), sound) as caller,
-        visitor(running, SUPERVISOR, other) as page,
-    ):
-        await talks(running, caller)
-        call = await running.call_id()
-        await page.goto(page.url.split("#")[0] + f"#/calls/{call}")
-        await expect(page.get_by_role("link", name="Talk", exact=True)).to_have_count(0)
-        await page.get_by_role("button", name="Listen here", exact=True).click()
-        await page.get_by_role("dialog").get_by_role("button", name="Join").click()
-        await expect(page.get_by_text("supervisor (browser), listen: on")).to_be_visible()
-        await page.wait_for_function(HEARS, arg=880)
-        problems = await look(page, "supervising")
-        await page.get_by_role("button", name="Let the supervisor take over", exact=True).click()
-        await expect(page.locator(".title .badge")).to_have_text("transferred")
-        await caller.wait_for_function(SOUND)
-        await page.locator("#phone").get_by_role("button", name="Hang up", exact=True).click()
-        await over(running, call)
-        assert problems == []
-
-
-@pytest.mark.timeout(120)
-async def test_a_log_out_ends_the_call_and_keys_reach_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
+async def test_a_log_out_ends_the_call_and_keys_reach_the_agent(
+    asterisk: Asterisk, tmp_path: Path, provider: OpenIdProvider
+) -> None:
     sound = await microphone(tmp_path, WORDS)
-    async with at_work(asterisk, tmp_path) as running, visitor(running, token_of(running), sound) as page:
+    async with at_work(asterisk, tmp_path, provider) as running, visitor(running, token_of(running), sound) as page:
         await talks(running, page)
         call = await running.call_id()
         await page.get_by_text("Keypad", exact=True).click()
