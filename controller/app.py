@@ -352,7 +352,7 @@ class Controller:
             *EventResources(self.events, self.registry, self.outbound).operations(),
             *WorkerResources(self.workers, config.shutdown.worker_drain_s, self.roll).operations(),
             *LiveStatusResources(self.live_status, self.registry).operations(),
-            *configuration_operations(self._current, self.publisher),
+            *configuration_operations(self._current, self.publisher, self._tools.run),
             *TextSessionResources(self.text_sessions, self._current, editor).operations(),
             *AgentTestResources(self.text_sessions, self._current, editor, self.registry.spend).operations(),
             *self.access.operations(),

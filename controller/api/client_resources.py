@@ -1,9 +1,10 @@
 """The part of the typed client for the configuration: its file, and resources with versions."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from controller.api.client_transport import ClientTransport
+from controller.api.client_transport import TIMEOUT_SECONDS, ClientTransport
 from controller.api.models.base import Answer
 from controller.api.models.history import ComparisonAnswer
 from controller.api.models.resources import (
@@ -17,8 +18,12 @@ from controller.api.models.resources import (
 )
 from controller.api.models.routes import RouteAnswer
 from controller.api.models.system import ConfigAnswer, ReloadAnswer
+from controller.api.models.tool_tries import ToolTried
 
 A = TypeVar("A", bound=Answer)
+
+LONGEST_TOOL_S = 60.0
+"""The longest timeout that a tool may have."""
 
 
 class ResourceMethods(ClientTransport):
@@ -96,6 +101,11 @@ class ResourceMethods(ClientTransport):
         """Which agent would answer. `caller`, `trunk`, `variables`, `at`, `routes`."""
         sent = {"to": to} | {key: value for key, value in body.items() if value is not None}
         return self._ask(RouteAnswer, "POST", "/v1/routes/test", json=sent)
+
+    def try_http_tool(self, name: str, arguments: Mapping[str, Any], *, draft: bool = False) -> ToolTried:
+        """One real request, within the tool's own timeout."""
+        sent, path = {"arguments": arguments, "draft": draft}, _path("http_tools", name, "try")
+        return self._ask(ToolTried, "POST", path, json=sent, timeout=LONGEST_TOOL_S + TIMEOUT_SECONDS)
 
     def _change(self, kind: type[A], method: str, path: str, etag: str | None, **more: Any) -> A:
         return self._ask(kind, method, path, headers=_upon(etag), **more)

@@ -1,5 +1,6 @@
 """The commands that change the configuration of a running controller: its file, and resources with versions."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from controller.api.models.resources import (
 )
 from controller.api.models.routes import RouteAnswer
 from controller.api.models.system import ReloadAnswer
+from controller.api.models.tool_tries import ToolTried
 from controller.cli.connection import LOCAL, Json, Limit, Token, Url, connected, err, tell
 from controller.config.differences import as_yaml
 from controller.config.resources import plain
@@ -158,6 +160,33 @@ def compare(name: Name, token: Token, url: Url = LOCAL, as_json: Json = False) -
         tell(client.compare_versions(name), as_json, _compared)
 
 
+@config.command("try-tool")
+def try_tool(
+    name: Name,
+    token: Token,
+    url: Url = LOCAL,
+    arguments: Annotated[
+        str, typer.Option("--arguments", "-a", help="A JSON object, as a model would write it.")
+    ] = "{}",
+    draft: Annotated[bool, typer.Option("--draft", help="The draft.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Try a tool over HTTP: one real request, by the code that a call uses."""
+    try:
+        given = json.loads(arguments)
+    except ValueError as error:
+        err.print(f"--arguments is no JSON: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    if not isinstance(given, dict):
+        err.print('--arguments has to be a JSON object, such as {"id": "17"}', markup=False, soft_wrap=True)
+        raise typer.Exit(2)
+    with connected(url, token) as client:
+        found = client.try_http_tool(name, given, draft=draft)
+        tell(found, as_json, _tried)
+        if not found.ok:
+            raise typer.Exit(1)
+
+
 @config.command()
 def route(
     to: Annotated[str, typer.Argument(help="The number called.")],
@@ -228,6 +257,13 @@ def _resources(page: ResourcePage) -> Table:
         table.add_row(each.name, *_row(each.published), each.draft.by if each.draft else "", tried)
     table.caption = "from the config file" if page.source == "file" else None
     return table
+
+
+def _tried(found: ToolTried) -> str:
+    asked = f"{found.method} {found.url}" if found.url is not None else "nothing was sent"
+    status = f"status {found.status}" if found.status is not None else found.reason or ""
+    detail = f" ({found.detail})" if found.detail else ""
+    return f"{asked}\n{status}, {found.duration_ms} ms{detail}\n{found.output}"
 
 
 def _routed(found: RouteAnswer) -> str:

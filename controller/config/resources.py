@@ -160,6 +160,17 @@ def unsafe(key: Key, content: Content, allowed: tuple[str, ...]) -> list[ConfigE
     return found
 
 
+def references(content: Content) -> frozenset[str]:
+    """The names of all variables that it refers to."""
+    shown = (text.replace("$${", "") for _, text in texts(content))
+    return frozenset(found[1] for text in shown for found in _REFERENCE.finditer(text))
+
+
+def may_be_plain(header: str) -> bool:
+    """Whether an HTTP header is no secret."""
+    return header.lower() in _PLAIN_HEADERS
+
+
 def _wrong(kind: Kind, place: Path, text: str, allowed: tuple[str, ...]) -> tuple[str, str]:
     secret = _is_secret(kind, place)
     shown = text.replace("$${", "")
@@ -182,7 +193,7 @@ def _is_reference(text: str) -> bool:
 
 
 def _is_secret(kind: Kind, place: Path) -> bool:
-    if place[:1] == ("headers",) and str(place[-1]).lower() in _PLAIN_HEADERS:
+    if place[:1] == ("headers",) and may_be_plain(str(place[-1])):
         return False
     return bool(place) and place[0] in kind.secrets
 

@@ -37,7 +37,7 @@ def operations() -> tuple[Operation, ...]:
         *AuditResources(UNUSED).operations(),
         *WorkerResources(UNUSED, 0, UNUSED).operations(),
         *LiveStatusResources(UNUSED, UNUSED).operations(),
-        *configuration_operations(UNUSED, cast(Any, SimpleNamespace(store=None))),
+        *configuration_operations(UNUSED, cast(Any, SimpleNamespace(store=None)), UNUSED),
         *AgentTestResources(UNUSED, UNUSED, UNUSED, UNUSED).operations(),
         *TextSessionResources(UNUSED, UNUSED, UNUSED).operations(),
         *TraceResources(UNUSED, UNUSED).operations(),

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from controller.api.resources.versions import configuration_operations
+from controller.calls.tools.http import HttpTools
 from controller.config import ConfigFile, parse_file
 from controller.store.database import Database
 from controller.versions.publisher import Publisher
@@ -44,6 +45,7 @@ class Desk:
     it: Harness
     publisher: Publisher
     token: str = ADMIN
+    database: Database | None = None
 
     async def ask(
         self, method: str, path: str, body: Any = None, *, etag: str | None = None, new: bool = False
@@ -73,5 +75,8 @@ async def desk(folder: Path, data: Mapping[str, Any] = STORED, env: Mapping[str,
     async with Database(store_at(folder)) as database:
         publisher = Publisher(file_of(data, env), VersionStore(database), shared=database.shared)
         await publisher.start()
-        async with harness(more=lambda _, __: configuration_operations(publisher.current, publisher), store=True) as it:
+        tools = HttpTools()
+        operations = configuration_operations(publisher.current, publisher, tools.run)
+        async with harness(more=lambda _, __: operations, store=True) as it:
             yield Desk(it, publisher)
+        await tools.close()

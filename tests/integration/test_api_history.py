@@ -372,6 +372,9 @@ async def test_the_versions_of_an_agent_compared(tmp_path: Path) -> None:
         assert second["first_frame_ms"] == 412
         assert second["cost"] == second["cost_per_call"] == 0.012346
         assert first["cost"] == pytest.approx(2 * second["cost"], abs=1e-5)
+        shown = {each["name"]: each for each in second["measures"]}
+        assert shown["transferred"] == {"name": "transferred", "calls": 1, "mean": 1.0, "low": None, "high": None}
+        assert (shown["talked_s"]["mean"], shown["first_frame_ms"]["mean"]) == (60.5, 412.0)
         url = "/v1/resources/agents/reception/comparison?until=2000-01-01T00:00:00Z"
         async with it.request("GET", url) as answer:
             assert await answer.json() == {"versions": []}

@@ -78,7 +78,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *EventResources(NOBODY, NOBODY, NOBODY).operations(),
         *AuditResources(NOBODY).operations(),
         *WorkerResources(NOBODY, 0, NOBODY).operations(),
-        *configuration_operations(NOBODY, SimpleNamespace(store=None)),  # type: ignore[arg-type]
+        *configuration_operations(NOBODY, SimpleNamespace(store=None), NOBODY),  # type: ignore[arg-type]
         *TraceResources(NOBODY, NOBODY).operations(),
         *KeyResources(NOBODY, NOBODY, NOBODY).operations(),
         *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),

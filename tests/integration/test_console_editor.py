@@ -12,13 +12,19 @@ from bridge.contract import ServerVad
 from controller.api.auth.authenticator import Authenticator
 from controller.api.console import files
 from controller.api.console.session import SessionResources, choices_of
+from controller.api.resources.history import HistoryResources
 from controller.api.resources.versions import configuration_operations
+from controller.calls.tools.http import HttpTools
 from controller.config.models.api import Pace, Token
+from controller.config.models.records import Records
+from controller.events.records.history import History
+from controller.events.records.repository import RecordRepository
 from controller.store.database import Database
 from controller.versions.publisher import Publisher
 from controller.versions.repository import VersionStore
 from tests.integration.api_harness import ADMIN, TOKENS, harness
 from tests.integration.resources_harness import STORED, Desk, file_of
+from tests.integration.tool_harness import ENV
 from tests.peers.browser import chromium, look
 from tests.peers.stores import store_at
 from tests.unit.controller.configs import with_
@@ -42,16 +48,15 @@ async def editing(folder: Path, data: Mapping[str, Any] = STORED) -> AsyncIterat
     keeper = Authenticator(known, Pace(per_second=10_000, burst=100_000))
     wrong: list[str] = []
     async with Database(store_at(folder)) as database, chromium() as browser:
-        publisher = Publisher(file_of(data), VersionStore(database), shared=database.shared)
+        publisher = Publisher(file_of(data, ENV), VersionStore(database), shared=database.shared)
         await publisher.start()
         session = SessionResources(keeper, lambda: choices_of(publisher.current))
         routes = (*files.routes(), *session.routes())
-        async with harness(
-            *routes,
-            more=lambda _, __: configuration_operations(publisher.current, publisher),
-            store=True,
-            authenticator=keeper,
-        ) as it:
+        history = HistoryResources(History(database), RecordRepository(database), (), Records())
+        tools = HttpTools()
+        configuration = configuration_operations(publisher.current, publisher, tools.run)
+        more = (*configuration, *history.operations())
+        async with harness(*routes, more=lambda _, __: more, store=True, authenticator=keeper) as it:
             page = await browser.new_page()
             page.set_default_timeout(20_000)
             page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -60,8 +65,9 @@ async def editing(folder: Path, data: Mapping[str, Any] = STORED) -> AsyncIterat
             await page.get_by_label("API token").fill(ADMIN)
             await page.keyboard.press("Enter")
             await expect(page.get_by_role("heading", name="Agents", exact=True).first).to_be_visible()
-            yield Desk(it, publisher), page
+            yield Desk(it, publisher, database=database), page
             await page.close()
+        await tools.close()
     assert [each for each in wrong if not each.endswith(EXPECTED)] == []
 
 

@@ -93,7 +93,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         ),
         *("controller.events", "controller.telemetry", CALLS + "errors", CALLS + "reporting", CALLS + "outbound"),
         *(CALLS + "runtime.call_control", "controller.text_sessions", "controller.softphone", "controller.agent_tests"),
-        CALLS + "planning",
+        *(CALLS + "planning", CALLS + "tools"),
     ),
     "controller.cli": (
         *("controller", "bridge.common", "bridge.contract", "bridge.audiosocket.wire", "bridge.realtime.probe"),

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from controller.api.models.base import Answer, Body, Instant, Moment
 from controller.api.models.calls import SpreadAnswer, TurnAnswer, UtteranceAnswer
-from controller.events.records import export
+from controller.events.records import export, intervals
 from controller.events.records.comparison import VersionTotals
 from controller.events.records.history import RecordFilter
 
@@ -47,6 +47,20 @@ class ComparisonQuery(Body):
     """Calls that began earlier."""
 
 
+class Measure(Answer):
+    """A mean over calls, and between which values it may well lie for all calls to come (95 % confidence interval)."""
+
+    name: str
+    """answered, transferred (shares of the calls, from 0 to 1), talked_s, turns, interruptions (of calls that were
+    answered), first_frame_ms, cost."""
+    calls: int
+    """Of how many calls it is the mean."""
+    mean: float | None
+    low: float | None
+    """null: too few calls to say, fewer than 30."""
+    high: float | None
+
+
 class VersionFigures(Answer):
     """Of all ended calls that an agent had with one of its versions."""
 
@@ -67,6 +81,8 @@ class VersionFigures(Answer):
     cost: float
     """US dollars, all calls."""
     cost_per_call: float
+    measures: tuple[Measure, ...]
+    """To compare the versions with: if the intervals of two do not touch, they differ by more than chance explains."""
 
     @classmethod
     def of(cls, found: VersionTotals) -> "VersionFigures":
@@ -82,7 +98,29 @@ class VersionFigures(Answer):
             first_frame_ms=round(found.first_frame_ms / found.measured) if found.measured else None,
             cost=round(found.cost, 6),
             cost_per_call=round(found.cost / found.calls, 6),
+            measures=_measures(found),
         )
+
+
+def _measures(found: VersionTotals) -> tuple[Measure, ...]:
+    shares = {"answered": found.answered, "transferred": found.transferred}
+    means = {
+        "talked_s": (found.talked_s, found.answered),
+        "turns": (found.turns, found.answered),
+        "interruptions": (found.interruptions, found.answered),
+        "first_frame_ms": (found.first_frame_ms, found.measured),
+        "cost": (found.cost, found.calls),
+    }
+    made = [_measure(name, n, found.calls, intervals.of_share(n, found.calls)) for name, n in shares.items()]
+    for name, (total, calls) in means.items():
+        squares, counts = found.squares.get(name, 0.0), name == "interruptions"
+        made.append(_measure(name, total, calls, intervals.of_mean(total, squares, calls, counts=counts)))
+    return tuple(made)
+
+
+def _measure(name: str, total: float, calls: int, interval: intervals.Interval | None) -> Measure:
+    low, high = (round(interval.low, 6), round(interval.high, 6)) if interval is not None else (None, None)
+    return Measure(name=name, calls=calls, mean=round(total / calls, 6) if calls else None, low=low, high=high)
 
 
 class ComparisonAnswer(Answer):

@@ -37,6 +37,7 @@ from controller.api.operation import AUDIT_DETAILS, ApiRequest, ApiResponse, Ope
 from controller.api.problems import Problem
 from controller.api.resources.configuration import ConfigResources, invalid
 from controller.api.resources.routes import RouteTestResources
+from controller.api.resources.tool_tries import RunTool, ToolTryResources
 from controller.config import ConfigErrors, CurrentConfig
 from controller.config.differences import changes, lines
 from controller.config.resources import Key
@@ -81,12 +82,13 @@ def _told(handle: Callable[..., Awaitable[R]]) -> Callable[..., Awaitable[R]]:
     return handled
 
 
-def configuration_operations(current: CurrentConfig, publisher: Publisher) -> tuple[Operation, ...]:
-    """The configuration in force, the file, what has versions, and who would answer."""
+def configuration_operations(current: CurrentConfig, publisher: Publisher, run: RunTool) -> tuple[Operation, ...]:
+    """The configuration in force, the file, what has versions, tools tried by `run`, and who would answer."""
     editor = ResourceEditor(publisher)
     versions = VersionResources(editor, lambda: "store" if publisher.from_store else "file")
     of_file, routes = ConfigResources(current, publisher), RouteTestResources(current, editor)
-    return (*of_file.operations(), *versions.operations(), *routes.operations())
+    tries = ToolTryResources(publisher, run)
+    return (*of_file.operations(), *versions.operations(), *tries.operations(), *routes.operations())
 
 
 class VersionResources:

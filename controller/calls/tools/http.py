@@ -60,6 +60,8 @@ class Answer:
     ok: bool
     output: str = field(repr=False)
     failure: RequestFailure | None = field(default=None, compare=False)
+    status: int | None = field(default=None, compare=False)
+    """Of the server's answer; None: there was none."""
 
 
 def _not_counted(_: str, __: Reason) -> None: ...
@@ -93,7 +95,7 @@ class HttpTools:
         except BadArguments as error:
             answer = Answer(False, str(error), RequestFailure("arguments"))  # the text may quote them
         except RequestFailed as error:
-            answer = Answer(False, _for_the_model(error.failure), error.failure)
+            answer = Answer(False, _for_the_model(error.failure), error.failure, error.failure.status)
         took = round((asyncio.get_running_loop().time() - started) * 1000)
         self._log_result(call, name, host, took, answer, warnings or LimitedWarnings(log))
         return answer
@@ -123,9 +125,9 @@ class HttpTools:
             _check(response)
             text, cut = await _text(response)
         if not cut:
-            return Answer(True, text or "Done. The answer is empty.")
+            return Answer(True, text or "Done. The answer is empty.", status=response.status_code)
         failure = RequestFailure("too_large", f"the answer is cut after {LARGEST_ANSWER} bytes", response.status_code)
-        return Answer(True, text + CUT, failure)
+        return Answer(True, text + CUT, failure, response.status_code)
 
 
 def _for_the_model(failure: RequestFailure) -> str:

@@ -10,10 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.store.tables.records import call_events, call_legs, calls
 
+_SQUARED = {
+    "talked_s": calls.c.talked_s,
+    "turns": calls.c.turns,
+    "first_frame_ms": calls.c.first_frame_p50_ms,
+    "cost": calls.c.cost,
+}
+
 
 @dataclass(slots=True)
 class VersionTotals:
-    """Sums over the ended calls of one version. `version` None: not known. `measured`: calls with a response time."""
+    """Sums over the ended calls of one version. `version` None: not known. `measured`: calls with a response time.
+    `transferred`: calls with a transfer. `squares`: the sums of the squares, by the name of what is summed."""
 
     version: int | None
     calls: int = 0
@@ -23,9 +31,14 @@ class VersionTotals:
     turns: int = 0
     interruptions: int = 0
     transfers: int = 0
+    transferred: int = 0
     measured: int = 0
     first_frame_ms: float = 0.0
     cost: float = 0.0
+    squares: dict[str, float] = field(default_factory=dict)
+
+    def add_squares(self, name: str, square: float | None) -> None:
+        self.squares[name] = self.squares.get(name, 0.0) + float(square or 0.0)
 
 
 async def totals(
@@ -46,12 +59,16 @@ async def totals(
         total.measured += row.measured
         total.first_frame_ms += row.first_frame_ms or 0.0
         total.cost += row.cost or 0.0
+        for name in _SQUARED:
+            total.add_squares(name, getattr(row, f"{name}_squared"))
     transfers = _parts(call_legs, call_legs.c.kind == "transfer", those)
     interruptions = _parts(call_events, call_events.c.type == "call.barge_in", those)
     for row in (await connection.execute(transfers)).all():
-        found[row.agent_version].transfers = row.parts
+        found[row.agent_version].transfers = int(row.parts)
+        found[row.agent_version].transferred = row.calls
     for row in (await connection.execute(interruptions)).all():
-        found[row.agent_version].interruptions = row.parts
+        found[row.agent_version].interruptions = int(row.parts)
+        found[row.agent_version].add_squares("interruptions", row.squared)
     return sorted(found.values(), key=lambda each: each.version or 0, reverse=True)
 
 
@@ -67,6 +84,7 @@ def _ended(those: Sequence[ColumnElement[bool]]) -> Select[Any]:
             func.count(calls.c.first_frame_p50_ms).label("measured"),
             func.sum(calls.c.first_frame_p50_ms).label("first_frame_ms"),
             func.sum(calls.c.cost).label("cost"),
+            *(func.sum(each * each).label(f"{name}_squared") for name, each in _SQUARED.items()),
         )
         .where(*those)
         .group_by(*by)
@@ -74,6 +92,10 @@ def _ended(those: Sequence[ColumnElement[bool]]) -> Select[Any]:
 
 
 def _parts(table: Table, kind: ColumnElement[bool], those: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """Of each version: all `parts`, the `calls` that have any, and the sum of the squares of their numbers."""
     same = and_(table.c.call == calls.c.call, table.c.attempt == calls.c.attempt, kind)
-    counted = select(calls.c.agent_version, func.count().label("parts")).join(table, same)
-    return counted.where(*those).group_by(calls.c.agent_version)
+    by = (calls.c.agent_version, calls.c.call, calls.c.attempt)
+    each = select(*by, func.count().label("parts")).join(table, same).where(*those).group_by(*by).subquery()
+    parts = each.c.parts
+    sums = func.sum(parts).label("parts"), func.count().label("calls"), func.sum(parts * parts).label("squared")
+    return select(each.c.agent_version, *sums).group_by(each.c.agent_version)

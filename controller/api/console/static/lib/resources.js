@@ -25,6 +25,8 @@ export const saveDraft = (kind, name, etag, content) => ask("PUT", `${at(kind, n
 export const dropDraft = (kind, name, etag) => ask("DELETE", `${at(kind, name)}/draft`, undefined, upon(etag));
 export const publish = (kind, name, etag, comment) => ask("POST", `${at(kind, name)}/publish`, { comment }, upon(etag));
 export const rollBack = (kind, name, etag, version, comment) => ask("POST", `${at(kind, name)}/rollback`, { version, comment }, upon(etag));
+export const setTrial = (kind, name, etag, version, share) => ask("PUT", `${at(kind, name)}/trial`, { version, share }, upon(etag));
+export const endTrial = (kind, name, etag) => ask("DELETE", `${at(kind, name)}/trial`, undefined, upon(etag));
 
 /** What is published of all resources of a kind: [{name, content}]. */
 export async function contents(kind) {

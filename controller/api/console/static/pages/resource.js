@@ -1,12 +1,17 @@
 // One resource: its form or its text, draft, differences, versions.
+import { ask } from "../lib/api.js";
 import { fill, h } from "../lib/dom.js";
 import { contents, FILE_SOURCE, KINDS, list, read } from "../lib/resources.js";
+import { EMPTY } from "../lib/schema.js";
 import { failed } from "../lib/toasts.js";
 import { agentForm } from "../parts/agentform.js";
 import { editor } from "../parts/editor.js";
 import { routesForm } from "../parts/routesform.js";
+import { shares } from "../parts/shares.js";
+import { toolForm } from "../parts/toolform.js";
+import { toolInAgent, tryBeside } from "../parts/trytool.js";
 
-const NEW = { agents: { instructions: "" }, routes: [] };
+const NEW = { agents: { instructions: "" }, routes: [], http_tools: { description: "", url: "", parameters: EMPTY } };
 
 export function open(main, me, kind, name) {
   let over = false, close = null;
@@ -28,7 +33,14 @@ async function start(main, me, kind, name, over) {
   const makeForm = await formOf(kind, me);
   if (over()) return null;
   const why = !store ? FILE_SOURCE : "Your token may look at this, but not change it: that needs the scope config.";
-  return editor(main, { me, kind, name, resource, fresh: NEW[kind] || {}, locked, why, makeForm });
+  return editor(main, { me, kind, name, resource, fresh: NEW[kind] || {}, locked, why, makeForm, makeBeside: besideOf(kind, name, me) });
+}
+
+/** Makes what stands below the form of a kind; undefined: nothing does. */
+function besideOf(kind, name, me) {
+  if (kind === "agents") return (given) => shares({ name, ...given });
+  if (kind === "http_tools" && me.may("config")) return (given) => tryBeside({ name, mayEdit: !given.locked, ...given });
+  return undefined;
 }
 
 /** Makes the form of a kind, or null: there is only the text. */
@@ -37,11 +49,15 @@ async function formOf(kind, me) {
     const { agents, trunks } = me.choices;
     return (state) => routesForm(state, { agents, trunks, config: me.may("config") });
   }
+  if (kind === "http_tools") {
+    const secrets = me.may("config") ? (await ask("GET", "/v1/config")).config.resources?.secrets ?? [] : [];
+    return (state) => toolForm(state, secrets);
+  }
   if (kind !== "agents") return null;
   const [tools, servers, routes] = await Promise.all([contents("http_tools"), contents("mcp"), contents("routes")]);
   const named = (found, about) => found.map(({ name, content }) => ({ name, about: about(content) }));
   return (state) => agentForm(state, {
-    tools: named(tools, (content) => content?.description || ""),
+    tools: tools.map(({ name, content }) => ({ name, about: content?.description || "", more: () => toolInAgent(name, content, me) })),
     servers: named(servers, (content) => content?.url || ""),
     routes: routes.flatMap(({ content }) => (Array.isArray(content) ? content : [])),
     targets: me.choices.targets,

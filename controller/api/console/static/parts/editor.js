@@ -12,7 +12,7 @@ import { text } from "./text.js";
 const unsaved = new Map();
 /** What somebody has left without saving: it is there again when they come back, until the page is loaded anew. */
 
-export function editor(main, { me, kind, name, resource, fresh, locked, why, makeForm }) {
+export function editor(main, { me, kind, name, resource, fresh, locked, why, makeForm, makeBeside }) {
   const mine = `${me.name} ${kind} ${name}`;
   const state = { content: null, locked, changed: () => drawState() };
   let found = resource, base = null;
@@ -26,6 +26,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
   let view = views[0][1];
   const holder = h("div", {}), more = h("p", { class: "quiet" }), tabs = h("div", { class: "verbs tabs", role: "group", "aria-label": "Show as" });
   const past = history({ kind, name, locked, back });
+  const beside = makeBeside?.({ state, locked, alter, store });
   const button = (label, work, kind = "") => h("button", { type: "button", class: kind, on: { click: (event) => work(event.currentTarget) } }, label);
   const save = button("Save draft", (it) => attempt(it, "Save draft", store).then(drawState), "main");
   const out = button("Publish…", (it) => publishIt(it)), drop = button("Discard draft", (it) => discard(it), "danger");
@@ -45,6 +46,8 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
       talks.href = `#/talk?agent=${encodeURIComponent(name)}${draft ? "&version=draft" : ""}`;
       fill(talks, draft ? "Talk to the draft" : "Talk to it as it is published");
     }
+    form?.changed?.();
+    beside?.changed?.();
   };
   const take = (next) => {
     found = next;
@@ -54,6 +57,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
     view.show();
     drawState();
     past.update(next);
+    beside?.update(next);
   };
   const complain = (errors, title) => {
     const rest = form ? form.wrong(view === form ? errors : []) : errors;
@@ -88,6 +92,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
   /** Saves, and says whether it could be published. */
   async function store() {
     if (!left()) return false;
+    if (found && !found.draft && !dirty()) return true; // as it is published
     if (dirty() || !found) {
       const kept = await guarded(() => saveDraft(kind, name, found?.etag, state.content), "Not saved");
       if (!kept) return false;
@@ -129,13 +134,19 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
   async function back(version, it) {
     const sure = await confirm({ title: `Publish version ${version} again?`, yes: "Roll back", danger: false,
       text: "It becomes a new version, and the next call has it. A draft stays as it is." });
-    if (sure) await attempt(it, "Roll back", async () => {
-      const kept = await guarded(() => rollBack(kind, name, found.etag, version, ""), "Not rolled back");
+    if (sure) await alter(it, "Roll back", (etag) => rollBack(kind, name, etag, version, ""),
+      (kept) => told(`Version ${kept.published.version} is published: it says what version ${version} said.`));
+  }
+
+  /** Changes what is published, or which calls it gets, upon what was seen; what somebody has not saved stays. */
+  async function alter(it, title, work, said) {
+    await attempt(it, title, async () => {
+      const kept = await guarded(() => work(found.etag), `${title}: refused`);
       if (!kept) return;
       const own = state.content, changed = dirty();
       take(kept);
       if (changed) { state.content = own; view.show(); drawState(); }
-      told(`Version ${kept.published.version} is published: it says what version ${version} said.`);
+      said(kept);
     });
   }
 
@@ -144,6 +155,12 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
     const theirs = await read(kind, name).catch((error) => { if (error.status === 404) return null; throw error; });
     const by = theirs?.draft || theirs?.published;
     const lines = written(changes(base, contentOf(theirs)));
+    if (theirs && !lines.length) { // published as it stands here, or other calls get it
+      const own = state.content, changed = dirty();
+      take(theirs);
+      if (changed) { state.content = own; view.show(); drawState(); }
+      throw Object.assign(new Error("Somebody else has published it, or changed which calls it gets. Look at it, and try again"), { type: "changed-meanwhile" });
+    }
     const lose = button("Take theirs, lose mine", () => { clash.hidden = true; complain([], ""); take(theirs); });
     const keep = button("Save mine instead", (it) => { found = theirs; attempt(it, "Save draft", store).then(drawState); });
     fill(clash, h("h2", {}, "Somebody else has changed it"),
@@ -157,7 +174,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
   fill(tabs, views.length > 1 && views.map(([label, each]) => h("button", { type: "button", class: "small", "data-view": label,
     on: { click: () => show(each) } }, label)));
   main.append(status, locked ? h("p", { class: "notice" }, why) : "", clash, wrong,
-    h("div", { class: "verbs" }, locked ? [] : [save, out, drop], tries, talks, tabs), more, holder, past.element);
+    h("div", { class: "verbs" }, locked ? [] : [save, out, drop], tries, talks, tabs), more, holder, beside?.element ?? "", past.element);
   base = contentOf(found);
   state.content = unsaved.get(mine)?.content ?? base;
   if (unsaved.has(mine)) {
@@ -168,6 +185,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
   show(view);
   drawState();
   past.update(found);
+  beside?.update(found);
   const asks = (event) => { if (dirty() && !locked) event.preventDefault(); };
   window.addEventListener("beforeunload", asks);
   return () => {

@@ -15,8 +15,7 @@ export function fields(state) {
   const all = [];
 
   const own = (path, made, { read, write, shown }) => {
-    const input = made.input, problem = h("small", { class: "problem", id: `${input.id}-problem` });
-    made.element.append(problem);
+    const input = made.input, wrong = complaint(made);
     if (input.tagName === "SELECT" || input.type === "checkbox") input.disabled = state.locked;
     else input.readOnly = state.locked;
     const show = () => {
@@ -30,12 +29,6 @@ export function fields(state) {
       shown?.();
       state.changed();
     });
-    const wrong = (texts) => {
-      fill(problem, texts.join(" "));
-      if (texts.length) input.setAttribute("aria-invalid", "true"); else input.removeAttribute("aria-invalid");
-      const about = [made.element.querySelector("small[id$=help]")?.id, texts.length && problem.id].filter(Boolean);
-      if (about.length) input.setAttribute("aria-describedby", about.join(" ")); else input.removeAttribute("aria-describedby");
-    };
     all.push({ path: path.join("."), show, wrong, input });
     return made.element;
   };
@@ -72,6 +65,18 @@ export function fields(state) {
       return rest;
     },
     paths: () => all.map(({ path }) => path),
+  };
+}
+
+/** A place below a field (`lib/dialog`) for what is wrong with it. Returns what shows texts there. */
+export function complaint({ element, input }) {
+  const problem = h("small", { class: "problem", id: `${input.id}-problem` });
+  element.append(problem);
+  return (texts) => {
+    fill(problem, texts.join(" "));
+    if (texts.length) input.setAttribute("aria-invalid", "true"); else input.removeAttribute("aria-invalid");
+    const about = [element.querySelector("small[id$=help]")?.id, texts.length && problem.id].filter(Boolean);
+    if (about.length) input.setAttribute("aria-describedby", about.join(" ")); else input.removeAttribute("aria-describedby");
   };
 }
 
