@@ -88,7 +88,8 @@ def run_tests(
             **({"tests": names or None} if file is None else {"cases": _cases(file, names or ())}),
         }
         if voice:
-            results = _by_voice(client, agent, asked, Account(sip, number, user, password), config)
+            folder = file.parent if file is not None else Path()
+            results = _by_voice(client, agent, asked, Account(sip, number, user, password), config, folder)
         else:
             results = _by_text(client, agent, asked, as_json)
         runs, lost = _collected(results, as_json)
@@ -170,11 +171,12 @@ def _by_text(client: Client, agent: str, asked: dict[str, Any], as_json: bool) -
 
 
 def _by_voice(
-    client: Client, agent: str, asked: dict[str, Any], account: Account, config: Path | None
+    client: Client, agent: str, asked: dict[str, Any], account: Account, config: Path | None, folder: Path
 ) -> Iterator[AgentTestRun]:
-    """The results as they come."""
+    """The results as they come. `folder`: of the tests' WAV files."""
     try:
-        from controller.cli.voice_tests import Telephone, run_all
+        from controller.cli.voice_call import Telephone
+        from controller.cli.voice_tests import run_all
     except ImportError as missing:
         err.print(f"Tests by voice work in a checkout with all its packages: there is no {missing.name}.", markup=False)
         raise typer.Exit(2) from None
@@ -192,7 +194,7 @@ def _by_voice(
             err.print(configs.render(errors), markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
     telephone = Telephone(account.sip, account.number, account.user, account.password)
-    for run in run_all(client, telephone, models, agent, tests, asked["repeat"]):
+    for run in run_all(client, telephone, models, agent, tests, repeat=asked["repeat"], folder=folder):
         if err.is_terminal:
             err.print(f"{run.test} [{run.number}]: {'passed' if run.passed else 'failed'}", markup=False)
         yield run
@@ -207,7 +209,8 @@ def _tell(runs: Sequence[AgentTestRun]) -> None:
         cells = name, f"{passed}/{len(mine)}", f"{max(e.seconds for e in mine):.1f}", _wrong(mine)
         table.add_row(*map(Text, cells), style=style)  # no markup: these are words of others
     out.print(table)
-    failed = {each.test: each for each in reversed(runs) if not each.passed}  # the first of each test
+    told = [each for each in reversed(runs) if not each.passed and each.conversation]
+    failed = {each.test: each for each in told}  # the first of each test
     for run in sorted(failed.values(), key=lambda each: each.test)[:SHOWN]:
         out.print(f"\n{run.test} [{run.number}]:", style="bold", highlight=False, markup=False)
         for each in run.conversation:

@@ -13,6 +13,8 @@ PHRASES = (
     "are you open on saturday",
     "until when are you open on fridays",
     "i would like to speak to a person please",
+    "i would like to know when the office is open",
+    "i would like to know when the office opens",
     "yes please",
     "thank you good bye",
 )

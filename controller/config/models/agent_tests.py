@@ -43,7 +43,8 @@ class CallerLine(Section):
     text: SomeText
     """What the caller says: typed, or spoken by a speech synthesiser."""
     wav: SomeText | None = None
-    """For tests by voice: a WAV file that is played instead."""
+    """For tests by voice: a WAV file (16 bit) that is played instead; from the folder of the file with the tests, or
+    from where `voiceai test` is run."""
 
 
 class SimulatedCaller(Section):
@@ -115,6 +116,9 @@ class Check(Section):
 
 class VoiceOptions(Section):
     """Of tests by voice."""
+
+    voice: str = Field("en-us", pattern=r"^[a-z]{2,8}(-[a-z0-9]{1,8}){0,3}$")
+    """The caller's, of espeak-ng: its language, such as `de` or `tr`."""
 
     noise_dbfs: float | None = Field(None, ge=-90, le=-10)
     """Noise behind the caller's words, as loud as this. null: none."""
