@@ -36,7 +36,7 @@ class CallerVoice:
     TestFailed."""
 
     def __init__(self, test: AgentTest, folder: Path) -> None:
-        self._speaker = Speaker(test.by_voice.voice, words_per_minute=150, pitch=62)
+        self._speaker = Speaker(test.by_voice.espeak_voice, words_per_minute=150, pitch=62)
         self._noise_dbfs = test.by_voice.noise_dbfs
         self._files = {each.wav: _read_wav(folder / each.wav) for each in test.says if each.wav is not None}
 

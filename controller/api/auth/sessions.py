@@ -4,14 +4,18 @@ Owns the table of sessions. A session belongs to the token, the key or the perso
 when somebody logs out or ends it, after a time without use, and after a time in any case. Only the hash of an id is
 kept. What counts is the memory of this process; the store follows it, so that a restart logs nobody out. Where others
 write to the same store, memory follows that within a second. `run` writes until it is cancelled.
+
+How long a session has lasted is counted by a clock that nobody sets: a wall clock that jumps ends none, and lets none
+live on. What is read of the store has only the wall clock's times.
 """
 
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Container, Sequence
+import time
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -40,12 +44,21 @@ SHOWN_ID = 16
 """Signs of a session's hash that are its id for whoever lists sessions."""
 
 
+def elapsed() -> float:
+    """Seconds of a clock that nobody sets, and that goes on while the machine sleeps (clock_gettime(2))."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 @dataclass(slots=True)
 class Session:
+    """`began_s`, `used_s`: the same moments as `began_at` and `used_at`, by `elapsed`."""
+
     hash: str
     credential: Credential
     began_at: datetime
     used_at: datetime
+    began_s: float
+    used_s: float
     source: str | None = None
     """The address of the log-in."""
     roles: tuple[str, ...] | None = None
@@ -57,9 +70,15 @@ class Session:
 class Sessions:
     """Without a `database` they end with the process."""
 
-    def __init__(self, limits: ConsoleSession | None = None, database: Database | None = None) -> None:
+    def __init__(
+        self,
+        limits: ConsoleSession | None = None,
+        database: Database | None = None,
+        clock: Callable[[], float] = elapsed,
+    ) -> None:
         limits = limits or ConsoleSession()
-        self._idle, self._longest = timedelta(seconds=limits.idle_s), timedelta(seconds=limits.max_s)
+        self._idle, self._longest = limits.idle_s, limits.max_s
+        self._clock = clock
         self._database = database
         self._live: dict[str, Session] = {}
         self._queue = WriteBehind[str](
@@ -81,24 +100,23 @@ class Sessions:
 
     # ------------------------------------------------------------ what is asked of them
 
-    def all(self, now: datetime) -> list[Session]:
+    def all(self) -> list[Session]:
         """Newest first."""
-        self._forget(now)
-        return sorted(self._live.values(), key=lambda each: each.began_at, reverse=True)
+        self._forget()
+        return sorted(self._live.values(), key=lambda each: each.began_s, reverse=True)
 
     def open(
         self, credential: Credential, now: datetime, *, source: str | None = None, roles: tuple[str, ...] | None = None
     ) -> str:
         """The id of a new one, for its cookie."""
-        self._forget(now)
-        mine = sorted(
-            (each for each in self._live.values() if each.credential == credential), key=lambda it: it.used_at
-        )
+        self._forget()
+        mine = sorted((each for each in self._live.values() if each.credential == credential), key=lambda it: it.used_s)
         for each in mine[: max(0, len(mine) - MOST_OF_A_TOKEN + 1)]:
             self._end(each.hash)
         id_ = secrets.token_urlsafe(32)
         hash_ = hash_of(id_)
-        self._live[hash_] = Session(hash_, credential, now, now, source, roles)
+        began_s = self._clock()
+        self._live[hash_] = Session(hash_, credential, now, now, began_s, began_s, source, roles)
         self._put(hash_)
         return id_
 
@@ -107,12 +125,12 @@ class Sessions:
         found = self._live.get(hash_)
         if found is None:
             return None
-        if now - found.used_at > self._idle or now - found.began_at > self._longest:
+        if self._is_over(found):
             self._end(hash_)
             return None
-        found.used_at = now
-        if found.written_at is None or now - found.written_at > TOUCH:
-            self._forget(now)
+        found.used_at, found.used_s = now, self._clock()
+        if found.written_at is None or abs(now - found.written_at) > TOUCH:
+            self._forget()
             self._put(hash_)
         return found
 
@@ -146,7 +164,8 @@ class Sessions:
             for hash_, session in list(self._live.items()):
                 theirs = stored.get(hash_)
                 if theirs is not None:
-                    session.used_at = max(session.used_at, theirs.used_at)
+                    if theirs.used_s > session.used_s:
+                        session.used_at, session.used_s = theirs.used_at, theirs.used_s
                 elif session.written_at is not None and hash_ not in self._unwritten:
                     del self._live[hash_]
             for hash_, found in stored.items():
@@ -158,7 +177,9 @@ class Sessions:
         """By hash; None: a row that can't be read."""
         assert self._database is not None
         async with self._database.reading() as store:
-            return {row.hash: _session(row) for row in (await store.execute(select(table))).all()}
+            rows = (await store.execute(select(table))).all()
+        now, now_s = datetime.now(UTC), self._clock()
+        return {row.hash: _session(row, now, now_s) for row in rows}
 
     async def written(self) -> bool:
         """Whether the store has everything. If not, it is written as soon as the store is back."""
@@ -185,11 +206,15 @@ class Sessions:
                 if (written := self._live.get(row["hash"])) is not None:
                     written.written_at = row["used_at"]
 
-    def _forget(self, now: datetime) -> None:
+    def _forget(self) -> None:
         """Those that nobody came back to."""
         for each in list(self._live.values()):
-            if now - each.used_at > self._idle or now - each.began_at > self._longest:
+            if self._is_over(each):
                 self._end(each.hash)
+
+    def _is_over(self, session: Session) -> bool:
+        now_s = self._clock()
+        return now_s - session.used_s > self._idle or now_s - session.began_s > self._longest
 
     def _end(self, hash_: str) -> Session | None:
         found = self._live.pop(hash_, None)
@@ -202,8 +227,8 @@ class Sessions:
         self._queue.put(hash_)
 
 
-def _session(row: Any) -> Session | None:
-    """None: it can't be read."""
+def _session(row: Any, now: datetime, now_s: float) -> Session | None:
+    """None: it can't be read. What the store has for a moment to come counts as now."""
     roles = row.roles
     if not isinstance(row.began_at, datetime) or not isinstance(row.used_at, datetime):
         return None
@@ -212,7 +237,9 @@ def _session(row: Any) -> Session | None:
             return None
         roles = tuple(roles)
     credential = (row.user, row.credential)
-    return Session(row.hash, credential, row.began_at, row.used_at, text_or_none_in(row.source), roles, row.used_at)
+    began_s, used_s = (now_s - max(0.0, (now - at).total_seconds()) for at in (row.began_at, row.used_at))
+    source = text_or_none_in(row.source)
+    return Session(row.hash, credential, row.began_at, row.used_at, began_s, used_s, source, roles, row.used_at)
 
 
 def _row(session: Session) -> dict[str, Any]:

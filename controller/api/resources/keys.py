@@ -205,14 +205,14 @@ class KeyResources:
                     source=each.source,
                     current=each.hash == mine,
                 )
-                for each in self._sessions.all(datetime.now(UTC))
+                for each in self._sessions.all()
             )
         )
 
     async def end_session(self, asked: ApiRequest) -> web.Response:
         """Its cookie opens nothing any more; its streams end within two seconds."""
         id_ = asked.part("id")
-        found = [each for each in self._sessions.all(datetime.now(UTC)) if each.hash[:SHOWN_ID] == id_]
+        found = [each for each in self._sessions.all() if each.hash[:SHOWN_ID] == id_]
         if not found:
             raise Problem("unknown-session")
         for each in found:

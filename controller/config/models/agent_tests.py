@@ -44,7 +44,7 @@ class CallerLine(Section):
     """What the caller says: typed, or spoken by a speech synthesiser."""
     wav: SomeText | None = None
     """For tests by voice: a WAV file (16 bit) that is played instead; from the folder of the file with the tests, or
-    from where `voiceai test` is run."""
+    from where the command is run."""
 
 
 class SimulatedCaller(Section):
@@ -117,8 +117,8 @@ class Check(Section):
 class VoiceOptions(Section):
     """Of tests by voice."""
 
-    voice: str = Field("en-us", pattern=r"^[a-z]{2,8}(-[a-z0-9]{1,8}){0,3}$")
-    """The caller's, of espeak-ng: its language, such as `de` or `tr`."""
+    espeak_voice: str = Field("en-us", pattern=r"^[a-z]{2,8}(-[a-z0-9]{1,8}){0,3}$")
+    """The voice in which espeak-ng speaks the caller's lines; a language such as de or tr is one."""
 
     noise_dbfs: float | None = Field(None, ge=-90, le=-10)
     """Noise behind the caller's words, as loud as this. null: none."""

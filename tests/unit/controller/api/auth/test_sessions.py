@@ -16,7 +16,6 @@ from controller.store.tables.api import sessions as table
 from tests.peers.stores import store_at
 
 NOW = datetime.now(UTC)
-SECOND = timedelta(seconds=1)
 ADA, BEN = ("ada", "a" * 64), ("ben", "b" * 64)
 LIMITS = ConsoleSession(idle_s=10, max_s=60)
 
@@ -32,15 +31,57 @@ async def kept(database: Database) -> set[str]:
         return {row.hash for row in await store.execute(select(table))}
 
 
+class Clock:
+    """Seconds that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def test_a_session_ends_without_use_and_in_any_case() -> None:
-    sessions = Sessions(LIMITS)
+    clock = Clock()
+    sessions = Sessions(LIMITS, clock=clock)
     idle, busy = hash_of(sessions.open(ADA, NOW)), hash_of(sessions.open(ADA, NOW))
-    for second in range(0, 60, 9):
-        assert sessions.use(busy, NOW + second * SECOND) is not None
-    assert sessions.use(idle, NOW + 11 * SECOND) is None
+    for _ in range(6):
+        clock.seconds += 9
+        assert sessions.use(busy, NOW) is not None
+    assert sessions.use(idle, NOW) is None
+    clock.seconds -= 54
     assert sessions.use(idle, NOW) is None, "it does not come back"
-    assert sessions.use(busy, NOW + 61 * SECOND) is None
+    clock.seconds += 61
+    assert sessions.use(busy, NOW) is None
     assert len(sessions) == 0
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=400), timedelta(days=-400)])
+def test_a_wall_clock_that_jumps_ends_no_session_and_lets_none_live_on(jump: timedelta) -> None:
+    clock = Clock()
+    sessions = Sessions(LIMITS, clock=clock)
+    mine, left = hash_of(sessions.open(ADA, NOW)), hash_of(sessions.open(BEN, NOW))
+    clock.seconds += 9
+    assert sessions.use(mine, NOW + jump) is not None
+    clock.seconds += 9
+    assert sessions.use(mine, NOW) is not None
+    assert sessions.use(left, NOW + jump) is None
+    assert [each.hash for each in sessions.all()] == [mine]
+    clock.seconds += 43
+    assert sessions.use(mine, NOW + jump) is None
+
+
+async def test_what_is_stored_counts_by_the_wall_clock(database: Database) -> None:
+    first, long_ago = Sessions(LIMITS, database), NOW - timedelta(hours=1)
+    fresh, old, future = (first.open(ADA, at) for at in (datetime.now(UTC), long_ago, NOW + timedelta(days=400)))
+    assert await first.written()
+    clock = Clock()
+    second = Sessions(LIMITS, database, clock=clock)
+    await second.read({ADA})
+    used = [second.use(hash_of(each), datetime.now(UTC)) is not None for each in (fresh, old, future)]
+    assert used == [True, False, True]
+    clock.seconds += 61
+    assert second.use(hash_of(future), datetime.now(UTC)) is None, "no longer than any other"
 
 
 def test_a_session_ends_with_its_token_and_when_it_is_closed() -> None:
@@ -54,24 +95,27 @@ def test_a_session_ends_with_its_token_and_when_it_is_closed() -> None:
 
 
 def test_of_one_token_there_are_so_many() -> None:
-    sessions = Sessions(ConsoleSession())
-    other = hash_of(sessions.open(BEN, NOW))
-    opened = [hash_of(sessions.open(ADA, NOW + at * SECOND)) for at in range(module.MOST_OF_A_TOKEN + 5)]
+    clock = Clock()
+    sessions = Sessions(ConsoleSession(), clock=clock)
+    other, opened = hash_of(sessions.open(BEN, NOW)), []
+    for _ in range(module.MOST_OF_A_TOKEN + 5):
+        clock.seconds += 1
+        opened.append(hash_of(sessions.open(ADA, NOW)))
     assert len(sessions) == module.MOST_OF_A_TOKEN + 1
-    assert [sessions.use(each, NOW + 500 * SECOND) is None for each in opened[:6]] == [True] * 5 + [False]
-    assert sessions.use(other, NOW + 500 * SECOND) is not None
+    assert [sessions.use(each, NOW) is None for each in opened[:6]] == [True] * 5 + [False]
+    assert sessions.use(other, NOW) is not None
 
 
 async def test_a_restart_logs_out_nobody_but_those_whose_token_is_gone(database: Database) -> None:
-    first = Sessions(LIMITS, database)
-    ids = [first.open(ADA, NOW), first.open(BEN, NOW), first.open(ADA, NOW)]
+    now, first = datetime.now(UTC), Sessions(LIMITS, database)
+    ids = [first.open(ADA, now), first.open(BEN, now), first.open(ADA, now)]
     first.close(hash_of(ids[2]))
     assert await first.written()
     assert await kept(database) == {hash_of(each) for each in ids[:2]}
     assert not {*ids} & await kept(database), "the store has no id that opens anything"
     second = Sessions(LIMITS, database)
     await second.read({ADA})
-    assert [second.use(hash_of(each), NOW) is not None for each in ids] == [True, False, False]
+    assert [second.use(hash_of(each), now) is not None for each in ids] == [True, False, False]
     await second.drain()
     assert await kept(database) == {hash_of(ids[0])}
 
