@@ -14,14 +14,13 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from ipaddress import ip_address
 from time import monotonic, thread_time
 from uuid import uuid4
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, CantListen
@@ -36,8 +35,6 @@ from bridge.recording.disk import DiskThread
 from bridge.recording.recorder import Recordings
 from bridge.worker.control_link import ControlLink
 from bridge.worker.garbage_collection import settle
-from bridge.worker.metrics import Now, WorkerMetrics
-from bridge.worker.metrics_server import MetricsServer
 from bridge.worker.options import (
     Options as Options,
     metrics_place as metrics_place,
@@ -47,6 +44,7 @@ from bridge.worker.options import (
 from bridge.worker.process_stats import ProcessMeter
 from bridge.worker.scheduling import LONGEST_RUN, RESUME_SECONDS, RealtimePriority
 from bridge.worker.sessions import Sessions
+from bridge.worker.state import Now
 
 NOTICE_SECONDS = 1.0
 FLUSH_SECONDS = 1.0
@@ -93,7 +91,7 @@ class Worker:
         self._cpu_and_time = thread_time(), monotonic()
         self._meter = ProcessMeter()
         self._told: contract.Load | None = None
-        self._counts: WorkerMetrics | None = None
+        self._count: Callable[[contract.CallEvent], None] | None = None
 
     def __repr__(self) -> str:
         return f"<Worker {self._options.name} [{self._sessions!r}, {self._link!r}, {self._server!r}]>"
@@ -131,8 +129,14 @@ class Worker:
         if options.metrics is None:
             yield
             return
+        # Loaded only where it is used: 4 MB of each worker.
+        from prometheus_client import CollectorRegistry
+
+        from bridge.worker.metrics import WorkerMetrics
+        from bridge.worker.metrics_server import MetricsServer
+
         registry = CollectorRegistry()
-        self._counts = WorkerMetrics(registry, options.name, self._now_at_scrape)
+        self._count = WorkerMetrics(registry, options.name, self._now_at_scrape).observe
         async with MetricsServer(registry, *options.metrics):
             yield
 
@@ -213,8 +217,8 @@ class Worker:
     def _emit(self, event: contract.CallEvent) -> None:
         self._link.emit(event)
         try:
-            if self._counts is not None:
-                self._counts.observe(event)
+            if self._count is not None:
+                self._count(event)
         except Exception:  # the top of this event: what is counted must cost no call
             log.exception("event not counted: internal error", call=event.call, event_type=event.type)
 

@@ -13,9 +13,6 @@ from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
-import jsonschema
-from jsonschema.exceptions import best_match
-
 from bridge.common import patterns
 
 Place = tuple[str | int, ...]
@@ -97,11 +94,10 @@ def problems(schema: Mapping[str, Any]) -> list[Problem]:
 
 
 def _invalid(schema: Any) -> Iterator[Problem]:
-    for error in islice(jsonschema.Draft202012Validator(_META).iter_errors(schema), MOST_ERRORS):
+    from controller.config import json_schema_validator  # loaded only for tools with arguments: 3 MB
+
+    for error in islice(json_schema_validator.of_schemas().iter_errors(schema), MOST_ERRORS):
         yield Problem(tuple(error.absolute_path), "is not as JSON Schema has it", "json-schema.org has the rules")
-
-
-_META = jsonschema.Draft202012Validator.META_SCHEMA
 
 
 def _subschemas(schema: Any, place: Place = ()) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -250,26 +246,11 @@ def _place_of(root: Any, node: Any) -> Place:
 
 def misfit(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str | None:
     """Why the arguments do not fit, for the model; None: they do. Raises RecursionError if they nest too deeply."""
-    errors = list(islice(_Validator(schema).iter_errors(arguments), MOST_ERRORS))
+    from controller.config import json_schema_validator
+
+    errors = list(islice(json_schema_validator.of_arguments(schema).iter_errors(arguments), MOST_ERRORS))
     if not errors:
         return None
-    first = best_match(errors)
+    first = json_schema_validator.best_match(errors)
     place = ".".join(map(str, first.absolute_path))
     return f"{place}: {first.message}" if place else str(first.message)
-
-
-def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
-    if validator.is_type(instance, "string") and not patterns.search(pattern, instance):
-        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-def _unique(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
-    """Compares texts: to compare all pairs of entries could take a minute."""
-    if wanted and validator.is_type(instance, "array"):
-        if len({json.dumps(each, sort_keys=True) for each in instance}) != len(instance):
-            yield jsonschema.ValidationError("The list holds something twice")
-
-
-_Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-    jsonschema.Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}
-)

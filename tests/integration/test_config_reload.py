@@ -14,7 +14,7 @@ from controller import config as configs
 from controller.api.auth.authenticator import Authenticator
 from controller.api.problems import Problem
 from controller.api.token_exchange import exchange_tokens
-from controller.cli import main
+from controller.cli import config_file
 from controller.config import Config, ConfigErrors
 from controller.store.database import Database, StoreError
 from controller.versions.publisher import Publisher, told
@@ -162,9 +162,9 @@ def test_what_would_never_end_is_not_read_for_reload(tmp_path: Path) -> None:
     device.symlink_to("/dev/zero")
     for odd in (pipe, device):
         with pytest.raises(ConfigErrors, match="not a regular file"):
-            main._read_for_reload(odd)
+            config_file.read_again(odd)
     with pytest.raises(ConfigErrors, match="can't be read"):
-        main._read_for_reload(tmp_path / "missing")
+        config_file.read_again(tmp_path / "missing")
 
 
 def test_a_config_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:

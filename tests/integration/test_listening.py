@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from bridge import contract
-from controller.cli import main, serve as serving
+from controller.cli import serve as serving, serve_command
 from tests.peers.stores import store_at
 from tests.unit.controller.configs import ENV, SMALL, with_
 
@@ -53,7 +53,7 @@ async def served(folder: Path, listen: str, **changes: Any) -> tuple[int | None,
     file = folder / "config.yaml"
     keys = {"api__listen": listen, "store": {"url": store_at(folder)}, **changes}
     file.write_text(yaml.safe_dump(with_(SMALL, **keys), sort_keys=False))
-    start = "from controller.cli.main import main; main()"
+    start = "from controller.cli.__main__ import main; main()"
     return await ran("-c", start, "serve", "-c", str(file), **ENV)
 
 
@@ -81,11 +81,11 @@ def test_what_else_is_wrong_is_not_said_to_be_the_port(
     for name, value in ENV.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(serving, "serve", full)
-    monkeypatch.setattr(main, "set_up_log", lambda: None)
+    monkeypatch.setattr(serve_command, "set_up_log", lambda: None)
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(SMALL))
     with pytest.raises(typer.Exit) as ended:
-        main.serve(file, workers=True, takeover=False)
+        serve_command.serve(file, workers=True, takeover=False)
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == (
         "voiceai can't start: [Errno 28] No space left on device: '/srv/voiceai.journal'\n"

@@ -14,8 +14,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
-from bridge.worker.metrics import Now, WorkerMetrics
+from bridge.worker.metrics import WorkerMetrics
 from bridge.worker.metrics_server import MetricsServer
+from bridge.worker.state import Now
 from controller.api import metrics
 from controller.api.auth.authenticator import Authenticator
 from controller.calls.outbound.metrics import QueueMetrics

@@ -109,11 +109,10 @@ async def test_an_error_of_ours_at_a_command_costs_no_link(
 async def test_an_error_of_ours_in_what_is_counted_costs_no_call(
     controller: ControllerPeer, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Broken:
-        def hear(self, _: contract.CallEvent) -> None:
-            raise RuntimeError("an internal error")
+    def broken(_: contract.CallEvent) -> None:
+        raise RuntimeError("an internal error")
 
-    monkeypatch.setattr(worker, "_counts", Broken())
+    monkeypatch.setattr(worker, "_count", broken)
     call = await prepared(controller)
     await controller.say(contract.Close(call=call, reason="over"))
     assert (await controller.event(contract.Ended, call)).reason == "over"

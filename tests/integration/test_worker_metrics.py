@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from bridge import contract
-from bridge.worker.metrics import Now, WorkerMetrics
+from bridge.worker.metrics import WorkerMetrics
 from bridge.worker.process import Worker
+from bridge.worker.state import Now
 from simulator.ports import free_port
 from tests.integration.test_worker_link import OPTIONS, PATIENCE, arrived, at, prepared, running
 from tests.peers.controller import ControllerPeer

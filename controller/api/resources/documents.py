@@ -3,6 +3,7 @@
 Owns the files of the page, and the policy that lets a browser load nothing from other servers. No token is needed.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
@@ -25,13 +26,21 @@ _FILES |= {"/docs/docs.css": ("docs.css", "text/css")}
 
 
 def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
-    text = json.dumps(document(operations, release()))
+    of_all, made, making = tuple(operations), "", asyncio.Lock()
 
     async def openapi(_: web.Request) -> web.Response:
-        return web.Response(text=text, content_type="application/json")
+        """Made when it is first asked for, as it takes 6 MB, and by a thread, as it takes a third of a second."""
+        nonlocal made
+        async with making:
+            made = made or await asyncio.to_thread(_written, of_all)
+        return web.Response(text=made, content_type="application/json")
 
     pages = [web.get(path, _file(name, kind)) for path, (name, kind) in _FILES.items()]
     return [web.get("/openapi.json", openapi), *pages, web.get("/problems/{type}", _problem)]
+
+
+def _written(operations: Iterable[Operation]) -> str:
+    return json.dumps(document(operations, release()))
 
 
 def _file(name: str, kind: str) -> Any:

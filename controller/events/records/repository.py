@@ -4,19 +4,19 @@ Owns the SQL that writes. Raises StoreError.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Insert, Table, and_, bindparam, delete, func, or_, select, tuple_, union, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.dialects import sqlite
 
 from controller.config.models.records import Records as Settings
 from controller.events.envelope import Event
 from controller.events.records.mapping import RowWrite, rows
+from controller.store.async_engine import AsyncConnection
 from controller.store.database import Database
 from controller.store.tables.api import idempotency
 from controller.store.tables.base import metadata
@@ -133,12 +133,20 @@ def _batches(puts: Iterable[RowWrite]) -> list[tuple[_Form, list[RowWrite]]]:
 
 @cache
 def _upsert(dialect: str, form: _Form) -> Insert:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    insert: Callable[[Table], Any] = sqlite.insert
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # loaded only where it is used: 2 MB
+
+        insert = postgresql.insert
     table = metadata.tables[form.table]
     made = insert(table).values({name: bindparam(name) for name in (*form.once, *form.key, *form.values)})
-    if not form.values:
-        return made.on_conflict_do_nothing(index_elements=form.key)
-    return made.on_conflict_do_update(index_elements=form.key, set_={name: made.excluded[name] for name in form.values})
+    update = {name: made.excluded[name] for name in form.values}
+    done: Insert = (
+        made.on_conflict_do_update(index_elements=form.key, set_=update)
+        if update
+        else made.on_conflict_do_nothing(index_elements=form.key)
+    )
+    return done
 
 
 async def _delete(connection: AsyncConnection, keys: list[tuple[str, int]], paths: list[str] | None) -> None:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.events.webhooks.receivers import OF_CALL
 from controller.events.webhooks.retry_policy import Delivered, GiveUp, Retry, Verdict
+from controller.store.async_engine import AsyncConnection
 from controller.store.cells import moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database
 from controller.store.tables.events import webhook_outbox as table

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract
 from bridge.common.background_tasks import BackgroundTasks
-from bridge.worker.metrics import Now, WorkerMetrics
+from bridge.worker.metrics import WorkerMetrics
+from bridge.worker.state import Now
 from controller.calls.outbound.metrics import QueueMetrics, SuspendedTrunks
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers
