@@ -199,7 +199,7 @@ def telephone(config: Destinations, to: str, trunk: str | None) -> Number | Cont
     """As `destination`, for who has to have a telephone. Raises NotAllowed."""
     where = destination(config, to, trunk)
     if isinstance(where, Browser):
-        raise NotAllowed("This is for transfers only: in the console a supervisor joins a call by *Listen here*.")
+        raise NotAllowed("A browser can only have calls transferred to it; a supervisor uses *Listen here* in it.")
     return where
 
 

@@ -30,6 +30,8 @@ SEND_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
 LARGEST_OF_ASTERISK = 2**20
 """Bytes of a message."""
+OVER = "the session is over"
+"""Then the websocket is closed in order, which tells the browser that nothing went wrong."""
 HEARTBEAT_SECONDS = 15.0
 PER_SECOND, AT_ONCE = 10.0, 60
 """Messages of a browser."""
@@ -58,6 +60,7 @@ class Relay:
                 asterisk = await self._connected()
             async with asterisk:
                 why = await self._pass_on(browser, asterisk, session)
+                code = WSCloseCode.OK if why == OVER and self._softphones.on else code
                 await self._softphones.close(session, why)  # now: who does not answer can make the closing last
         except (OSError, TimeoutError, WebSocketException) as error:
             log.warning("Asterisk's websocket for SIP can't be reached", reason=type(error).__name__)
@@ -85,7 +88,7 @@ class Relay:
         ways = {
             asyncio.create_task(self._from_browser(browser, asterisk, session)): "the browser is gone",
             asyncio.create_task(_from_asterisk(browser, asterisk)): "Asterisk has closed its websocket",
-            asyncio.create_task(self._softphones.closed(session)): "the session is over",
+            asyncio.create_task(self._softphones.closed(session)): OVER,
         }
         try:
             done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

@@ -141,6 +141,8 @@ class Softphones:
                 continue
             if session.call is None and self._table.get(session.id) is session:  # still, after Asterisk was asked
                 session.call, session.rung_at = call, datetime.now(UTC)
+                session.opened_at = monotonic()  # `max_s` is for the call, not for the wait before it
+                log.info("softphone session rings", session=session.id, user=session.by, call=call)
                 return f"PJSIP/{session.id}"
         return None
 

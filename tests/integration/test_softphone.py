@@ -163,6 +163,20 @@ async def test_the_session_is_of_who_opened_it() -> None:
         assert it.ari.left == set()
 
 
+async def test_the_browser_is_told_whether_all_went_well() -> None:
+    async with stage() as it:
+        for stops, code in ((False, aiohttp.WSCloseCode.OK), (True, aiohttp.WSCloseCode.GOING_AWAY)):
+            account = await it.opened()
+            async with it.websocket(account["websocket"]) as browser:
+                await browser.send_str(call_of(account))
+                await browser.receive()
+                if stops:
+                    await it.phones.finish()
+                else:
+                    await it.phones.close(it.phones.find(account["id"], "caller"), "its call is over")
+                assert (await browser.receive()).data == code
+
+
 async def test_a_limited_key_talks_to_its_agents_only() -> None:
     async with stage() as it:
         assert (await it.opened("night", LIMITED))["call"]

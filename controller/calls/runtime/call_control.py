@@ -88,7 +88,7 @@ class CallControl(TransferControl):
         live = self._in(call, "joined", *participants.OPEN)
         if len(live.call.present_participants()) >= participants.MOST:
             raise errors.WrongState(f"No more than {participants.MOST} participants can be in one call.")
-        where = numbers.destination(self._current.config, to, live.call.plan.trunk)
+        where = numbers.telephone(self._current.config, to, live.call.plan.trunk)
         target = planner.target_of(self._current.config, where)
         leg = live.call.ids.participant(uuid4().hex[:12])
         live.put(inputs.ParticipantAsked(leg, target, by))

@@ -74,7 +74,7 @@ function here() {
 
 function go() {
   if (!me) return;
-  const found = PAGES.find((each) => each.path.test(here()) && open(each)) || PAGES[0];
+  const found = PAGES.find((each) => each.path.test(here()) && open(each)) || PAGES.find((each) => each.menu && open(each)) || PAGES[0];
   leave();
   fill(main);
   if (!may(found.needs)) {
@@ -86,7 +86,7 @@ function go() {
     const current = link.dataset.name === (found.part || found.name);
     if (current) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }
-  close = found.page.open(main, me, ...found.path.exec(here()).slice(1));
+  close = found.page.open(main, me, ...(found.path.exec(here()) || []).slice(1));
 }
 
 function drawBar() {

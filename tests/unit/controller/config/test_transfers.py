@@ -28,7 +28,7 @@ REFER = {"trunks__main__refer": "sip:{number}@carrier.example"}
         (
             {"softphone": {}, "supervisor__extensions": {"ada": "softphone:ada"}},
             "supervisor.extensions.ada",
-            "for transfers only",
+            "only have calls transferred to it",
             "",
         ),
         ({"transfer__kinds": {"sails": "attended"}}, "transfer.kinds.sails", "no target", "did you mean `sales`?"),

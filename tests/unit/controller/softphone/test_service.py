@@ -162,6 +162,7 @@ async def test_who_has_waited_longest_is_rung_and_nobody_else() -> None:
         assert await phones.available("nobody", "c2") is None
         assert await phones.available("*", "c2") == f"PJSIP/{first.id}"
         assert await phones.available("*", "c3") is None
+        assert first.opened_at > second.opened_at, "the time of the call begins when it rings"
         for state in ("ringing", "consulting", "answered"):
             phones.observe(lifecycle.TransferMoved("c1", 1, state, "", "ops", None))
         assert phones.find(second.id, "ada").call == "c1"

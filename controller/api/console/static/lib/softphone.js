@@ -3,6 +3,7 @@
 
 const GATHER_MS = 700; // what ICE has found by then is offered: a STUN server that is away costs no more
 const RING_MS = 25000;
+const OVER = 1000; // the session has been ended, with its call
 const KEY = { duration: 120, interToneGap: 80 };
 
 /** A failure in words for a person. */
@@ -31,7 +32,6 @@ const CAUSES = {
   "Connection Error": ["The connection to Asterisk is lost", "It goes through the controller. Try again."],
   "Request Timeout": ["Asterisk does not answer", "Look at Health, and try again."],
   "No Answer": ["Nobody answered", ""],
-  "Canceled": ["The call is gone", "The caller has hung up, or nobody answered in time."],
 };
 const NO_SOUND = ["No way for the sound was found", "The browser reaches Asterisk's SIP, but not its ports for sound (UDP): docs/talk.md."];
 
@@ -70,7 +70,7 @@ export class Softphone {
     this.audio = Object.assign(new Audio(), { autoplay: true });
     this.context = new AudioContext();
     this.meters = { me: null, them: null };
-    this.muted = this.done = false;
+    this.muted = this.done = this.heardOnce = false;
     if (stream) this.speak(stream);
   }
 
@@ -88,7 +88,7 @@ export class Softphone {
     this.heard.state("connecting");
     this.ua = new UA({ sockets: [new WebSocketInterface(url.href)], uri: this.account.uri, password: this.account.password,
       register: !this.account.target, register_expires: 600, session_timers: false, user_agent: "voiceai console" });
-    this.ua.on("disconnected", () => this.end("Connection Error"));
+    this.ua.on("disconnected", ({ code }) => this.end(code === OVER ? null : "Connection Error"));
     this.ua.on("registrationFailed", ({ cause }) => this.end(cause));
     this.ua.on("newRTCSession", ({ originator, session }) => this.take(originator, session));
     this.ua.on(this.account.target ? "connected" : "registered", () => this.ready());
@@ -119,7 +119,7 @@ export class Softphone {
     session.on("progress", () => { if (originator === "local") this.heard.state("ringing"); });
     session.on("confirmed", () => { clearTimeout(this.timer); this.heard.state("talking"); });
     session.on("ended", ({ cause }) => this.end(cause === "Terminated" ? null : cause));
-    session.on("failed", ({ cause }) => this.end(cause));
+    session.on("failed", ({ cause }) => this.end(cause === "Canceled" ? null : cause)); // who calls has given up
     if (session.connection) this.listen(session.connection);
     if (originator === "remote" && !this.waits) session.answer(this.media());
     else if (originator === "remote") this.heard.called();
@@ -140,7 +140,8 @@ export class Softphone {
       this.meters.them = this.meter(stream);
     });
     connection.addEventListener("connectionstatechange", () => {
-      if (connection.connectionState === "failed") this.end("no sound");
+      if (connection.connectionState === "connected") this.heardOnce = true;
+      if (connection.connectionState === "failed") this.end(this.heardOnce ? "Connection Error" : "no sound");
     });
   }
 

@@ -6,14 +6,17 @@ import { attempt, failed } from "../lib/toasts.js";
 import { busy, called, changed } from "./phone.js";
 
 const RESOURCE = "/v1/softphone/available";
-const AGAIN_MS = 5000, LOOK_MS = 700, RING_MS = 2000;
+const AGAIN_MS = 5000, CHECK_MS = 10000, LOOK_MS = 700, RING_MS = 2000;
 
-let on = false, waiting = null, timer = null;
+let on = false, waiting = null, timer = null, reads = false;
 const button = h("button", { type: "button", id: "available", "aria-pressed": "false", title: "Calls that are transferred to who is available ring here",
   on: { click: () => attempt(button, "Available", () => (on ? leave() : come())) } }, "Available");
 
 /** The switch, for who may. */
-export const availableSwitch = (me) => (me.choices.softphone && me.may("supervise") ? button : null);
+export function availableSwitch(me) {
+  reads = me.may("read");
+  return me.choices.softphone && me.may("supervise") ? button : null;
+}
 
 /** Asks for the microphone now, so that nobody has to once it rings. */
 async function come() {
@@ -51,18 +54,34 @@ async function wait() {
       called: () => ring(mine),
       over: (why) => over(mine, why),
     });
+    mine.checks = setInterval(() => check(mine), CHECK_MS);
     await mine.phone.start();
   } catch (error) {
     if (waiting === mine) waiting = null;
-    if (mine.account) close(mine);
+    if (mine.phone) mine.phone.hangUp();
+    else if (mine.account) close(mine);
     if (error.status === 401 || error.status === 403) on = false;
     draw();
-    if (on && !error.status) return again(); // the controller is away
+    if (on && (!error.status || error.status >= 500)) return again(); // the controller or Asterisk is away
     on = false;
     draw();
     throw error;
   }
 }
+
+/** A websocket that is cut says nothing: whether the session is there is asked. */
+async function check(mine) {
+  if (mine.call || waiting !== mine) return;
+  try {
+    await ask("GET", at(mine));
+  } catch (error) {
+    if (mine.call || waiting !== mine || (error.status && error.status !== 404)) return;
+    drop(mine);
+    again();
+  }
+}
+
+const at = (mine) => `${RESOURCE}/${encodeURIComponent(mine.account.id)}`;
 
 function again() {
   clearTimeout(timer);
@@ -70,7 +89,7 @@ function again() {
 }
 
 function close(mine) {
-  ask("DELETE", `${RESOURCE}/${encodeURIComponent(mine.account.id)}`).catch(() => {}); // gone already, most often
+  ask("DELETE", at(mine)).catch(() => {}); // gone already, most often
 }
 
 function drop(mine) {
@@ -81,33 +100,32 @@ function drop(mine) {
 }
 
 function over(mine, why) {
-  if (waiting === mine) waiting = null;
-  clearInterval(mine.looks);
-  clearInterval(mine.rings);
+  const dropped = waiting !== mine;
+  if (!dropped) waiting = null;
+  for (const each of [mine.checks, mine.looks, mine.rings]) clearInterval(each);
   if (mine.call) mine.call.over(why);
   else close(mine);
   draw();
   if (mine.call) wait().catch((error) => failed(error, "Available"));
-  else if (why) again();
+  else if (!dropped) again();
 }
 
 /** A call is there. */
 function ring(mine) {
   if (busy()) return drop(mine);
   const words = h("ul", { class: "consultation", "aria-label": "What the agent tells you", "aria-live": "polite" }), who = h("p", {}, "Who is it…");
-  const at = `${RESOURCE}/${encodeURIComponent(mine.account.id)}`;
   const show = (offer) => {
     if (!offer.call) return;
     fill(who, offer.person || "A number that is withheld", `, from the agent ${offer.agent}. `,
-      h("a", { href: `#/calls/${encodeURIComponent(offer.call)}` }, "About this call"));
+      reads && h("a", { href: `#/calls/${encodeURIComponent(offer.call)}` }, "About this call"));
     if (words.children.length !== offer.consultation.length) fill(words, offer.consultation.map((each) => h("li", {},
       h("span", { class: "who" }, each.who === "agent" ? "Agent" : "You"), " ", each.text)));
     mine.call.decide(offer.state === "consulting");
     if (offer.state === "answered" || offer.state === "failed") clearInterval(mine.looks);
   };
-  const look = () => ask("GET", at).then((offer) => { if (waiting === mine) show(offer); }).catch(() => {}); // it is over
+  const look = () => ask("GET", at(mine)).then((offer) => { if (waiting === mine) show(offer); }).catch(() => {}); // it is over
   mine.call = called({ resource: RESOURCE, account: mine.account, phone: mine.phone, label: "Transfer", about: [who, words],
-    decided: async (accept) => { show(await ask("POST", `${at}/decision`, { accept })); } });
+    decided: async (accept) => { show(await ask("POST", `${at(mine)}/decision`, { accept })); } });
   mine.looks = setInterval(look, LOOK_MS);
   mine.rings = setInterval(() => { if (mine.phone.session?.isEstablished() || mine.phone.stream) clearInterval(mine.rings); else beep(mine.phone.context); }, RING_MS);
   beep(mine.phone.context);
