@@ -49,6 +49,7 @@ from controller.calls.outbound.service import OutboundCalls
 from controller.calls.planning import session_spec
 from controller.calls.reporting import lifecycle
 from controller.calls.runtime.asterisk_link import AsteriskLink
+from controller.calls.runtime.readiness_app import ReadinessApp
 from controller.calls.runtime.reconcile import Reconciler
 from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import SnapshotStore
@@ -131,6 +132,7 @@ class Controller:
         current.follow(lambda now: self.history.replace(sound_folders(now), countries(now)))
         self.events = Events(current, database, metrics.registry, keep=self.records.take)
         self.traces, self._tracing = Traces(), CallTracing(config.traces)
+        self._ari = ari
         self.softphones = Softphones(config.softphone, ari, lambda: self.registry.ready()["asterisk"])
         self.registry = Registry(current, ari, self.workers, tasks, self._tools, self._observe, self.softphones)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
@@ -313,6 +315,7 @@ class Controller:
             keep("asterisk", self._asterisk.follow),
             keep("asterisk checks", self._asterisk.watch),
             keep("asterisk health", self._asterisk.watch_health),
+            keep("readiness app", ReadinessApp(self._config.asterisk, self._ari, self.registry.accepts).run),
             keep("configuration", self.publisher.run),
             keep("store lock", self._keep_lock),
             keep("store file", self.database.health.watch),

@@ -92,12 +92,12 @@ def one_at_a_time() -> Iterator[None]:
 
 
 @contextmanager
-def instance(name: str) -> Iterator[Asterisk]:
+def instance(name: str, **settings: str) -> Iterator[Asterisk]:
     try:
         with one_at_a_time():
-            run("--name", name, "--ports", "auto", "start", TRUNK_PORT=str(free_udp_port()))
+            own = {"TRUNK_PORT": str(free_udp_port())} | settings
+            run("--name", name, "--ports", "auto", "start", **own)
         lines = run("--name", name, "env").splitlines()
-        settings = dict(shlex.split(line)[0].split("=", 1) for line in lines)
-        yield Asterisk(name, settings)
+        yield Asterisk(name, dict(shlex.split(line)[0].split("=", 1) for line in lines))
     finally:
         run("--name", name, "remove")

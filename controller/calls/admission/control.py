@@ -91,6 +91,11 @@ class AdmissionControl:
         """No call can be taken, however few are up."""
         return self.draining or self._spending.spent(today())
 
+    def accepts(self) -> bool:
+        """Whether this controller can take one more call. Limits of the config are not asked: they are for a refusal,
+        not for another node."""
+        return not self.out_of_service() and not self._full()
+
     def cap_reached(self, trunk: str) -> str | None:
         """The name of the cap on minutes that this trunk has reached; None: none."""
         return self.usage.cap_reached(trunk, today(), datetime.now(UTC))

@@ -240,7 +240,9 @@ class InboundCalls:
                 self._begin(caller, agent, route, {}, unserved=str(refusal))
                 return
         log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
-        self._refuse(caller, "busy", "congestion" if self._admission.out_of_service() else "busy", str(refusal))
+        elsewhere = caller.config.asterisk.readiness_app and isinstance(refusal, errors.NoAgent)
+        none_here = elsewhere or self._admission.out_of_service()
+        self._refuse(caller, "busy", "congestion" if none_here else "busy", str(refusal))
 
     def _take(self, caller: _Caller, agent: str) -> None:
         """Admits the caller, if nobody waits for this agent already. Raises NotReady and Busy."""

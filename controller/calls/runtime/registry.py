@@ -143,6 +143,10 @@ class Registry:
         asterisk = self.asterisk.link_up and not self.asterisk.frozen
         return {"asterisk": asterisk, "workers": workers, "accepting": not self.admission.draining}
 
+    def accepts(self) -> bool:
+        """Whether a caller who came now would get an agent."""
+        return all(self.ready().values()) and self.admission.accepts()
+
     def _actor(self, call: str) -> CallActor:
         actor = self._live.get(call)
         if actor is None:

@@ -10,6 +10,7 @@ import shlex
 import shutil
 from subprocess import DEVNULL, PIPE
 
+from controller.cli.doctor import edge
 from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.config import Config
 
@@ -47,7 +48,9 @@ async def look(config: Config, rx: str | None) -> list[Finding]:
         if rx is None:
             return [skipped(CHECK, "`asterisk -rx` does not let this user in; try it as root, or with `--rx`")]
         return [failure(CHECK, "the command of `--rx` failed", f"Try it: `{rx} 'core show version'`.")]
-    return [*registrations(listed), *dialplan(lines, config.asterisk.ari.app)]
+    app = config.asterisk.ari.app
+    front = edge.edge(lines, app) if config.asterisk.readiness_app else []
+    return [*registrations(listed), *dialplan(lines, app), *front]
 
 
 async def _run(command: list[str], argument: str) -> str | None:

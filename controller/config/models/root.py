@@ -48,6 +48,10 @@ class Ari(Section):
 
 class Asterisk(Section):
     ari: Ari
+    readiness_app: bool = False
+    """For a SIP proxy that spreads calls over several nodes (docs/scaling.md): register the app `<app>-ready` while
+    calls are accepted. A caller for whom no worker has room is then refused with 503, so that another node is tried,
+    instead of 486."""
 
 
 class DialplanContext(Section):

@@ -13,11 +13,14 @@ SCRIPT = (ASTERISK / "asterisk").read_text()
 
 
 def defaults() -> dict[str, str]:
-    """The script's own table of settings, with HOME, which it adds."""
+    """The script's own table of settings, with what it adds."""
     table = re.search(r"declare -A defaults=\((.*?)\n\)", SCRIPT, re.DOTALL)
     assert table is not None
     found = re.findall(r"\[([A-Z_]+)\]=(\S*)", table[1])
-    return {name: value.strip("'") for name, value in found} | {"HOME": "/srv/voiceai/unit"}
+    return {name: value.strip("'") for name, value in found} | {
+        "HOME": "/srv/voiceai/unit",
+        "TRUNK_CONTEXT": "from-trunk",
+    }
 
 
 def rendered(template: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -242,14 +242,19 @@ async def test_who_calls_while_a_worker_is_started_again_waits_for_it() -> None:
     assert (len(stage.begun), stage.hung_up) == (1, [])
 
 
-async def test_who_waits_for_a_worker_in_vain_gets_what_there_is_without(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("front", "reason"), [(False, "busy"), (True, "congestion")])
+async def test_who_waits_for_a_worker_in_vain_gets_what_there_is_without(
+    monkeypatch: pytest.MonkeyPatch, front: bool, reason: str
+) -> None:
+    """`front`: a SIP front tries another node after 503."""
     monkeypatch.setattr(inbound, "WORKER_WAIT_S", 0.1)
     async with asyncio.TaskGroup() as tasks:
-        stage = Stage(routed(), tasks)
-        stage.returning, stage.free = True, False
+        behind = {"ari": SMALL["asterisk"]["ari"], "readiness_app": front}
+        stage = Stage(config(with_(SMALL, asterisk=behind, routes=[{"to": "*", "agent": "reception"}])), tasks)
+        stage.returning, stage.free, stage.why = True, False, errors.NoAgent("No room.")
         await stage.caller("1.1")
         await until(lambda: stage.hung_up)
-    assert stage.hung_up == ["1.1 busy"]
+    assert stage.hung_up == [f"1.1 {reason}"]
 
 
 async def test_no_call_begins_when_the_controller_goes_down() -> None:
