@@ -55,6 +55,7 @@ from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.runtime.takeover import recover_calls
 from controller.calls.tools.http import HttpTools
+from controller.cluster.departures import Departures
 from controller.cluster.node import NodeId
 from controller.config import Config, ConfigErrors
 from controller.events.pipeline import Events
@@ -140,6 +141,7 @@ class Controller:
         self.usage = UsageStore(database, self.registry.admission)
         self.snapshots = SnapshotStore(database, self.registry.snapshot)
         queue = Queue(database)
+        self.departures = Departures(database, (queue, self.events.outbox), (queue, repository))
         self._depth = QueueMetrics(queue, metrics.registry)
         self.dialer = Dialer(current, queue, placed_by(current, self.registry.place), self._observe)
         metrics.registry.register(SuspendedTrunks(lambda: current.config.trunks, self.dialer.breakers))

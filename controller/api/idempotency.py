@@ -2,7 +2,8 @@
 
 Owns the keys and their answers, per token, for a day, in the store. A request without the header does not touch the
 store. A request that was refused or failed frees its key. If the controller was killed before it wrote the answer, a
-`repeatable` operation is carried out again under the same id; any other answers 409.
+`repeatable` operation is carried out again under the same id; any other answers 409. While another node carries it out
+the key is in use.
 
 Source: draft-ietf-httpapi-idempotency-key-header-07.
 """
@@ -16,17 +17,23 @@ from uuid import UUID, uuid5
 
 import structlog
 from aiohttp import hdrs, web
-from sqlalchemy import Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from controller.api.problems import Problem, malformed, refusal_of
+from controller.cluster.node import NodeId
+from controller.store.async_engine import AsyncConnection
 from controller.store.database import Database, StoreError
+from controller.store.owners import free_or_of, owner
 from controller.store.tables.api import idempotency as table
+from controller.store.tables.nodes import nodes
 
 log = structlog.get_logger()
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 KEEP = timedelta(hours=24)
+SILENT = timedelta(seconds=30)
+"""A node that has not beaten for so long carries nothing out."""
 
 _KEY = re.compile(r'[!#-~]{1,128}|"[ !#-\[\]-~]{1,126}"', re.ASCII)
 """A structured field's string (RFC 9651), or the same without quotes."""
@@ -89,16 +96,20 @@ class Idempotency:
         self, name: tuple[str, str], fingerprint: str, now: datetime, repeatable: bool
     ) -> Row[Any] | datetime:
         """When it was claimed first: it is ours. Otherwise the answer. Raises Problem, StoreError."""
-        fresh = {"by": name[0], "key": name[1], "fingerprint": fingerprint, "at": now}
+        us = self._database.node
+        fresh = {"by": name[0], "key": name[1], "fingerprint": fingerprint, "at": now, **owner(us)}
         try:
             async with self._database.writing() as store:
                 await store.execute(delete(table).where(table.c.at < now - KEEP))
                 if name in self._failed:
-                    await store.execute(delete(table).where(_is(name), table.c.status.is_(None)))
+                    ours = _is(name), table.c.status.is_(None), free_or_of(table, us)
+                    await store.execute(delete(table).where(*ours))
                 found = (await store.execute(select(table).where(_is(name)))).one_or_none()
                 if found is None:
                     self._failed.add(name)  # unless we hear that it was written
                     await store.execute(insert(table).values(fresh))
+                elif found.status is None and self._database.shared:
+                    await self._take_over(store, name)
         except IntegrityError:  # another controller was faster
             self._failed.discard(name)
             raise Problem("key-in-use", headers={hdrs.RETRY_AFTER: "1"}) from None
@@ -117,6 +128,13 @@ class Idempotency:
             raise Problem("outcome-unknown", "Look whether it was done before you ask again with another key.")
         return found
 
+    async def _take_over(self, store: AsyncConnection, name: tuple[str, str]) -> None:
+        """Of a request that was begun and has no answer yet. Raises Problem if another node may still answer it."""
+        left = _is(name), table.c.status.is_(None), ~exists().where(_elsewhere(self._database.node))
+        taken = await store.execute(update(table).where(*left).values(owner(self._database.node)))
+        if taken.rowcount == 0:
+            raise Problem("key-in-use", headers={hdrs.RETRY_AFTER: "1"})
+
     async def _release(self, name: tuple[str, str]) -> None:
         try:
             async with self._database.writing() as store:
@@ -128,6 +146,12 @@ class Idempotency:
 
 def _was_refused(error: Exception) -> bool:
     return refusal_of(error) is not None and not isinstance(error, StoreError)
+
+
+def _elsewhere(us: NodeId) -> ColumnElement[bool]:
+    """The node that carries it out is another one, and there."""
+    there = and_(nodes.c.stopped_at.is_(None), nodes.c.lost_at.is_(None), nodes.c.beat_at > func.now() - SILENT)
+    return and_(nodes.c.name == table.c.node, nodes.c.epoch == table.c.epoch, nodes.c.name != us.name, there)
 
 
 def _is(name: tuple[str, str]) -> Any:

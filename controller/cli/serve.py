@@ -18,6 +18,7 @@ from controller.ari.rest import Ari
 from controller.calls.runtime.asterisk_link import claim
 from controller.calls.tools import definitions
 from controller.cli import process_signals
+from controller.cluster.departures import Departures
 from controller.cluster.node import NodeId
 from controller.cluster.nodes import NodeRegistry
 from controller.config import Config, ConfigFile
@@ -83,13 +84,14 @@ async def _serve(
             status = await controller.run(sockets, own_workers=own_workers)
             await cancelled([beat], LEAVE_SECONDS)
             if status == EXIT_OK:
-                await _leave(nodes, node)
+                await _leave(controller.departures, nodes, node)
             return status
 
 
-async def _leave(nodes: NodeRegistry, node: NodeId) -> None:
+async def _leave(departures: Departures, nodes: NodeRegistry, node: NodeId) -> None:
     try:
         async with asyncio.timeout(LEAVE_SECONDS):
+            await departures.release_claims(node)
             await nodes.leave(node)
     except (StoreError, TimeoutError) as error:
         log.warning("the store does not know that this node has ended", node=node.name, reason=str(error))

@@ -1,6 +1,7 @@
-"""The name of one run of a controller. [pure]"""
+"""The name of one run of a controller, and what is left of its calls when it is gone. [pure]"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,3 +22,15 @@ class NodeId:
         name, _, epoch = text.rpartition(":")
         digits = epoch.isascii() and epoch.isdigit() and not epoch.startswith("0") and len(epoch) < 19
         return NodeId(name, int(epoch)) if name and digits else None
+
+
+@dataclass(frozen=True, slots=True)
+class LostCall:
+    """A call that ended with its node. `kept`: its snapshot (`calls.runtime.recovery`), None where it can't be read."""
+
+    call: str
+    kept: Any = field(repr=False)
+
+    @property
+    def answered(self) -> bool:
+        return isinstance(self.kept, dict) and bool(self.kept.get("answered_at"))

@@ -21,11 +21,13 @@ log = structlog.get_logger()
 
 BEAT_SECONDS = 5.0
 """Seconds between two beats. One transaction of PostgreSQL may take 10."""
+_RUNS = {"stopped_at": None, "lost_at": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`silent_s`: seconds since its latest beat. `stopped`: it has ended in order; one that was killed has not."""
+    """`silent_s`: seconds since its latest beat. `stopped`: it has ended in order; one that was killed has not. `lost`:
+    others took it for dead and ended its calls."""
 
     id: NodeId
     version: str
@@ -33,6 +35,7 @@ class Node:
     started_at: datetime
     silent_s: float
     stopped: bool
+    lost: bool
 
 
 class NodeRegistry:
@@ -42,15 +45,16 @@ class NodeRegistry:
         self._database = database
 
     async def join(self, name: str, version: str, url: str) -> NodeId:
-        """Counts one more start of this name. Whoever asks holds the lock of that name (`store.instance`)."""
+        """Counts one more start of this name; the database writes as this node from now on. Whoever asks holds the lock
+        of that name (`store.instance`)."""
         now = self._now()
-        row = {"version": version[:32], "url": url[:320], "started_at": now, "beat_at": now, "stopped_at": None}
+        row = {"version": version[:32], "url": url[:320], "started_at": now, "beat_at": now, **_RUNS}
         again = update(table).where(table.c.name == name).values(epoch=table.c.epoch + 1, **row)
         async with self._database.writing() as store:
             if (await store.execute(again)).rowcount == 0:
                 await store.execute(insert(table).values(name=name, epoch=1, **row))
             epoch = (await store.execute(select(table.c.epoch).where(table.c.name == name))).scalar_one()
-        us = NodeId(name, epoch)
+        us = self._database.node = NodeId(name, epoch)
         log.info("node starts", node=name, epoch=epoch)
         return us
 
@@ -64,7 +68,8 @@ class NodeRegistry:
                 log.warning("other nodes can't see in the store that this one is there", reason=str(error))
 
     async def beat(self, us: NodeId) -> None:
-        await self._change(us, {"beat_at": self._now(), "stopped_at": None})
+        """Also of a node that was taken for dead, and was not."""
+        await self._change(us, {"beat_at": self._now(), **_RUNS})
 
     async def leave(self, us: NodeId) -> None:
         """This start has ended in order: none of its calls is left."""
@@ -96,4 +101,5 @@ def _node(row: Row[Any], now: datetime) -> Node:
     started = moment_in(row.started_at) or beat
     id_ = NodeId(text_in(row.name), whole_in(row.epoch))
     silent_s = max((now - beat).total_seconds(), 0.0)
-    return Node(id_, text_in(row.version), text_in(row.url), started, silent_s, row.stopped_at is not None)
+    gone = row.stopped_at is not None, row.lost_at is not None
+    return Node(id_, text_in(row.version), text_in(row.url), started, silent_s, *gone)

@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from controller.cluster.node import NodeId
 from controller.store import migrations
 from controller.store.async_engine import AsyncConnection, AsyncEngine, create_async_engine
 from controller.store.health import StoreHealth
@@ -44,6 +45,12 @@ _ONE_CONNECTION: dict[str, Any] = {
     "max_overflow": 0,
     "pool_timeout": 2 * TRANSACTION_SECONDS,  # ours comes first
 }
+_SETTINGS = {
+    "idle_in_transaction_session_timeout": f"{int(2000 * TRANSACTION_SECONDS)}",
+    **{"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"},
+}
+"""The server ends the transaction of a controller that stands still or whose machine is gone, so that its locks do not
+keep other controllers waiting. Milliseconds; seconds, seconds, probes."""
 _LOCKED = "database is locked"
 _BROKEN = ("disk i/o error", "malformed", "not a database", "unable to open", "readonly", "read-only")
 """Messages of SQLite after which its connection is closed: the next one may find the file repaired or replaced."""
@@ -80,6 +87,8 @@ class Database:
         self._writer = asyncio.Lock()
         self._engine: AsyncEngine | None = None
         self.health = StoreHealth()
+        self.node = NodeId("node1", 0)
+        """Who writes here, and so owns the rows (`store.owners`). `cluster.nodes` sets it at the start."""
 
     async def __aenter__(self) -> "Database":
         self._engine = _engine(self._url, self.health)
@@ -210,7 +219,7 @@ def _engine(url: str, health: StoreHealth) -> AsyncEngine:
         server: dict[str, Any] = {
             "pool_pre_ping": True,
             "pool_size": MOST_CONNECTIONS,
-            "connect_args": {"timeout": TRANSACTION_SECONDS},
+            "connect_args": {"timeout": TRANSACTION_SECONDS, "server_settings": _SETTINGS},
         }
         arguments = _ONE_CONNECTION if sqlite else server
         engine = create_async_engine(parsed, json_deserializer=parsed_json, **arguments)

@@ -16,6 +16,7 @@ from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
 from controller.calls.reporting import view
+from controller.cluster.nodes import NodeRegistry
 from controller.config import Config, CurrentConfig
 from controller.events.webhooks.receivers import Receivers
 from controller.store.database import Database
@@ -120,6 +121,7 @@ async def office(folder: Path, control: FakeControl | None = None, **keys: Any) 
     control = control or FakeControl()
     loaded: Config = config(**keys)
     async with Database(store_at(folder)) as database:
+        await NodeRegistry(database).join("node1", "1", "")
         queue = Queue(database)
         dialer = Dialer(CurrentConfig(loaded), queue, control.place)
         task = asyncio.create_task(dialer.run())

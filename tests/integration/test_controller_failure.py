@@ -179,7 +179,10 @@ async def test_a_stored_call_that_cannot_be_read_is_let_go(
         await task
         async with running.controller.database.writing() as store:
             await store.execute(
-                text("INSERT INTO live_calls SELECT :other, written_at, replace(kept, :call, :other) FROM live_calls"),
+                text(
+                    "INSERT INTO live_calls (call, written_at, kept, node, epoch) "
+                    "SELECT :other, written_at, replace(kept, :call, :other), node, epoch FROM live_calls"
+                ),
                 {"other": other, "call": CALL},
             )
             await store.execute(text(f"UPDATE live_calls SET {damage} WHERE call = :call"), {"call": CALL})

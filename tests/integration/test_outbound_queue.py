@@ -12,6 +12,7 @@ from controller.api.models.calls import PlaceCall
 from controller.calls.outbound.entry import Attempt, CallOrder, QueuedCall, Status
 from controller.calls.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
 from controller.calls.outbound.retry_policy import Final, RetryAt
+from controller.cluster.node import NodeId
 from controller.events.webhooks.outbox import MarkTold, Outbox
 from controller.store.database import Database
 from tests.integration.outbound_harness import FakeControl, office
@@ -118,6 +119,7 @@ async def test_a_restart_finds_everything_and_redials_nothing(tmp_path: Path) ->
         await queue.settle(over.id, Attempt(NOW, "busy"), Final("busy"), NOW)
     async with Database(store_at(tmp_path)) as database:
         queue = Queue(database)
+        database.node = NodeId("node1", 1)
         assert await queue.interrupt(NOW + SECOND) == [dialled.id]
         assert await queue.interrupt(NOW + SECOND) == []
         assert await heads(queue) == [waits.id]

@@ -34,7 +34,7 @@ from controller.store import database as databases
 from controller.store.database import Database, StoreError
 from controller.store.tables.api import audit as audit_table
 from controller.store.tables.outbound import outbound_pauses
-from controller.store.tables.usage import spent_days
+from controller.store.tables.usage import node_spending
 from tests.integration.outbound_harness import FakeControl, Office, orders_of
 from tests.integration.records_harness import desk, story_of
 from tests.integration.webhook_harness import assert_in_order, begin, end, eventually, hook, receiver, say, told_to
@@ -261,7 +261,7 @@ async def test_what_was_spent_is_written_down_afterwards(server: Server, url: st
             await running
         await usage.finish()
         async with database.reading() as connection:
-            assert (await connection.execute(select(spent_days.c.dollars))).scalar_one() == dollars
+            assert (await connection.execute(select(node_spending.c.dollars))).scalar_one() == dollars
 
 
 async def test_the_queue_waits_and_goes_on_and_nobody_is_called_twice(server: Server, url: str) -> None:

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from bridge import contract
 from controller.api.server import ApiServer
 from controller.calls.reporting import lifecycle
+from controller.cluster.nodes import NodeRegistry
 from controller.config import Config, CurrentConfig
 from controller.config.models import webhook_secrets
 from controller.events.pipeline import Events
@@ -115,6 +116,7 @@ def told_to(hooks: Mapping[str, Mapping[str, Any]], **more: Any) -> Config:
 async def events(settings: Config, folder: Path) -> AsyncIterator[Events]:
     """Running; drained at the end, as at a shutdown."""
     async with Database(store_at(folder)) as database:
+        await NodeRegistry(database).join("node1", "1", "")
         made = Events(CurrentConfig(settings), database, CollectorRegistry())
         running = asyncio.create_task(made.run())
         try:

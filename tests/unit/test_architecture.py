@@ -36,7 +36,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "controller.app": ("controller", "bridge.common", "bridge.contract"),
     "controller.ari": ("bridge.common",),
     "controller.dialing": ("bridge.common",),
-    "controller.store": ("bridge.common",),
+    "controller.store": ("bridge.common", "controller.cluster.node"),
     "controller.cluster": ("bridge.common", "controller.store"),
     "controller.versions": ("controller.config", "controller.store"),
     "controller.workers": ("bridge.common", "bridge.contract", "controller.config"),
@@ -54,7 +54,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(CALLS + "errors", CALLS + "machine", CALLS + "reporting"),
     ),
     "controller.calls.outbound": (
-        *("bridge.common", "controller.config", "controller.dialing", "controller.store"),
+        *("bridge.common", "controller.cluster.node", "controller.config", "controller.dialing", "controller.store"),
         *(CALLS + "errors", CALLS + "machine", CALLS + "reporting", CALLS + "planning"),
     ),
     "controller.calls.runtime": (
@@ -70,7 +70,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("bridge.common", "bridge.contract", "controller.config", "controller.text_sessions", CALLS + "errors"),
     ),
     "controller.events": (
-        *("bridge.common", "bridge.contract", "controller.config", "controller.store"),
+        *("bridge.common", "bridge.contract", "controller.cluster.node", "controller.config", "controller.store"),
         *(CALLS + "errors", CALLS + "reporting"),
     ),
     "controller.telemetry": (
@@ -85,6 +85,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(
             "bridge.common",
             "bridge.contract",
+            "controller.cluster.node",
             "controller.config",
             "controller.dialing",
             "controller.store",

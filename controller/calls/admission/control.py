@@ -5,7 +5,7 @@ call that has just been admitted. Implements `trunk_usage.TrunkLimits`.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from time import monotonic
 
@@ -125,7 +125,17 @@ class AdmissionControl:
         self._spending.remember(dollars, today())
         self._capacity.remember([(use.trunk, (now - use.dialled_at).total_seconds()) for use in known], monotonic())
 
+    def others(
+        self, day: date, dollars: float, seconds: Mapping[str, float], dialled: Iterable[tuple[str, float]]
+    ) -> None:
+        """What other nodes have spent and dialled: US dollars and, by trunk, seconds of this day in all; `dialled`: the
+        trunk of each leg that is new, and how many seconds ago it was dialled."""
+        self._spending.others(dollars, day)
+        self.usage.others(day, seconds)
+        self._capacity.remember(dialled, monotonic())
+
     def dollars(self, day: date) -> float:
+        """US dollars that this node has spent."""
         return self._spending.dollars(day)
 
     def _count(self, wanted: Slot) -> None:

@@ -1,7 +1,7 @@
 """What calls cost, and when a call or a day has reached its limit. [pure]
 
-Owns the day's sum over all calls, and the limits `spend_per_call` and `spend_per_day`. US dollars. The day is an
-argument.
+Owns the day's sum over all calls of this node, what other nodes have spent, and the limits `spend_per_call` and
+`spend_per_day`, of which the second is of all nodes. US dollars. The day is an argument.
 """
 
 from dataclasses import dataclass
@@ -61,8 +61,13 @@ class Spending:
         """Takes over what an earlier process has spent."""
         self._day.add(dollars, today)
 
+    def others(self, dollars: float, today: date) -> None:
+        """All that other nodes have spent today."""
+        self._day.others(dollars, today)
+
     def dollars(self, today: date) -> float:
-        return self._day.spent(today)
+        """Of this node."""
+        return self._day.own(today)
 
     def spent(self, today: date) -> bool:
         return self._day.over(today)
@@ -85,19 +90,27 @@ class DailySpend:
     def __init__(self, limit: float | None) -> None:
         self.limit = limit
         self._day: date | None = None
-        self._spent = 0.0
+        self._spent = self._others = 0.0
 
     def add(self, amount: float, today: date) -> None:
         self._turn(today)
         self._spent += amount
 
-    def spent(self, today: date) -> float:
+    def others(self, amount: float, today: date) -> None:
+        self._turn(today)
+        self._others = amount
+
+    def own(self, today: date) -> float:
         self._turn(today)
         return self._spent
+
+    def spent(self, today: date) -> float:
+        """On all nodes."""
+        return self.own(today) + self._others
 
     def over(self, today: date) -> bool:
         return self.limit is not None and self.spent(today) >= self.limit
 
     def _turn(self, today: date) -> None:
         if today != self._day:
-            self._day, self._spent = today, 0.0
+            self._day, self._spent, self._others = today, 0.0, 0.0

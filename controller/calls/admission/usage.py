@@ -6,7 +6,7 @@ dialled. What becomes of legs that are up when a cap is reached is in `machine/r
 arguments.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -37,6 +37,8 @@ class Usage:
         """Seconds of legs that are over."""
         self._up: dict[str, Use] = {}
         """By channel."""
+        self._of_others: dict[tuple[date, str], float] = {}
+        """Seconds of the legs of other nodes."""
         self._since: dict[str, datetime] = {}
         """The times of answer, by channel; without the legs that were not answered."""
         self._unwritten: dict[str, Use] = {}
@@ -63,8 +65,9 @@ class Usage:
         return None
 
     def seconds(self, trunk: str | None, day: date, now: datetime) -> float:
-        """The seconds of a day over one trunk. `trunk` None: over all trunks."""
-        over = sum(seconds for (then, name), seconds in self._over.items() if then == day and trunk in (None, name))
+        """The seconds of a day over one trunk, on all nodes. `trunk` None: over all trunks."""
+        known = (*self._over.items(), *self._of_others.items())
+        over = sum(seconds for (then, name), seconds in known if then == day and trunk in (None, name))
         up = [(name, use) for name, use in self._up.items() if use.day == day and trunk in (None, use.trunk)]
         return over + sum(self._length(name, use, now) for name, use in up)
 
@@ -109,6 +112,10 @@ class Usage:
         """Takes over what an earlier process wrote down."""
         for use in sorted(uses, key=lambda each: each.day):
             self._add(use)
+
+    def others(self, day: date, seconds: Mapping[str, float]) -> None:
+        """All that other nodes have dialled on this day, by trunk."""
+        self._of_others = {(day, trunk): each for trunk, each in seconds.items()}
 
     def unwritten(self, now: datetime) -> list[Use]:
         """Legs that have changed since they were last `written`, and those that are up."""

@@ -2,6 +2,9 @@
 
 Owns the SQL. No call waits for it, and what the store did not take is written with the next page. A controller that is
 killed loses at most the legs of the last half second, and the last PAGE_SECONDS of each leg that is up.
+
+Each node writes its own figures, as they are in all and not as differences, so that a repeated write harms nobody. What
+the other nodes of the store have dialled and spent is read every PAGE_SECONDS, and counts for the same caps.
 """
 
 import math
@@ -10,12 +13,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.usage import Use
+from controller.store.async_engine import AsyncConnection
 from controller.store.database import Database
-from controller.store.tables.usage import dialled_legs as legs, spent_days as spent
+from controller.store.tables.usage import dialled_legs as legs, node_spending as spent
 from controller.store.write_behind import WriteBehind
 
 log = structlog.get_logger()
@@ -25,6 +29,8 @@ GATHER_SECONDS = 0.5
 """Seconds. All changes of this time are written in one transaction."""
 LAST_SECONDS = 3.0
 HOUR, KEPT = timedelta(hours=1), timedelta(days=3)
+OVERLAP = timedelta(minutes=1)
+"""Legs of other nodes are read again for so long: a node writes them later than it dials, and clocks differ."""
 
 
 class UsageStore:
@@ -35,6 +41,10 @@ class UsageStore:
         self._room = room
         self._dollars = 0.0
         self._day: date | None = None
+        self._others_at: datetime | None = None
+        """When the figures of other nodes were last read."""
+        self._known: frozenset[str] = frozenset()
+        """Legs of other nodes that count for the hour, and that may be read again."""
         self._queue = WriteBehind[object](
             self._write,
             away="what was dialled can't be written down yet",
@@ -50,21 +60,39 @@ class UsageStore:
     async def read(self) -> None:
         """Raises StoreError."""
         now, day = datetime.now(UTC), today()
-        wanted = select(legs).where((legs.c.day == day.isoformat()) | (legs.c.dialled_at > now - HOUR))
+        of_us = or_(legs.c.node.is_(None), legs.c.node == self._us)
+        wanted = select(legs).where(of_us, (legs.c.day == day.isoformat()) | (legs.c.dialled_at > now - HOUR))
+        own = select(spent.c.dollars).where(spent.c.day == day.isoformat(), spent.c.node == self._us)
         async with self._database.reading() as store:
             rows = (await store.execute(wanted)).all()
-            dollars = (await store.execute(select(spent.c.dollars).where(spent.c.day == day.isoformat()))).scalar()
+            dollars = (await store.execute(own)).scalar()
         uses = [use for row in rows if (use := _use(row)) is not None]
-        if dollars is not None and not _is_amount(dollars):
-            log.error("what was spent today can't be read from the store; it counts from zero", day=day.isoformat())
-            dollars = None
-        self._day, self._dollars = day, dollars or 0.0
+        self._day, self._dollars = day, _amount(dollars, day)
         self._room.remember(uses, self._dollars, now)
-        if uses or dollars:
+        if uses or self._dollars:
             log.info("caps go on where they were", legs=len(uses), dollars=round(self._dollars, 2))
+        await self._read_others(now, day)
         async with self._database.writing() as store:
             await store.execute(delete(legs).where(legs.c.dialled_at < now - KEPT))
             await store.execute(delete(spent).where(spent.c.day < (day - KEPT).isoformat()))
+
+    @property
+    def _us(self) -> str:
+        return self._database.node.name
+
+    async def _read_others(self, now: datetime, day: date) -> None:
+        since = self._others_at - OVERLAP if self._others_at is not None else now - HOUR
+        theirs, of_day = legs.c.node != self._us, legs.c.day == day.isoformat()
+        sums = select(legs.c.trunk, func.sum(legs.c.seconds)).where(theirs, of_day).group_by(legs.c.trunk)
+        new = select(legs.c.id, legs.c.trunk, legs.c.dialled_at).where(theirs, legs.c.dialled_at > since)
+        dollars = select(spent.c.dollars).where(spent.c.day == day.isoformat(), spent.c.node != self._us)
+        async with self._database.reading() as store:
+            seconds = {str(row[0]): float(row[1] or 0.0) for row in await store.execute(sums)}
+            rows = (await store.execute(new)).all()
+            amounts = (await store.execute(dollars)).scalars().all()
+        dialled = [(row.trunk, (now - row.dialled_at).total_seconds()) for row in rows if row.id not in self._known]
+        self._room.others(day, sum(_amount(each, day) for each in amounts), seconds, dialled)
+        self._others_at, self._known = now, frozenset(row.id for row in rows)
 
     async def finish(self) -> None:
         if not await self._queue.finish(LAST_SECONDS):
@@ -72,25 +100,39 @@ class UsageStore:
 
     async def _write(self, _: Sequence[object]) -> None:
         """All that has changed since it was last written, as call control has it."""
-        page, day = self._room.usage.unwritten(datetime.now(UTC)), today()
-        dollars = self._room.dollars(day)
+        now, day = datetime.now(UTC), today()
+        page, dollars = self._room.usage.unwritten(now), self._room.dollars(day)
         news = (day, dollars) != (self._day, self._dollars) and dollars > 0
-        if not page and not news:
-            return
-        async with self._database.writing() as store:
-            for each in page:
-                row = {"trunk": each.trunk, "day": each.day.isoformat(), "dialled_at": each.dialled_at}
-                changed = await store.execute(update(legs).where(legs.c.id == each.id).values(seconds=each.seconds))
-                if changed.rowcount == 0:
-                    await store.execute(insert(legs).values(id=each.id, seconds=each.seconds, **row))
-            if news:
-                changed = await store.execute(
-                    update(spent).where(spent.c.day == day.isoformat()).values(dollars=dollars)
-                )
-                if changed.rowcount == 0:
-                    await store.execute(insert(spent).values(day=day.isoformat(), dollars=dollars))
-        self._room.usage.written(page)
-        self._day, self._dollars = day, dollars
+        if page or news:
+            async with self._database.writing() as store:
+                await self._write_legs(store, page)
+                if news:
+                    await self._write_dollars(store, day, dollars)
+            self._room.usage.written(page)
+            self._day, self._dollars = day, dollars
+        since = self._others_at
+        if self._database.shared and (since is None or now - since >= timedelta(seconds=PAGE_SECONDS)):
+            await self._read_others(now, day)
+
+    async def _write_legs(self, store: AsyncConnection, page: Sequence[Use]) -> None:
+        for each in page:
+            row = {"trunk": each.trunk, "day": each.day.isoformat(), "dialled_at": each.dialled_at, "node": self._us}
+            changed = await store.execute(update(legs).where(legs.c.id == each.id).values(seconds=each.seconds))
+            if changed.rowcount == 0:
+                await store.execute(insert(legs).values(id=each.id, seconds=each.seconds, **row))
+
+    async def _write_dollars(self, store: AsyncConnection, day: date, dollars: float) -> None:
+        ours = (spent.c.day == day.isoformat(), spent.c.node == self._us)
+        changed = await store.execute(update(spent).where(*ours).values(dollars=dollars))
+        if changed.rowcount == 0:
+            await store.execute(insert(spent).values(day=day.isoformat(), node=self._us, dollars=dollars))
+
+
+def _amount(found: object, day: date) -> float:
+    """US dollars; 0 for none, and for what can't be read."""
+    if found is not None and not _is_amount(found):
+        log.error("what was spent today can't be read from the store; it counts from zero", day=day.isoformat())
+    return float(found) if isinstance(found, int | float) and _is_amount(found) else 0.0
 
 
 def _use(row: Row[Any]) -> Use | None:

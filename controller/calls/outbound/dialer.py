@@ -1,13 +1,13 @@
 """The task that takes calls from the queue and places them, as fast as there is room.
 
 Owns which calls are on their way, and how each ends in the queue. Call control is asked for each call whether there is
-room; a call for which there is none stays in the queue. Nobody is dialled unless it has been stored before
-(`QueuedAttempt.before_dial`). The result of an attempt is written however long the store is away; no call waits for
-that.
+room; a call for which there is none stays in the queue. Several nodes work on one queue: each claims the calls that it
+is about to place (`Queue.claim`). Nobody is dialled unless it has been stored before (`QueuedAttempt.before_dial`). The
+result of an attempt is written however long the store is away; no call waits for that.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,8 @@ from controller.calls.errors import UsedUp
 from controller.calls.machine.outcome import Outcome
 from controller.calls.outbound import retry_policy, views
 from controller.calls.outbound.attempt import Dialling, QueuedAttempt
-from controller.calls.outbound.entry import INTERRUPTED, REJECTED, Attempt, QueuedCall, Status
+from controller.calls.outbound.batches import Lane, lane_of, next_batch
+from controller.calls.outbound.entry import INTERRUPTED, REJECTED, Attempt, QueuedCall
 from controller.calls.outbound.planner import ring_s
 from controller.calls.outbound.queue import ALL_TRUNKS, Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers, TrunkSuspended, fault_of
@@ -36,7 +37,8 @@ HEADS = 20
 """Calls of each trunk and agent that are looked at in one round."""
 NO_ROOM_SECONDS = 0.5
 """Seconds until the next try when there was no room. When a call of the queue ends, the next try is at once."""
-LONGEST_SLEEP = 30.0
+LONGEST_SLEEP, LONGEST_SLEEP_SHARED = 30.0, 2.0
+"""Where other nodes use the same store, they queue calls, and nobody wakes us."""
 REST_SECONDS = 5.0
 """Seconds without a call after one that failed before it was dialled: the next one would fail, too."""
 STORE_AWAY_SECONDS = 1.0
@@ -90,6 +92,8 @@ class Dialer:
         self._unreported: dict[str, None] = {}
         """Calls whose latest change has not been observed yet: the store was away."""
         self._store_error_logged = False
+        self._full_before: set[Lane] = set()
+        """Trunks and agents without room in the latest round."""
         self._rest_until = _now()
         self._why: dict[str, str] = {}
         """Why the latest call over a trunk was not placed, by trunk."""
@@ -97,8 +101,8 @@ class Dialer:
     async def go_on(self, call: str) -> QueuedAttempt | None:
         """For a call that an earlier controller was placing, and that is up. None: it did not come from the queue.
         Raises StoreError."""
-        entry = await self._queue.get(call)
-        if entry is None or entry.status is not Status.DIALING:
+        entry = await self._queue.go_on(call)
+        if entry is None:
             return None
         placed = QueuedAttempt(entry, self._queue, self._over, self._dialling)
         placed.dialled_at = entry.dialled_at or _now()
@@ -108,6 +112,11 @@ class Dialer:
     def wake(self) -> None:
         """Something has changed: a new call, an end, a pause."""
         self._news.set()
+
+    def tell(self, calls: Iterable[str]) -> None:
+        """Observers are to be told how these stand: the node that had to is gone."""
+        self._unreported |= dict.fromkeys(calls)
+        self.wake()
 
     def observe(self, what: lifecycle.LifecycleEvent) -> None:
         """Told of every call: a telephone that rings shows that its trunk works."""
@@ -131,6 +140,8 @@ class Dialer:
                     await self._recover()
                 for call in list(self._unreported):
                     await self._tell(call)
+                if self._store_error_logged:  # a claim may be in the store, and its answer lost
+                    await self._queue.release(without=self._under_way)
                 wait = await self._round()
                 self._store_error_logged = False
             except StoreError as error:
@@ -158,11 +169,14 @@ class Dialer:
         await self._dialling.close()
 
     async def finish(self) -> None:
-        """Waits until all results are written, also those of calls that end meanwhile."""
+        """Waits until all results are written, also those of calls that end meanwhile. Calls that were claimed and not
+        dialled wait for any node again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FINISH_SECONDS):
                 while self._saving:
                     await asyncio.wait(self._saving)
+                with suppress(StoreError):
+                    await self._queue.release(without=self._under_way)
 
     # ------------------------------------------------------------ one round
 
@@ -183,33 +197,43 @@ class Dialer:
             return NO_ROOM_SECONDS
         if found.placed:
             return 0.0
-        moments = (
-            await self._queue.next_moment(now),
-            self.breakers.next_moment(now),
-        )  # also of calls that were queued meanwhile
+        moments = await self._queue.next_moment(now), self.breakers.next_moment(now)  # also of those queued meanwhile
         upcoming = min((moment for moment in moments if moment is not None), default=None)
-        return min(max((upcoming - _now()).total_seconds(), 0.0), LONGEST_SLEEP) if upcoming else LONGEST_SLEEP
+        longest = LONGEST_SLEEP_SHARED if self._queue.shared else LONGEST_SLEEP
+        return min(max((upcoming - _now()).total_seconds(), 0.0), longest) if upcoming else longest
 
     async def _place_due(self, now: datetime, paused: frozenset[str], found: _Round) -> None:
-        full: set[tuple[str, str]] = set()
-        for entry in await self._queue.heads(now, without=self._under_way, each=HEADS):
-            order = entry.order
-            if order.trunk in paused or (order.trunk, order.agent) in full:
-                continue
+        full: set[Lane] = set()
+        heads = await self._queue.heads(now, without=self._under_way, each=HEADS)
+        due = [entry for entry in heads if entry.order.trunk not in paused]
+        while batch := next_batch(due, self._full_before, full):
+            due = [entry for entry in due if entry not in batch]
+            claimed = await self._queue.claim(batch, now)
             try:
-                found.placed += await self._try(entry, paused)
-            except errors.Busy as reason:
-                if (
-                    len(retry_policy.trunks_for(self._current.config, entry)) <= 1
-                ):  # the next call may use another trunk
-                    full.add((order.trunk, order.agent))
-                self._tell_why(order.trunk, reason)
-                found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
-            except errors.NotReady:
-                found.no_room = True
-                return
-            else:
-                self._why.pop(order.trunk, None)
+                for entry in claimed:
+                    if lane_of(entry) not in full and not await self._try_claimed(entry, paused, found, full):
+                        self._full_before = set(map(lane_of, heads))
+                        return
+            finally:
+                if any(each.id not in self._under_way for each in claimed):
+                    await self._queue.release(without=self._under_way)
+        self._full_before = full
+
+    async def _try_claimed(self, entry: QueuedCall, paused: frozenset[str], found: _Round, full: set[Lane]) -> bool:
+        """False: nothing can be placed at the moment."""
+        try:
+            found.placed += await self._try(entry, paused)
+        except errors.Busy as reason:
+            if len(retry_policy.trunks_for(self._current.config, entry)) <= 1:  # the next call may use another trunk
+                full.add(lane_of(entry))
+            self._tell_why(entry.order.trunk, reason)
+            found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
+        except errors.NotReady:
+            found.no_room = True
+            return False
+        else:
+            self._why.pop(entry.order.trunk, None)
+        return True
 
     def _tell_why(self, trunk: str, reason: errors.Busy) -> None:
         """One log line for each daily cap that is reached: it may be hours before a call is placed again."""

@@ -22,6 +22,8 @@ EXPIRED = "expired"
 """Its time was over before it could be placed."""
 INTERRUPTED = "interrupted"
 """The controller stopped while it was being dialled. Whom it reached is not known; it is not tried again."""
+NODE_LOST = "node_lost"
+"""It was answered, and ended with the node that had it."""
 CANCELLED = "cancelled"
 
 

@@ -2,7 +2,7 @@
 
 Owns the SQL. No call waits for it. A controller that is killed leaves snapshots that are at most GATHER_SECONDS and one
 transaction old. After each event of a call what would be written is compared with what the store has, so that no row of
-the call's table has to tell of itself.
+the call's table has to tell of itself. Each row names the node that has the call; calls of other nodes are not read.
 """
 
 import json
@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Text, cast, delete, insert, select, update
+from sqlalchemy import Text, and_, cast, delete, insert, select, update
 
 from controller.calls.reporting import lifecycle
 from controller.store.database import Database
+from controller.store.owners import left_to, owner
 from controller.store.tables.call_snapshots import live_calls as table
 from controller.store.write_behind import WriteBehind
 
@@ -47,8 +48,10 @@ class SnapshotStore:
         self.run = self._queue.run
 
     async def read(self) -> dict[str, Any]:
-        """The rows that an earlier controller has left, by call; None for a row that is no JSON. Raises StoreError."""
-        wanted = select(table.c.call, cast(table.c.kept, Text).label("text"))
+        """The rows that an earlier run of this node has left, by call; None for a row that is no JSON. Raises
+        StoreError."""
+        left = and_(left_to(table, self._database.node), table.c.lost_at.is_(None))
+        wanted = select(table.c.call, cast(table.c.kept, Text).label("text")).where(left)
         async with self._database.reading() as store:
             found = {row.call: _parsed(row.text) for row in await store.execute(wanted)}
         self._written = dict.fromkeys(found, "")
@@ -78,7 +81,7 @@ class SnapshotStore:
                 if text is None:
                     await store.execute(delete(table).where(table.c.call == call))
                     continue
-                row = {"written_at": now, "kept": json.loads(text)}
+                row = {"written_at": now, "kept": json.loads(text), "lost_at": None, **owner(self._database.node)}
                 updated = await store.execute(update(table).where(table.c.call == call).values(row))
                 if updated.rowcount == 0:
                     await store.execute(insert(table).values(call=call, **row))

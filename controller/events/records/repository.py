@@ -5,7 +5,7 @@ Owns the SQL that writes. Raises StoreError.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 from sqlalchemy import Insert, Table, and_, bindparam, delete, func, or_, select, tuple_, union, update
 from sqlalchemy.dialects import sqlite
 
+from controller.cluster.node import LostCall, NodeId
 from controller.config.models.records import Records as Settings
 from controller.events.envelope import Event
 from controller.events.records.mapping import RowWrite, rows
 from controller.store.async_engine import AsyncConnection
 from controller.store.database import Database
+from controller.store.owners import owned_up_to, owner
 from controller.store.tables.api import idempotency
 from controller.store.tables.base import metadata
 from controller.store.tables.events import webhook_outbox
@@ -25,7 +27,8 @@ from controller.store.tables.outbound import outbound_calls
 from controller.store.tables.records import PARTS, call_legs, call_recordings, call_words, calls
 
 AT_ONCE = 500
-INTERRUPTED = "interrupted"
+INTERRUPTED, NODE_LOST = "interrupted", "node_lost"
+"""Outcomes of calls whose end nobody saw: their controller was killed, their node was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class RecordRepository:
 
     async def put(self, events: Iterable[Event]) -> None:
         """All or nothing, in order."""
-        puts = [put for event in events for put in rows(event)]
+        begun = owner(self._database.node)
+        puts = [_with_owner(put, begun) for event in events for put in rows(event)]
         if not puts:
             return
         async with self._database.writing() as connection:
@@ -58,9 +62,10 @@ class RecordRepository:
                 )
 
     async def end_abandoned(self, before: datetime, live: Collection[str], now: datetime) -> int:
-        """Ends calls that began before `before`, are not `live` and have no end: their controller was killed. Returns
-        how many they were."""
-        open_ = and_(calls.c.ended_at.is_(None), calls.c.started_at < before)
+        """Ends calls of this node that began before `before`, are not `live` and have no end: their controller was
+        killed. Returns how many they were."""
+        ours = or_(calls.c.node.is_(None), calls.c.node == self._database.node.name)
+        open_ = and_(calls.c.ended_at.is_(None), calls.c.started_at < before, ours)
         async with self._database.writing() as connection:
             found = (await connection.execute(select(calls.c.number, calls.c.call).where(open_))).all()
             gone = [row.number for row in found if row.call not in live]
@@ -68,6 +73,16 @@ class RecordRepository:
             for some in _chunks(gone):
                 await connection.execute(update(calls).where(calls.c.number.in_(some)).values(ended))
         return len(gone)
+
+    async def end_calls(
+        self, store: AsyncConnection, dead: NodeId, lost: Collection[LostCall], now: datetime
+    ) -> list[str]:
+        """`cluster.departures`: the calls of a node that is gone, and those that it had taken over. Nobody has to be
+        told of a record."""
+        theirs = or_(owned_up_to(calls, dead), calls.c.call.in_([each.call for each in lost]))
+        ended = {"outcome": NODE_LOST, "ended_at": now}
+        await store.execute(update(calls).where(calls.c.ended_at.is_(None), theirs).values(ended))
+        return []
 
     async def forget_old(self, settings: Settings, now: datetime) -> int:
         """Deletes what is older than the config allows. Returns how many calls that were."""
@@ -113,6 +128,11 @@ class RecordRepository:
             if keys:
                 await _delete(connection, keys, paths)
         return found
+
+
+def _with_owner(put: RowWrite, begun: Mapping[str, Any]) -> RowWrite:
+    """The row of a call names the node on which it began."""
+    return replace(put, once={**put.once, **begun}) if put.table == calls.name else put
 
 
 def _batches(puts: Iterable[RowWrite]) -> list[tuple[_Form, list[RowWrite]]]:

@@ -8,6 +8,7 @@ delays only its own events. An entry is under way until the result of its attemp
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,8 @@ OF_CALLS = 16
 PER_HOST = 4
 LOOK_SECONDS = 30.0
 """The outbox is read at least so often."""
+LOOK_SECONDS_SHARED = 5.0
+"""Likewise where other nodes use the same store: one of them may have left, and nobody wakes us."""
 AWAY_SECONDS = 2.0
 FAULT_SECONDS = 60.0
 
@@ -51,6 +54,9 @@ class DeliveryWorker:
         self._at_once: Counter[str] = Counter()
         self._news = asyncio.Event()
         self._stopping = False
+        self._look = LOOK_SECONDS_SHARED if outbox.shared else LOOK_SECONDS
+        self._strays = True
+        """There may be claims of ours in the store that we do not know of."""
 
     def wake(self) -> None:
         """Something may be due."""
@@ -69,7 +75,7 @@ class DeliveryWorker:
                     pause = await self._begin(posts, writer)
                 except StoreError as error:
                     log.warning("the outbox can't be read; webhooks wait", reason=str(error))
-                    pause = AWAY_SECONDS
+                    pause, self._strays = AWAY_SECONDS, True
                 try:
                     async with asyncio.timeout(pause):
                         await self._news.wait()
@@ -89,23 +95,29 @@ class DeliveryWorker:
     async def _begin(self, posts: asyncio.TaskGroup, writer: OutboxWriter) -> float:
         """Starts what is due and fits; returns seconds until there may be more."""
         if self._stopping:
-            return LOOK_SECONDS
+            return self._look
         now = _now()
         busy = [entry.number for entry in self._under_way.values()]
+        if self._strays:
+            await self._outbox.release(without=busy)
+            self._strays = False
         found = await self._outbox.due(now, busy, PER_RECEIVER, 10 * OF_CALLS)
-        for entry in sorted(found.entries, key=lambda each: each.number):
-            if not self._stopping and entry.lane not in self._under_way and self._fits(entry.receiver):
-                self._under_way[entry.lane] = entry
-                self._at_once.update(_pools(entry.receiver))
-                posts.create_task(self._deliver(entry, writer), name=f"webhook {entry.event} to {entry.receiver}")
-        return (
-            LOOK_SECONDS if found.later is None else min(LOOK_SECONDS, max(0.0, (found.later - _now()).total_seconds()))
-        )
+        for entry in await self._outbox.claim(self._fitting(found.entries), now):
+            self._under_way[entry.lane] = entry
+            self._at_once.update(_pools(entry.receiver))
+            posts.create_task(self._deliver(entry, writer), name=f"webhook {entry.event} to {entry.receiver}")
+        return self._look if found.later is None else min(self._look, max(0.0, (found.later - _now()).total_seconds()))
 
-    def _fits(self, receiver: str) -> bool:
-        if receiver.startswith(OF_CALL):
-            return self._at_once[OF_CALL] < OF_CALLS and self._at_once[receiver] < PER_HOST
-        return self._at_once[receiver] < PER_RECEIVER
+    def _fitting(self, due: Iterable[Entry]) -> list[Entry]:
+        """By number: what can be sent at once, beside what is under way."""
+        fitting: list[Entry] = []
+        at_once, lanes = self._at_once.copy(), set(self._under_way)
+        for entry in sorted(due, key=lambda each: each.number):
+            if entry.lane not in lanes and _fits(entry.receiver, at_once):
+                fitting.append(entry)
+                lanes.add(entry.lane)
+                at_once.update(_pools(entry.receiver))
+        return fitting
 
     async def _deliver(self, entry: Entry, writer: OutboxWriter) -> None:
         try:
@@ -136,6 +148,12 @@ class DeliveryWorker:
             self._metrics.failure(entry.receiver, attempt.failed)
         _log_result(entry, receiver.host, attempt, what)
         return AttemptResult(entry, what, now, attempt.reason)
+
+
+def _fits(receiver: str, at_once: Counter[str]) -> bool:
+    if receiver.startswith(OF_CALL):
+        return at_once[OF_CALL] < OF_CALLS and at_once[receiver] < PER_HOST
+    return at_once[receiver] < PER_RECEIVER
 
 
 def _pools(receiver: str) -> tuple[str, ...]:

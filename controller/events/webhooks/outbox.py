@@ -3,6 +3,10 @@
 Owns the order within a lane (one receiver, one call): only the first entry of a lane is ever due. The transaction that
 deletes it as delivered, or gives it up, makes the next one due. So the order, and that each entry is sent at least
 once, hold over any crash. Each method is one short transaction, and raises StoreError.
+
+All nodes of a store send from it: a node claims an entry before it sends it. On PostgreSQL whoever writes locks the
+lanes first, since two transactions that each see only their own change of a lane could leave its next entry not due. On
+SQLite there is one node, and no claim is written.
 """
 
 import json
@@ -10,14 +14,17 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
-from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, select, text, tuple_, update
 
+from controller.cluster.node import NodeId
 from controller.events.webhooks.receivers import OF_CALL
 from controller.events.webhooks.retry_policy import Delivered, GiveUp, Retry, Verdict
 from controller.store.async_engine import AsyncConnection
 from controller.store.cells import moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database
+from controller.store.owners import NOBODY, free_or_of, owned_up_to, owner
 from controller.store.tables.events import webhook_outbox as table
 from controller.store.tables.outbound import outbound_calls
 
@@ -25,6 +32,10 @@ Lane = tuple[str, str]
 """Receiver and call."""
 
 LONGEST_REASON = 200
+_UNCLAIMED = {**NOBODY, "claimed_at": None}
+_SPACE, _LOCKS = 0x766F6963, 64
+"""The advisory locks of lanes: "voic", and how many there are. Each stands for many lanes."""
+_LOCK = text("SELECT pg_advisory_xact_lock(:space, key) FROM unnest(CAST(:keys AS integer[])) AS key")
 EPOCH = datetime.fromtimestamp(0, UTC)
 """In place of a moment that can't be read."""
 
@@ -110,6 +121,11 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def shared(self) -> bool:
+        """Other nodes may use it, too."""
+        return self._database.shared
+
     async def write(self, ops: Sequence[Draft | AttemptResult | MarkTold], now: datetime) -> None:
         """All of it or nothing, in order. `now`: when the next entries of the lanes become due."""
         drafts = [each for each in ops if isinstance(each, Draft)]
@@ -118,27 +134,28 @@ class Outbox:
         free = {(each.receiver, each.call) for each in drafts}
         free |= {each.entry.lane for each in results if not isinstance(each.verdict, Retry)}
         async with self._database.writing() as connection:
+            damaged = any(each.entry.damaged for each in results)  # nobody knows what waits behind it
+            await _lock(connection, None if damaged else free)
             if drafts:
                 await connection.execute(insert(table), [_row(each) for each in drafts])
             if done:
                 await connection.execute(delete(table).where(table.c.number.in_(done)))
             for each in results:
-                await _write_result(connection, each)
-            if any(each.entry.damaged for each in results):
-                await _promote(connection, None, now)  # nobody knows what waits behind it
-            elif free:
-                await _promote(connection, free, now)
+                await _write_result(connection, each, free_or_of(table, self._database.node))
+            if free:
+                await _promote(connection, None if damaged else free, now)
             for told in (each for each in ops if isinstance(each, MarkTold)):
                 await _mark_told(connection, told)
 
     async def due(self, now: datetime, busy: Collection[int], most: int, most_of_calls: int) -> Due:
-        """What is to be sent now, without the numbers in `busy`: up to `most` for each receiver of the config, and
-        `most_of_calls` for the receivers of all calls together, so that none of them keeps another one waiting."""
+        """What is to be sent now, without the numbers in `busy` and without what a node has claimed: up to `most` for
+        each receiver of the config, and `most_of_calls` for the receivers of all calls together, so that none of them
+        keeps another one waiting."""
         own = table.c.receiver.startswith(OF_CALL, autoescape=True)
         order = (table.c.due_at, table.c.number)
         pool = case((own, OF_CALL), else_=table.c.receiver)
         place = func.row_number().over(partition_by=pool, order_by=order).label("place")
-        ready = and_(table.c.due_at <= now, table.c.number.not_in(list(busy)))
+        ready = and_(table.c.due_at <= now, table.c.number.not_in(list(busy)), table.c.node.is_(None))
         ranked = select(table.c.number, place).where(ready).subquery()
         fits = ranked.c.place <= case((own, most_of_calls), else_=most)
         chosen = select(table).join(ranked, table.c.number == ranked.c.number).where(fits).order_by(*order)
@@ -146,6 +163,33 @@ class Outbox:
             entries = [_entry(row) for row in await connection.execute(chosen)]
             later = await connection.scalar(select(func.min(table.c.due_at)).where(table.c.due_at > now))
         return Due(entries, later)
+
+    async def claim(self, entries: Sequence[Entry], now: datetime) -> list[Entry]:
+        """Those that are this node's to send from now on, as they are in the store. Another node may have been
+        faster."""
+        if not self._database.shared or not entries:
+            return list(entries)
+        wanted = table.c.number.in_([each.number for each in entries])
+        free = and_(wanted, table.c.due_at <= now, table.c.node.is_(None))
+        async with self._database.writing() as connection:
+            rows = await connection.execute(select(table).where(free).with_for_update(skip_locked=True))
+            found = [_entry(row) for row in rows]
+            values = {**owner(self._database.node), "claimed_at": now}
+            await connection.execute(
+                update(table).where(table.c.number.in_([each.number for each in found])).values(values)
+            )
+        return sorted(found, key=lambda each: each.number)
+
+    async def release(self, *, without: Collection[int]) -> None:
+        """Claims of earlier runs of this node, and of this one but those, are free again."""
+        if self._database.shared:
+            mine = and_(owned_up_to(table, self._database.node), table.c.number.not_in(list(without)))
+            async with self._database.writing() as connection:
+                await connection.execute(update(table).where(mine).values(_UNCLAIMED))
+
+    async def release_claims(self, connection: AsyncConnection, gone: NodeId) -> None:
+        """`cluster.departures`: a node has left, or is dead."""
+        await connection.execute(update(table).where(owned_up_to(table, gone)).values(_UNCLAIMED))
 
     async def sizes(self) -> tuple[int, int]:
         """How many are pending, and how many dead."""
@@ -170,6 +214,7 @@ class Outbox:
         async with self._database.writing() as connection:
             found = await connection.execute(select(table.c.receiver, table.c.call).where(wanted).distinct())
             lanes = {(row.receiver, row.call) for row in found}
+            await _lock(connection, lanes)
             fresh = {"dead_at": None, "attempts": 0, "since": now, "due_at": None}
             done = await connection.execute(update(table).where(wanted).values(**fresh))
             if lanes:
@@ -186,17 +231,31 @@ class Outbox:
             return (await connection.execute(delete(table).where(table.c.dead_at < before))).rowcount
 
 
-async def _write_result(connection: AsyncConnection, result: AttemptResult) -> None:
-    """Of an entry that was not delivered."""
-    mine = table.c.number == result.entry.number
+async def _lock(connection: AsyncConnection, lanes: Collection[Lane] | None) -> None:
+    """Until the transaction ends no other node changes these lanes; None: all. In the order of the keys, so that nobody
+    waits for somebody who waits for them."""
+    if connection.dialect.name != "postgresql" or (lanes is not None and not lanes):
+        return
+    some = range(_LOCKS) if lanes is None else set(map(_lock_of, lanes))
+    await connection.execute(_LOCK, {"space": _SPACE, "keys": sorted(some)})
+
+
+def _lock_of(lane: Lane) -> int:
+    return crc32("\n".join(lane).encode("utf-8", "replace")) % _LOCKS
+
+
+async def _write_result(connection: AsyncConnection, result: AttemptResult, ours: ColumnElement[bool]) -> None:
+    """Of an entry that was not delivered. Not if another node sends it meanwhile: that one's result counts."""
+    mine = and_(table.c.number == result.entry.number, ours)
     tried: dict[str, Any] = {"attempts": result.entry.attempts + 1, "reason": result.reason[:LONGEST_REASON]}
     match result.verdict:
         case Retry(seconds):
             due = result.at + timedelta(seconds=seconds)
-            await connection.execute(update(table).where(mine).values(due_at=due, **tried))
+            await connection.execute(update(table).where(mine).values(due_at=due, **tried, **_UNCLAIMED))
         case GiveUp(reason):
             tried["reason"] = reason[:LONGEST_REASON]
-            await connection.execute(update(table).where(mine).values(due_at=None, dead_at=result.at, **tried))
+            dead = {"due_at": None, "dead_at": result.at, **_UNCLAIMED}
+            await connection.execute(update(table).where(mine).values(**dead, **tried))
 
 
 async def _mark_told(connection: AsyncConnection, told: MarkTold) -> None:

@@ -3,7 +3,7 @@
 `audit`, `auth.keys`, `auth.sessions` and `idempotency` in `controller/api/` write and read them.
 """
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text
 
 from controller.store.tables.base import Moment, metadata
 
@@ -33,6 +33,8 @@ idempotency = Table(
     Column("status", Integer),  # null: begun, and the end not written down
     Column("body", Text),
     Column("location", Text),
+    Column("node", String(64)),  # that carries it out
+    Column("epoch", BigInteger),
     Index("ix_idempotency_at", "at"),
 )
 

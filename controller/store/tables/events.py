@@ -3,7 +3,7 @@
 `controller/events/webhooks/outbox.py` writes and reads it.
 """
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
 from controller.store.tables.base import Moment, metadata
 
@@ -23,6 +23,9 @@ webhook_outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("reason", String(200)),  # why the last attempt failed
     Column("dead_at", Moment),
+    Column("node", String(64)),  # that sends it at this moment; null: nobody does
+    Column("epoch", BigInteger),
+    Column("claimed_at", Moment),
     Index("ix_webhook_outbox_lane", "receiver", "call", "number"),
     Index("ix_webhook_outbox_due_at", "due_at", "receiver"),
     Index("ix_webhook_outbox_dead_at", "dead_at"),

@@ -14,4 +14,5 @@ nodes = Table(
     Column("started_at", Moment, nullable=False),
     Column("beat_at", Moment, nullable=False),  # by the clock of the server, where there is one
     Column("stopped_at", Moment),  # null: it runs, or was killed
+    Column("lost_at", Moment),  # when others took it for dead and ended its calls
 )

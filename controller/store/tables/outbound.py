@@ -1,6 +1,6 @@
 """The queue of calls to be placed, as tables. `controller/calls/outbound/queue.py` writes and reads them. [pure]"""
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text, false
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, false
 
 from controller.store.tables.base import Moment, metadata
 
@@ -29,6 +29,10 @@ outbound_calls = Table(
     Column("result", String(16)),
     Column("detail", String(200)),
     Column("untold", Boolean, nullable=False, server_default=false()),  # its latest change is not with the webhooks yet
+    Column("teller", String(64)),  # the node that tells of it
+    Column("node", String(64)),  # queued: who has claimed it, null: nobody; dialing, ended: who dialled it
+    Column("epoch", BigInteger),
+    Column("claimed_at", Moment),
     Index("ix_outbound_calls_order", "status", "trunk", "priority", "number"),
 )
 

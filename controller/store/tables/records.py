@@ -1,6 +1,6 @@
 """What is kept of calls, as tables. `controller/events/records/mapping.py` says which event fills which. [pure]"""
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text
 from sqlalchemy.schema import SchemaItem
 
 from controller.store.tables.base import Moment, metadata
@@ -32,6 +32,8 @@ calls = Table(
     Column("first_frame_p50_ms", Float),
     Column("first_frame_max_ms", Float),
     Column("cost", Float, nullable=False, server_default="0"),
+    Column("node", String(64)),  # on which it began; null: of a release before there were nodes
+    Column("epoch", BigInteger),
     Index("ix_calls_call", "call", "attempt", unique=True),
     Index("ix_calls_started_at", "started_at"),
     Index("ix_calls_caller", "caller"),
