@@ -24,6 +24,8 @@ from tests.peers import asterisk as asterisks, kamailio as kamailios, sip as tel
 from tests.peers.kamailio import Kamailio
 from tests.peers.sip import HOLDING
 
+pytestmark = pytest.mark.timeout(120)  # two of everything are started in the time of the first test
+
 STRANGER = "127.0.0.9"
 GREETING = Say("Hello.", 1.0, 440)
 ELSEWHERE_S = 3.0
