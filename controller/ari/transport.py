@@ -1,6 +1,6 @@
 """One ARI request over HTTP, with a time limit; failures become `AriError`.
 
-Owns the connection pool, the time limit and the translation of httpx's exceptions. Never retries: most of ARI's
+Owns the time limit and the translation of httpx's exceptions. Never retries: most of ARI's
 operations take effect twice if sent twice. Parameters go into a JSON body and not into the URL (Asterisk reads either):
 they can hold telephone numbers, and httpx and proxies log URLs.
 """
@@ -21,6 +21,7 @@ import httpx
 
 from bridge.common.strict_json import well_formed
 from controller.ari.errors import AriError, BadAnswer, BadArgument, TimedOut, Unavailable, refusal
+from controller.ari.http_transport import HttpTransport
 from controller.ari.resources import BadShape, Json
 from controller.ari.websocket_transport import WebSocketTransport
 
@@ -149,12 +150,9 @@ class Transport:
         self._timeout = timeout
         self._base = checked_url(url)
         self._observers = [observe] if observe is not None else []
-        http = httpx.AsyncHTTPTransport(
-            # Over plain HTTP there is nothing to verify, and reading the CA list takes 30 ms.
-            verify=trust if trust is not None else url.startswith("https:"),
-            limits=_LIMITS,
-            trust_env=False,  # no proxy: Asterisk is in our own network
-        )
+        # Over plain HTTP there is nothing to verify, and reading the CA list takes 30 ms.
+        tls = trust if trust is not None else url.startswith("https:")
+        http = HttpTransport(tls, _LIMITS, largest=LARGEST_ANSWER)
         self.websocket = WebSocketTransport(http, f"{httpx.URL(self._base).path.rstrip('/')}/")
         """The event link, if there is one, calls its `opened`, `take` and `closed`."""
         self._http = httpx.AsyncClient(
@@ -233,12 +231,10 @@ class Transport:
 
 async def _read(operation: str, response: httpx.Response) -> _Answer:
     """The body; Asterisk does not compress. Raises BadAnswer if it is too large."""
-    body = bytearray()
-    async for piece in response.aiter_raw():
-        body += piece
-        if len(body) > LARGEST_ANSWER:
-            raise BadAnswer(operation, response.status_code, "the answer is too large")
-    return _Answer(response.status_code, response.headers, bytes(body))
+    body = b"".join([piece async for piece in response.aiter_raw()])
+    if len(body) > LARGEST_ANSWER:
+        raise BadAnswer(operation, response.status_code, "the answer is too large")
+    return _Answer(response.status_code, response.headers, body)
 
 
 def _message(answer: _Answer) -> str | None:

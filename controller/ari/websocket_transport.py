@@ -4,6 +4,7 @@ Owns the choice between both, and the pending requests on the websocket. Over HT
 CPU. Asterisk answers the requests of one websocket one after another: one that waits for a locked channel would delay
 all later ones. So the pending requests on the websocket are all for one channel (or bridge); requests for others go
 over HTTP meanwhile, where Asterisk has a thread for each; so do all while a request that was given up has no answer.
+It may never get one (its sending may have been given up, too): a ping after it, once answered, shows that it is over.
 Requests that make Asterisk open a connection, and lists that can be long, always go over HTTP. If Asterisk does not
 answer the first request on a websocket, it does not support them, and all go over HTTP.
 """
@@ -52,10 +53,12 @@ class WebSocketTransport(httpx.AsyncBaseTransport):
         """The object of all pending requests, such as channels/ID."""
         self._given_up: set[str] = set()
         """Requests that nobody waits for any more and that Asterisk has not answered: it may still be busy with one."""
+        self._ping: str | None = None
+        """One sent after those."""
 
     async def opened(self, socket: Websocket) -> None:
         """The event link is up. A first request shows whether Asterisk supports requests on it."""
-        self._socket, self._usable = socket, False
+        self._socket, self._usable, self._ping = socket, False, None
         self._given_up.clear()
         with suppress(ConnectionClosed):  # the reader of the link notices
             await socket.send(_frame("0", "GET", PING, b""))
@@ -78,6 +81,9 @@ class WebSocketTransport(httpx.AsyncBaseTransport):
             return False  # the link logs that it can't be read
         self._usable = self._socket is not None
         self._given_up.discard(number)
+        if number == self._ping:
+            self._ping = None
+            self._given_up = {each for each in self._given_up if int(each) > int(number)}
         waiting = self._pending.get(number)
         if waiting is not None and not waiting.done():
             waiting.set_result(response)
@@ -87,6 +93,8 @@ class WebSocketTransport(httpx.AsyncBaseTransport):
         """httpx's hook. Raises httpx.TransportError."""
         socket = self._socket
         resource = self._resource_of(request)
+        if self._given_up and self._ping is None and socket is not None:
+            await self._send_ping(socket)
         taken = self._given_up or (self._pending and resource != self._resource)
         if socket is None or not self._usable or resource is None or taken:
             return await self._http.handle_async_request(request)
@@ -106,6 +114,16 @@ class WebSocketTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """httpx's hook."""
         await self._http.aclose()
+
+    async def _send_ping(self, socket: Websocket) -> None:
+        self._ping = number = str(next(self._ids))
+        try:
+            await socket.send(_frame(number, "GET", PING, b""))
+        except (OSError, ConnectionClosed):  # the reader of the link notices
+            return
+        except asyncio.CancelledError:
+            self._ping = None  # perhaps it was not sent
+            raise
 
     def _uri(self, request: httpx.Request) -> str:
         """Path and query below ARI's base, percent-encoded."""

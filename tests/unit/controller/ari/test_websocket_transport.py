@@ -138,6 +138,25 @@ async def test_who_gave_up_leaves_the_way_free_and_a_late_answer_is_nobodys() ->
     assert (await ways.sent(2))[1]["uri"] == "channels/b"
 
 
+async def test_a_request_that_never_gets_an_answer_is_over_when_a_later_ping_has_one() -> None:
+    """Perhaps it was given up before it was sent. Asterisk answers in order."""
+    ways = await Ways().opened()
+    lost = ways.ask("/channels/a")
+    await ways.sent(1)
+    lost.cancel()
+    await asyncio.wait([lost])
+    await ways.ask("/channels/b")
+    await ways.ask("/channels/c")
+    _, ping = await ways.sent(2)
+    assert (ping["uri"], ways.http.asked) == ("asterisk/ping", ["/ari/channels/b", "/ari/channels/c"])
+    assert ways.transport.take(answer(ping["request_id"], 200))
+    asked = ways.ask("/channels/d")
+    sent = (await ways.sent(3))[2]
+    assert sent["uri"] == "channels/d"
+    ways.transport.take(answer(sent["request_id"]))
+    assert (await asked).status_code == 204
+
+
 async def test_a_request_that_was_given_up_holds_nobody_up_until_its_answer() -> None:
     """Asterisk still waits for the channel's lock, and reads no further request of this websocket."""
     ways = await Ways().opened()
@@ -150,7 +169,7 @@ async def test_a_request_that_was_given_up_holds_nobody_up_until_its_answer() ->
     assert ways.http.asked == ["/ari/channels/b", "/ari/channels/a"]
     ways.transport.take(answer(sent["request_id"]))
     ways.ask("/channels/b")
-    assert (await ways.sent(2))[1]["uri"] == "channels/b"
+    assert [each["uri"] for each in await ways.sent(3)] == ["channels/a", "asterisk/ping", "channels/b"]
 
 
 @pytest.mark.parametrize(
