@@ -282,7 +282,7 @@ class Controller:
             self.workers.close()
             self.live_status.close()
             written = self.usage.finish(), self.snapshots.finish(), self.events.drain(), audit_log.drain()
-            await all_done(LAST_SECONDS, self._tools.close(), self.access.finish(), *written)
+            await all_done(LAST_SECONDS, self.access.finish(), *written)
             await cancelled(keeping, CANCELLING)
             await all_done(LAST_SECONDS, self.records.finish(), self._tracing.close())
             with contextlib.suppress(AriError):

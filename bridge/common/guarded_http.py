@@ -1,6 +1,8 @@
 """The HTTP client for tools, look-ups and webhooks: bounded in time, and in the addresses that it connects to.
 
-Owns the connections. A host with private addresses is connected to only if the config lists it (`address_guard`). Each
+Owns the connections: each request has one of its own, in a pool of its own (httpx keeps connections by address, which
+two hosts may share; and a pool that serves many requests loses places where they are cancelled: encode/httpcore #1093).
+A host with private addresses is connected to only if the config lists it (`address_guard`). Each
 address of the host is tried until one is reached. There are no redirects, no cookies, no compression, and of the
 environment's proxies only those of SOCKS: they can be told the address that was checked. A SOCKS proxy resolves a name
 itself only if the config lists the host. Every failure is a `RequestFailed`.
@@ -10,7 +12,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +23,9 @@ from bridge.common import address_guard
 from bridge.common.proxies import BadProxy, ProxyFault, Way, faulty, looks_names_up, socks_for
 from bridge.common.request_failure import Phase, RequestFailed, RequestFailure, of_error, of_timeout
 from bridge.common.socks import ThroughSocks
+
+AT_ONCE = 200
+"""Requests of one client. More wait, within their time."""
 
 _PHASES: tuple[tuple[str, Phase], ...] = (
     ("connection.connect", "connect"),
@@ -79,18 +84,12 @@ class _Progress:
 
 
 class GuardedHttp:
-    """`send` may be called any number of times at once; `close` when nothing is under way any more."""
+    """`send` may be called any number of times at once: `AT_ONCE` are under way, and the others wait."""
 
-    def __init__(self, *, limits: httpx.Limits, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         """`tls`: whom to believe, instead of the authorities that httpx brings along."""
-        self._limits = limits
         self._tls = tls or httpx.create_ssl_context(trust_env=False)
-        self._direct = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=limits)
-        self._by_proxy: dict[str, ThroughSocks] = {}
-
-    async def close(self) -> None:
-        for transport in (self._direct, *self._by_proxy.values()):
-            await transport.aclose()
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     @asynccontextmanager
     async def send(self, request: Request) -> AsyncIterator[httpx.Response]:
@@ -98,8 +97,8 @@ class GuardedHttp:
         while the body is read."""
         progress = _Progress()
         try:
-            async with asyncio.timeout(request.timeout_s):
-                response = await self._answer(request, progress)
+            async with asyncio.timeout(request.timeout_s), self._places, AsyncExitStack() as pools:
+                response = await self._answer(request, progress, pools)
                 try:
                     yield response
                 finally:
@@ -115,14 +114,14 @@ class GuardedHttp:
             failure = of_error(error, progress.phase)
             raise RequestFailed(replace(failure, detail=f"{failure.detail}{progress.way}")) from error
 
-    async def _answer(self, request: Request, progress: _Progress) -> httpx.Response:
+    async def _answer(self, request: Request, progress: _Progress, pools: AsyncExitStack) -> httpx.Response:
         unreached: httpx.ConnectError | ProxyFault | None = None
         progress.way.proxy = proxy = socks_for(request.url)
         if proxy is not None and request.listed and looks_names_up(proxy):
-            return await self._send(request, request.host, progress)
+            return await self._send(request, request.host, progress, pools)
         for address in await _looked_up(request, proxy):
             try:
-                return await self._send(request, address, progress)
+                return await self._send(request, address, progress, pools)
             except httpx.ConnectError as error:  # nothing was sent yet: the next address may do
                 unreached = error
             except ProxyFault as fault:
@@ -133,12 +132,10 @@ class GuardedHttp:
 
     def _transport(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
         if proxy is None:
-            return self._direct
-        if proxy not in self._by_proxy:
-            self._by_proxy[proxy] = ThroughSocks(proxy, tls=self._tls, limits=self._limits)
-        return self._by_proxy[proxy]
+            return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
+        return ThroughSocks(proxy, tls=self._tls)
 
-    async def _send(self, request: Request, address: str, progress: _Progress) -> httpx.Response:
+    async def _send(self, request: Request, address: str, progress: _Progress, pools: AsyncExitStack) -> httpx.Response:
         url = httpx.URL(request.url)
         progress.phase = "connect"
         sent = httpx.Request(
@@ -159,7 +156,8 @@ class GuardedHttp:
             },
         )
         try:
-            return await self._transport(progress.way.proxy).handle_async_request(sent)
+            pool = await pools.enter_async_context(self._transport(progress.way.proxy))
+            return await pool.handle_async_request(sent)
         except BaseException:
             await progress.close()
             raise

@@ -23,15 +23,10 @@ from bridge.common.socks_handshake import HandshakeSteps, handshake, next_step, 
 class ThroughSocks(httpx.AsyncHTTPTransport):
     """`proxy`: as of `bridge.common.proxies.proxy_for`. `tls`: for the connection to the server."""
 
-    def __init__(self, proxy: str, *, tls: SSLContext, limits: httpx.Limits) -> None:
-        super().__init__(verify=tls, trust_env=False, limits=limits)
-        self._pool = httpcore.AsyncConnectionPool(  # httpx takes no `network_backend`
-            ssl_context=tls,
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_Backend(proxy),
-        )
+    def __init__(self, proxy: str, *, tls: SSLContext) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        backend = _Backend(proxy)
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=tls, network_backend=backend)  # httpx takes no backend
 
 
 class ThroughSocksBlocking(httpx.HTTPTransport):

@@ -44,8 +44,7 @@ class Access:
             group.create_task(self.keys.run())
 
     async def finish(self) -> None:
-        closing = (self._provider.close(),) if self._provider is not None else ()
-        await asyncio.gather(self.sessions.drain(), self.keys.finish(), *closing)
+        await asyncio.gather(self.sessions.drain(), self.keys.finish())
 
     def operations(self) -> tuple[Operation, ...]:
         return KeyResources(self.keys, self.sessions, self._names).operations()

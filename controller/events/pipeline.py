@@ -86,18 +86,15 @@ class Events:
 
     async def run(self) -> None:
         """Until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                steps: dict[str, Callable[[], Awaitable[None]]] = {
-                    "event making": self._make,
-                    "event writer": self._writer.run,
-                    "webhook delivery": lambda: self._delivery.run(self._writer),
-                    "outbox watch": self._watch,
-                }
-                for name, step in steps.items():
-                    tasks.create_task(_restarted(name, step), name=name)
-        finally:
-            await self._sender.close()
+        async with asyncio.TaskGroup() as tasks:
+            steps: dict[str, Callable[[], Awaitable[None]]] = {
+                "event making": self._make,
+                "event writer": self._writer.run,
+                "webhook delivery": lambda: self._delivery.run(self._writer),
+                "outbox watch": self._watch,
+            }
+            for name, step in steps.items():
+                tasks.create_task(_restarted(name, step), name=name)
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Two steps, each for at most `seconds`: first the events are made and sent to the streams; then they are

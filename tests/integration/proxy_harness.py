@@ -138,11 +138,8 @@ def tool(url: str, **changes: Any) -> HttpTool:
 async def run(url: str, **changes: Any) -> dict[str, Any]:
     """The line of the log, with what the model was told as `output`."""
     tools = HttpTools()
-    try:
-        with structlog.testing.capture_logs() as lines:
-            answer = await tools.run("c1", "look", tool(url, **changes), {})
-    finally:
-        await tools.close()
+    with structlog.testing.capture_logs() as lines:
+        answer = await tools.run("c1", "look", tool(url, **changes), {})
     (line,) = (dict(each) for each in lines if each["event"] == "tool ran")
     assert "hidd3n" not in str(line) + answer.output
     return line | {"output": answer.output}

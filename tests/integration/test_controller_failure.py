@@ -131,7 +131,7 @@ async def test_an_error_at_the_top_leaves_the_calls(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(
     "stuck",
-    ["_tools.close", "usage.finish", "snapshots.finish", "events.drain", "records.finish", "_tracing.close", "calls"],
+    ["access.finish", "usage.finish", "snapshots.finish", "events.drain", "records.finish", "_tracing.close", "calls"],
 )
 async def test_nothing_holds_up_a_shutdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stuck: str) -> None:
     monkeypatch.setattr(apps, "LAST_SECONDS", 0.2)

@@ -10,6 +10,7 @@ import pytest
 import structlog
 from aiohttp import web
 
+from bridge.common import guarded_http
 from controller.api.server import ApiServer
 from controller.calls.tools.http import CUT, LARGEST_ANSWER, Answer, HttpTools
 from controller.config.models.agents import HttpTool
@@ -59,10 +60,7 @@ async def run(server: Server, arguments: dict[str, Any] | None = None, **changes
         "allowed_hosts": ["127.0.0.1"],
     }
     tools, tool = HttpTools(), HttpTool.model_validate(entry | changes)
-    try:
-        return await tools.run(CALL, "look", tool, arguments or {"id": "a/b", "q": "ä"})
-    finally:
-        await tools.close()
+    return await tools.run(CALL, "look", tool, arguments or {"id": "a/b", "q": "ä"})
 
 
 async def test_a_get(server: Server) -> None:
@@ -261,7 +259,6 @@ async def test_no_cookie_goes_from_one_call_to_another(server: Server) -> None:
     tools, tool = HttpTools(), HttpTool.model_validate(entry)
     await asyncio.gather(tools.run(CALL, "look", tool, {}), tools.run(CALL, "look", tool, {}))
     await tools.run(CALL, "look", tool, {})
-    await tools.close()
     assert len(server.asked) == 3
     assert all("Cookie" not in headers for _, _, headers, _ in server.asked)
 
@@ -273,3 +270,22 @@ async def test_the_log_knows_nothing_of_arguments_and_answers(server: Server) ->
         assert not (await run(server, {"id": SECRET, "q": 5})).ok
     assert len(lines) == 2
     assert SECRET not in str(lines)
+
+
+async def test_tools_that_were_cancelled_leave_every_place_free(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A caller who hangs up cancels them: at any step, and twice where the time of the tool is over as well."""
+    monkeypatch.setattr(guarded_http, "AT_ONCE", 3)
+    entry = {"description": "x", "url": f"http://127.0.0.1:{server.port}", "allowed_hosts": ["127.0.0.1"]}
+    tools, tool = HttpTools(), HttpTool.model_validate(entry)
+    for steps in range(40):
+        running = [asyncio.create_task(tools.run(CALL, "look", tool, {})) for _ in range(6)]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for number, task in enumerate(running):
+            for _ in range(number % 3):
+                task.cancel()
+        await asyncio.wait(running)
+    answers = await asyncio.gather(*(tools.run(CALL, "look", tool, {}) for _ in range(9)))
+    assert all(answer.ok for answer in answers)

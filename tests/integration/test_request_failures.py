@@ -122,12 +122,9 @@ class Run:
 async def run(url: str, arguments: dict[str, Any] | None = None, **changes: Any) -> Run:
     metrics = Metrics(CollectorRegistry())
     tools = HttpTools(metrics.tool_failed)
-    try:
-        with structlog.testing.capture_logs() as lines:
-            given = {"id": SECRET} if arguments is None else arguments
-            answer = await tools.run("c1", "look", tool(url, **changes), given)
-    finally:
-        await tools.close()
+    with structlog.testing.capture_logs() as lines:
+        given = {"id": SECRET} if arguments is None else arguments
+        answer = await tools.run("c1", "look", tool(url, **changes), given)
     (line,) = lines
     assert (line["event"], line["ok"]) == ("tool ran", answer.ok)
     assert SECRET not in str(lines)
@@ -242,7 +239,6 @@ async def test_the_call_is_told_the_cause() -> None:
 
     HttpToolTasks("c1", tools, known, finished).start(commands.StartTool("t1", "look", {"id": "1"}))
     await told.wait()
-    await tools.close()
     assert [(each.ok, each.reason) for each in done] == [(False, "private_address")]
 
 
@@ -261,7 +257,5 @@ async def test_webhooks(speak: Speak, status: int | None, reason: str, failed: R
         url = f"http://127.0.0.1:{port}/{SECRET}"
         hosts = frozenset({"127.0.0.1"})
         there = Receiver("crm", url, (b"k" * 24,), frozenset(), False, hosts, timeout_s=0.3, give_up_after_s=9)
-        post = HttpSender()
-        attempt = await post.send(there, "e1", b"{}")
-        await post.close()
+        attempt = await HttpSender().send(there, "e1", b"{}")
     assert (attempt.status, attempt.reason, attempt.failed) == (status, reason, failed)

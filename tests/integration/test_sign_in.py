@@ -87,10 +87,7 @@ async def console(issuer: str, **more: Any) -> AsyncIterator[Console]:
     async with harness(
         *pages, authenticator=keeper, store=True, more=lambda calls, _: LiveStatusResources(hub, calls).operations()
     ) as it:
-        try:
-            yield Console(**vars(it), keeper=keeper, provider=provider)
-        finally:
-            await provider.close()
+        yield Console(**vars(it), keeper=keeper, provider=provider)
 
 
 async def _nobody(_: Any) -> None: ...

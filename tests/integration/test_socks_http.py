@@ -158,7 +158,6 @@ async def test_a_webhook(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[
         sent = await post.send(receiver, "e1", b"{}")
         by.user = "agent:another"
         lost = await post.send(receiver, "e1", b"{}")
-    await post.close()
     assert (sent.status, by.asked) == (204, [as_hex(PUBLIC)])
     assert (lost.status, lost.failed) == (None, "proxy")
     assert lost.reason.endswith(":" + str(by.port) + " (http_proxy) does not accept the user name and the password")

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
 import structlog
 
 from bridge.common.guarded_http import GuardedHttp, Request
@@ -74,23 +73,16 @@ class Pending:
 
 
 class Provider:
-    """`close` at the end."""
-
     def __init__(self, settings: OpenIdConnect) -> None:
         """Raises OSError and ssl.SSLError where `ca_file` can't be used."""
         self._settings = settings
-        self._http = GuardedHttp(
-            limits=httpx.Limits(max_connections=AT_ONCE), tls=client_context(settings.issuer, settings.ca_file)
-        )
+        self._http = GuardedHttp(client_context(settings.issuer, settings.ca_file))
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._one = asyncio.Lock()
         self._metadata: tuple[float, Mapping[str, Any]] | None = None
         self._keys: tuple[float, Sequence[Mapping[str, Any]]] | None = None
         self._failed: tuple[float, Kind, str] | None = None
         self._waiting = 0
-
-    async def close(self) -> None:
-        await self._http.close()
 
     @property
     def settings(self) -> OpenIdConnect:

@@ -24,10 +24,6 @@ from controller.config.models.agents import HttpTool
 LARGEST_ANSWER = 16 * 1024
 CUT = "\n[cut off here: the answer is longer]"
 
-_LIMITS = httpx.Limits(
-    max_connections=200,
-    max_keepalive_connections=0,  # httpx keeps connections by address, and two hosts may share one
-)
 _MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
 _TEXT_TYPES = ("json", "xml", "javascript", "x-www-form-urlencoded", "yaml")
 
@@ -68,14 +64,14 @@ def _not_counted(_: str, __: Reason) -> None: ...
 
 
 class HttpTools:
-    """Runs tools. `run` may be called any number of times at once; `close` when nothing runs any more.
+    """Runs tools. `run` may be called any number of times at once.
 
     `failed` is called for each failure, with the tool's name and the cause.
     """
 
     def __init__(self, failed: Callable[[str, Reason], None] = _not_counted) -> None:
         self._failed = failed
-        self._http = GuardedHttp(limits=_LIMITS)
+        self._http = GuardedHttp()
 
     async def run(
         self,
@@ -99,9 +95,6 @@ class HttpTools:
         took = round((asyncio.get_running_loop().time() - started) * 1000)
         self._log_result(call, name, host, took, answer, warnings or LimitedWarnings(log))
         return answer
-
-    async def close(self) -> None:
-        await self._http.close()
 
     def _log_result(
         self, call: str, name: str, host: str, took: int, answer: Answer, warnings: LimitedWarnings

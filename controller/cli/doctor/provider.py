@@ -100,7 +100,7 @@ def _towards(proxy: str | None) -> dict[str, Any]:
     tls = ssl.create_default_context()
     if proxy is None or not is_socks(proxy):
         return {"proxy": proxy, "verify": tls}
-    return {"transport": ThroughSocks(proxy, tls=tls, limits=httpx.Limits())}
+    return {"transport": ThroughSocks(proxy, tls=tls)}
 
 
 def _why(error: httpx.RequestError) -> str:

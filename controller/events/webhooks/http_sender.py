@@ -16,17 +16,12 @@ from controller.events.webhooks import signing
 from controller.events.webhooks.receivers import Receiver
 from controller.events.webhooks.retry_policy import Attempt
 
-_LIMITS = httpx.Limits(max_keepalive_connections=0)  # httpx keeps connections by address, and two hosts may share one
-
 
 class HttpSender:
-    """`send` may be called any number of times at once; `close` when nothing is being sent any more."""
+    """`send` may be called any number of times at once."""
 
     def __init__(self) -> None:
-        self._http = GuardedHttp(limits=_LIMITS)
-
-    async def close(self) -> None:
-        await self._http.close()
+        self._http = GuardedHttp()
 
     async def send(self, receiver: Receiver, event_id: str, body: bytes) -> Attempt:
         """Within the receiver's timeout. Whatever goes wrong is told by the attempt."""
