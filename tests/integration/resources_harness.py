@@ -75,8 +75,6 @@ async def desk(folder: Path, data: Mapping[str, Any] = STORED, env: Mapping[str,
     async with Database(store_at(folder)) as database:
         publisher = Publisher(file_of(data, env), VersionStore(database), shared=database.shared)
         await publisher.start()
-        tools = HttpTools()
-        operations = configuration_operations(publisher.current, publisher, tools.run)
+        operations = configuration_operations(publisher.current, publisher, HttpTools().run)
         async with harness(more=lambda _, __: operations, store=True) as it:
             yield Desk(it, publisher)
-        await tools.close()

@@ -67,7 +67,6 @@ async def editing(folder: Path, data: Mapping[str, Any] = STORED) -> AsyncIterat
             await expect(page.get_by_role("heading", name="Agents", exact=True).first).to_be_visible()
             yield Desk(it, publisher, database=database), page
             await page.close()
-        await tools.close()
     assert [each for each in wrong if not each.endswith(EXPECTED)] == []
 
 
