@@ -12,8 +12,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, text
 
+from controller.cluster.nodes import NodeRegistry
 from controller.store import database as databases, migrations
 from controller.store.database import Database, StoreError
 from controller.store.tables.base import metadata
@@ -221,5 +222,19 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "voiceai.sqlite3").write_text("this is a shopping list\n" * 100)
     with pytest.raises(StoreError, match="not a database"):
+        async with Database(url_of(tmp_path)):
+            pass
+
+
+async def test_a_release_that_knows_less_runs_as_long_as_the_tables_suit_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = migrations._versions()
+    async with Database(url_of(tmp_path)) as database, database.writing() as store:
+        await store.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    async with Database(url_of(tmp_path)) as database:
+        await NodeRegistry(database).join("older", "1", "")
+    monkeypatch.setattr(migrations, "_versions", lambda: [each for each in known if each < "0016"])
+    with pytest.raises(StoreError, match="of another release"):
         async with Database(url_of(tmp_path)):
             pass
