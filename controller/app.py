@@ -28,6 +28,7 @@ from controller.api.console import files
 from controller.api.readiness import warnings_of
 from controller.api.resources.agent_tests import AgentTestResources
 from controller.api.resources.call_trace import TraceResources
+from controller.api.resources.documents import release
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources, countries, sound_folders
 from controller.api.resources.live_status import LiveStatusResources
@@ -56,6 +57,7 @@ from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.runtime.takeover import recover_calls
 from controller.calls.tools.http import HttpTools
 from controller.cluster.departures import Departures
+from controller.cluster.joining import expect_nodes, membership_of
 from controller.cluster.node import NodeId
 from controller.config import Config, ConfigErrors
 from controller.events.pipeline import Events
@@ -86,8 +88,7 @@ log = structlog.get_logger()
 CAPS_EVERY = 5.0  # seconds between two checks of the caps on minutes; a cap may be exceeded by as much
 TAKE_DOWN = 30.0
 """Seconds that a shutdown may take besides waiting for calls; then the process is ended (`ShutdownDeadline`)."""
-LAST_SECONDS = 8.0
-CANCELLING = 6.0
+LAST_SECONDS, CANCELLING = 8.0, 6.0
 """Seconds of these: LAST_SECONDS for what is written at the end, CANCELLING for tasks that were cancelled (the
 supervisor gives a worker STOPPING seconds)."""
 
@@ -112,10 +113,9 @@ class Controller:
         publisher.applied = self._applied
         current, config = self._current, self._current.config
         self.database, self._lock, self._lease, self.node = database, lock, lease, node
-        self._config, self._tasks, self._metrics = config, tasks, metrics
+        self._ari, self._config, self._tasks, self._metrics = ari, config, tasks, metrics
         self._stop, self._hurry = asyncio.Event(), asyncio.Event()
-        self._status, self._up = EXIT_OK, False
-        self._deadline = ShutdownDeadline(EXIT_LATE)
+        self._status, self._up, self._deadline = EXIT_OK, False, ShutdownDeadline(EXIT_LATE)
         self._supervisor: Supervisor | None = None
         self._admission = worker_admission.of(config.bridge, reattach.link_token(config.store.beside))
         self.workers = WorkerPool(
@@ -133,9 +133,10 @@ class Controller:
         current.follow(lambda now: self.history.replace(sound_folders(now), countries(now)))
         self.events = Events(current, database, metrics.registry, keep=self.records.take)
         self.traces, self._tracing = Traces(), CallTracing(config.traces)
-        self._ari = ari
         self.softphones = Softphones(config.softphone, ari, lambda: self.registry.ready()["asterisk"])
-        self.registry = Registry(current, ari, self.workers, tasks, self._tools, self._observe, self.softphones)
+        self.cluster = membership_of(config.cluster, node, metrics.registry)
+        told = self._observe, self.softphones, self.cluster
+        self.registry = Registry(current, ari, self.workers, tasks, self._tools, *told)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self.text_sessions = self._text_sessions(tasks)
         self.usage = UsageStore(database, self.registry.admission)
@@ -245,6 +246,7 @@ class Controller:
         return EXIT_FAILED
 
     async def _run(self, sockets: Sequence[socket.socket], own_workers: bool) -> int:
+        await expect_nodes(self.cluster, self.database)
         await self.usage.read()
         await self.access.read()
         restore = partial(restorer, self._past)
@@ -284,7 +286,7 @@ class Controller:
             written = self.usage.finish(), self.snapshots.finish(), self.events.drain(), audit_log.drain()
             await all_done(LAST_SECONDS, self.access.finish(), *written)
             await cancelled(keeping, CANCELLING)
-            await all_done(LAST_SECONDS, self.records.finish(), self._tracing.close())
+            await all_done(LAST_SECONDS, self.records.finish(), self._tracing.close(), self.cluster.leave())
             with contextlib.suppress(AriError):
                 await self._lease.release()
         return self._status
@@ -328,6 +330,7 @@ class Controller:
             keep("usage", self.usage.run),
             keep("caps", lambda: every(CAPS_EVERY, self.registry.end_what_is_over_caps)),
             keep("live calls", self.snapshots.run),
+            keep("cluster", lambda: self.cluster.run(self.registry.member(release()))),
             keep("tidying", lambda: self.records.tidy(self.registry.ids)),
             keep("watchdog", systemd.watchdog),
             keep("heartbeats", self.workers.watch),

@@ -53,6 +53,10 @@ class Busy(Exception):
         self.reason = reason
 
 
+class CallerBusy(Busy):
+    """This caller has as many calls as one may have, or calls too often."""
+
+
 class NoAgent(Busy):
     """No bridge worker has room for one more call: there is no AI, whatever the limits say."""
 

@@ -31,6 +31,9 @@ def wrong(config: Config) -> list[ConfigError]:
     if config.traces is not None and find_spec("opentelemetry") is None:
         hint = "pip install 'voiceai[otel]'"
         found.append(ConfigError("traces", "", "needs packages that are not installed", hint))
+    if config.cluster.url is not None and find_spec("redis") is None:
+        hint = "pip install 'voiceai[cluster]'"
+        found.append(ConfigError("cluster.url", "", "needs packages that are not installed", hint))
     return found
 
 

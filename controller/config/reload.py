@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from controller.config.models.root import Config
 
-RESTART = ("asterisk", "bridge", "store", "records", "shutdown", "traces", "canary", "softphone")
+RESTART = ("asterisk", "bridge", "store", "records", "shutdown", "traces", "canary", "softphone", "cluster")
 """Sections that are read at the start only."""
 API_AT_ONCE = ("tokens", "rate")
 """Of `api`; its other keys are read at the start only."""

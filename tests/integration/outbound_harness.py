@@ -42,7 +42,7 @@ class FakeControl:
     most: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def place(self, entry: QueuedCall, placed: QueuedAttempt) -> None:
+    async def place(self, entry: QueuedCall, placed: QueuedAttempt) -> None:
         if self.refusal is not None:
             raise self.refusal
         if len(self.live) >= self.room or entry.order.trunk in self.full:

@@ -41,8 +41,8 @@ class Answering(FakeControl):
         self._file = os.open(dialled, os.O_WRONLY | os.O_APPEND)
         self._calls: set[asyncio.Task[None]] = set()
 
-    def place(self, entry: QueuedCall, placed: QueuedAttempt) -> None:
-        super().place(entry, placed)
+    async def place(self, entry: QueuedCall, placed: QueuedAttempt) -> None:
+        await super().place(entry, placed)
         task = asyncio.create_task(self._call(entry))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)

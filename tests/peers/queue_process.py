@@ -35,8 +35,8 @@ class Answering(FakeControl):
         super().__init__()
         self._told = told
 
-    def place(self, entry: QueuedCall, placed: QueuedAttempt) -> None:
-        super().place(entry, placed)
+    async def place(self, entry: QueuedCall, placed: QueuedAttempt) -> None:
+        await super().place(entry, placed)
         self.talking = asyncio.create_task(self._talk(entry.id))
 
     async def _talk(self, call: str) -> None:

@@ -37,7 +37,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "controller.ari": ("bridge.common",),
     "controller.dialing": ("bridge.common",),
     "controller.store": ("bridge.common", "controller.cluster.node"),
-    "controller.cluster": ("bridge.common", "controller.store"),
+    "controller.cluster": ("bridge.common", "controller.config", "controller.store"),
     "controller.versions": ("controller.config", "controller.store"),
     "controller.workers": ("bridge.common", "bridge.contract", "controller.config"),
     "controller.config": ("bridge.common", "bridge.contract", "controller.dialing"),
@@ -51,7 +51,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "controller.calls.admission": (
         *("bridge.contract", "controller.config", "controller.dialing", "controller.store", "controller.workers"),
-        *(CALLS + "errors", CALLS + "machine", CALLS + "reporting"),
+        *("controller.cluster", CALLS + "errors", CALLS + "machine", CALLS + "reporting"),
     ),
     "controller.calls.outbound": (
         *("bridge.common", "controller.cluster.node", "controller.config", "controller.dialing", "controller.store"),
@@ -60,7 +60,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "controller.calls.runtime": (
         *("bridge.common", "bridge.contract", "controller.ari", "controller.config", "controller.dialing"),
         *("controller.store", "controller.workers", CALLS + "errors", CALLS + "machine", CALLS + "tools"),
-        *(CALLS + "reporting", CALLS + "planning", CALLS + "admission"),
+        *(CALLS + "reporting", CALLS + "planning", CALLS + "admission", "controller.cluster"),
     ),
     "controller.text_sessions": (
         *("bridge.common", "bridge.contract", "controller.config", "controller.workers", CALLS + "errors"),

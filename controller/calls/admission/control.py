@@ -12,16 +12,19 @@ from time import monotonic
 import structlog
 
 from controller.calls import errors
+from controller.calls.admission import limits
 from controller.calls.admission.capacity import Capacity, Slot
 from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage import Usage, Use
 from controller.calls.machine.plan import Plan
+from controller.cluster.membership import Membership
 from controller.config import CurrentConfig
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_choice import with_room
 
 log = structlog.get_logger()
 
+SECONDS = "seconds"
 RESERVED_S = 1.0  # seconds from the admission of a call until it has asked for a worker, or needs none
 
 
@@ -31,11 +34,19 @@ def today() -> date:
 
 
 class AdmissionControl:
-    """`up`: gives the slots of all live calls and legs at this moment."""
+    """`up`: gives the slots of all live calls and legs at this moment. `cluster`: where the limits are those of several
+    controllers; None: this one is alone."""
 
     def __init__(
-        self, current: CurrentConfig, workers: WorkerPool, spending: Spending, up: Callable[[], Iterable[Slot]]
+        self,
+        current: CurrentConfig,
+        workers: WorkerPool,
+        spending: Spending,
+        up: Callable[[], Iterable[Slot]],
+        cluster: Membership | None = None,
     ) -> None:
+        self._current = current
+        self._cluster = cluster if cluster is not None and cluster.shared else None
         self._workers = workers
         self._spending = spending
         self._up = up
@@ -47,10 +58,39 @@ class AdmissionControl:
         """Set when a leg was dialled or is over; `usage_store` clears it."""
         self.draining = False
 
+    @property
+    def shared(self) -> bool:
+        """Whether each `admit` has to be followed by a `claim`."""
+        return self._cluster is not None
+
     def admit(self, wanted: Slot) -> None:
         """Admits a call that begins now; from here on it counts. Raises NotReady and Busy."""
         self.check_session()
         self._count(wanted)
+
+    async def claim(self, wanted: Slot, *, by_caller: bool = False) -> None:
+        """Asks the cluster for the slots of a call or leg that this controller has room for. `by_caller`: the limits of
+        its caller hold. Raises Busy. A controller that is alone is not asked anything."""
+        if self._cluster is None:
+            return
+        full = await self._cluster.take(limits.claim(self._current.config, wanted, by_caller=by_caller))
+        if full is not None:
+            raise (errors.CallerBusy if full.scope.startswith(limits.CALLER) else errors.Busy)(full.why)
+
+    async def claim_leg(self, channel: str, trunk: str | None) -> None:
+        """Before a leg is dialled for a live call. Raises Busy."""
+        if self._cluster is not None and trunk is not None:
+            await self.claim(Slot("leg", trunk, "", id=channel))
+
+    def hold(self, id_: str, scopes: Iterable[str]) -> None:
+        """Of a call or leg that lives, whatever the limits."""
+        if self._cluster is not None:
+            self._cluster.hold(id_, scopes)
+
+    def release(self, id_: str) -> None:
+        """Of a call or leg that is over, or does not begin."""
+        if self._cluster is not None:
+            self._cluster.release(id_)
 
     def check_session(self) -> None:
         """Whether a worker could take one more session. Raises NotReady and Busy."""
@@ -115,6 +155,7 @@ class AdmissionControl:
     def over(self, channel: str) -> None:
         self.usage.over(channel, datetime.now(UTC))
         self.news.set()
+        self.release(channel)
 
     # ------------------------------------------------------------ what outlives this process
 
@@ -134,6 +175,27 @@ class AdmissionControl:
         self.usage.others(day, seconds)
         self._capacity.remember(dialled, monotonic())
 
+    # ------------------------------------------------------------ what all controllers have used up
+
+    def amounts(self, day: date) -> dict[str, float]:
+        """What this controller has spent (US dollars) and dialled (seconds), by book: sums that a limit is on."""
+        now, trunks = datetime.now(UTC), self._current.config.trunks
+        return {
+            "dollars": self._spending.dollars(day),
+            SECONDS: self.usage.own_seconds(None, day, now),
+            **{
+                f"{SECONDS}:{name}": self.usage.own_seconds(name, day, now)
+                for name, trunk in trunks.items()
+                if trunk.minutes_per_day is not None
+            },
+        }
+
+    def elsewhere(self, day: date, amounts: Mapping[str, float]) -> None:
+        """The same of all other controllers together."""
+        self._spending.elsewhere(amounts.get("dollars", 0.0), day)
+        dialled = {book.partition(":")[2]: seconds for book, seconds in amounts.items() if book.startswith(SECONDS)}
+        self.usage.elsewhere(day, dialled)
+
     def dollars(self, day: date) -> float:
         """US dollars that this node has spent."""
         return self._spending.dollars(day)
@@ -141,5 +203,7 @@ class AdmissionControl:
     def _count(self, wanted: Slot) -> None:
         if wanted.direction != "inbound" and wanted.trunk is not None:
             self.usage.check(wanted.trunk, today(), datetime.now(UTC))
+        if self._cluster is not None:
+            return  # `claim` decides
         self._capacity.check(wanted, self._up(), monotonic())
         self._capacity.began(wanted, monotonic())

@@ -69,6 +69,10 @@ class Spending:
         """Of this node."""
         return self._day.own(today)
 
+    def elsewhere(self, dollars: float, day: date) -> None:
+        """The same, as the cluster tells it (`controller/cluster`): the greater of both counts."""
+        self._day.elsewhere = day, dollars
+
     def spent(self, today: date) -> bool:
         return self._day.over(today)
 
@@ -91,6 +95,7 @@ class DailySpend:
         self.limit = limit
         self._day: date | None = None
         self._spent = self._others = 0.0
+        self.elsewhere: tuple[date | None, float] = None, 0.0
 
     def add(self, amount: float, today: date) -> None:
         self._turn(today)
@@ -106,7 +111,8 @@ class DailySpend:
 
     def spent(self, today: date) -> float:
         """On all nodes."""
-        return self.own(today) + self._others
+        day, elsewhere = self.elsewhere
+        return self.own(today) + max(self._others, elsewhere if day == today else 0.0)
 
     def over(self, today: date) -> bool:
         return self.limit is not None and self.spent(today) >= self.limit

@@ -42,6 +42,8 @@ class Usage:
         self._since: dict[str, datetime] = {}
         """The times of answer, by channel; without the legs that were not answered."""
         self._unwritten: dict[str, Use] = {}
+        self._elsewhere: tuple[date | None, Mapping[str, float]] = None, {}
+        """Seconds dialled by other controllers on a day, by trunk; "": over all trunks."""
 
     # ------------------------------------------------------------ caps
 
@@ -66,8 +68,16 @@ class Usage:
 
     def seconds(self, trunk: str | None, day: date, now: datetime) -> float:
         """The seconds of a day over one trunk, on all nodes. `trunk` None: over all trunks."""
-        known = (*self._over.items(), *self._of_others.items())
-        over = sum(seconds for (then, name), seconds in known if then == day and trunk in (None, name))
+        stored = sum(
+            seconds for (then, name), seconds in self._of_others.items() if then == day and trunk in (None, name)
+        )
+        known, elsewhere = self._elsewhere
+        told = elsewhere.get(trunk or "", 0.0) if known == day else 0.0
+        return self.own_seconds(trunk, day, now) + max(stored, told)
+
+    def own_seconds(self, trunk: str | None, day: date, now: datetime) -> float:
+        """Of this node."""
+        over = sum(seconds for (then, name), seconds in self._over.items() if then == day and trunk in (None, name))
         up = [(name, use) for name, use in self._up.items() if use.day == day and trunk in (None, use.trunk)]
         return over + sum(self._length(name, use, now) for name, use in up)
 
@@ -116,6 +126,10 @@ class Usage:
     def others(self, day: date, seconds: Mapping[str, float]) -> None:
         """All that other nodes have dialled on this day, by trunk."""
         self._of_others = {(day, trunk): each for trunk, each in seconds.items()}
+
+    def elsewhere(self, day: date, seconds: Mapping[str, float]) -> None:
+        """The same, as the cluster tells it (`controller/cluster`); "": over all trunks. The greater of both counts."""
+        self._elsewhere = day, seconds
 
     def unwritten(self, now: datetime) -> list[Use]:
         """Legs that have changed since they were last `written`, and those that are up."""

@@ -56,7 +56,7 @@ class StartCall(Protocol):
     """Call control: begins this call now. `placed` is told how it goes. Raises errors.Busy, numbers.NotAllowed,
     errors.NotReady and errors.UnknownName: then nothing has begun, and `placed` is told nothing."""
 
-    def __call__(self, entry: QueuedCall, placed: "QueuedAttempt", /) -> None: ...
+    def __call__(self, entry: QueuedCall, placed: "QueuedAttempt", /) -> Awaitable[None]: ...
 
 
 @dataclass(slots=True)
@@ -254,7 +254,7 @@ class Dialer:
         placed = QueuedAttempt(entry, self._queue, self._over, self._dialling)
         self._under_way[entry.id] = placed
         try:
-            self._place_over(entry, placed, paused, now)
+            await self._place_on(entry, placed, paused, now)
         except (numbers.NotAllowed, errors.UnknownName) as refusal:
             log.warning("a queued call may not be placed any more", call=entry.id, reason=str(refusal))
             self._save(placed, Attempt(now, REJECTED, str(refusal)))
@@ -266,25 +266,25 @@ class Dialer:
             self._save(placed, Attempt(now, Outcome.FAILED, "an internal error; the log has more"))
         return True
 
-    def _place_over(self, entry: QueuedCall, placed: QueuedAttempt, paused: frozenset[str], now: datetime) -> None:
+    async def _place_on(self, entry: QueuedCall, placed: QueuedAttempt, paused: frozenset[str], now: datetime) -> None:
         """The first of its trunks that has room. Raises as `StartCall` does, for the first trunk."""
         first, *others = retry_policy.trunks_for(self._current.config, entry) or (entry.order.trunk,)
         try:
-            self._place_by(first, entry, placed)
+            await self._place_by(first, entry, placed)
             return
         except errors.Busy as full:
             for name in others:
                 if name not in paused and retry_policy.usable(self._current.config.trunks[name], entry, now):
                     with suppress(errors.Busy):
-                        self._place_by(name, entry, placed)
+                        await self._place_by(name, entry, placed)
                         log.info("placed over another trunk", call=entry.id, trunk=name, reason=full.reason)
                         return
             raise
 
-    def _place_by(self, trunk: str, entry: QueuedCall, placed: QueuedAttempt) -> None:
+    async def _place_by(self, trunk: str, entry: QueuedCall, placed: QueuedAttempt) -> None:
         placed.trunk = trunk
         self.breakers.check(trunk, _now())
-        self._place(replace(entry, order=replace(entry.order, trunk=trunk)), placed)
+        await self._place(replace(entry, order=replace(entry.order, trunk=trunk)), placed)
         if self.breakers.placed(trunk, entry.id):
             log.info("a call tries the trunk that has failed", trunk=trunk, call=entry.id)
 

@@ -1,6 +1,6 @@
 """The plan of a call from the queue. [pure]"""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from controller.calls.machine.ids import Ids
 from controller.calls.machine.plan import Plan
@@ -45,12 +45,12 @@ def ring_s(order: CallOrder, trunk: Trunk | None) -> float:
 
 
 def placed_by(
-    current: CurrentConfig, start: Callable[[Plan, Config, QueuedAttempt], None]
-) -> Callable[[QueuedCall, QueuedAttempt], None]:
+    current: CurrentConfig, start: Callable[[Plan, Config, QueuedAttempt], Awaitable[None]]
+) -> Callable[[QueuedCall, QueuedAttempt], Awaitable[None]]:
     """How the dialer has a call placed, which call control is to `start` by its plan. Raises as both do."""
 
-    def place(entry: QueuedCall, placed: QueuedAttempt) -> None:
+    def place(entry: QueuedCall, placed: QueuedAttempt) -> Awaitable[None]:
         config = current.for_call(entry.id)
-        start(outbound(config, entry), config, placed)
+        return start(outbound(config, entry), config, placed)
 
     return place

@@ -14,7 +14,7 @@ import structlog
 from bridge.common.limited_warnings import LimitedWarnings
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.calls import errors
-from controller.calls.admission.trunk_usage import TrunkLimits, TrunkUsage, Unlimited
+from controller.calls.admission.trunk_usage import TrunkUsage
 from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
@@ -29,7 +29,7 @@ from controller.calls.runtime.asterisk_commands import AsteriskCommands
 from controller.calls.runtime.command_failure import TEARING_DOWN, failure, ignored, one_by_one
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
 from controller.calls.runtime.owned_resources import Owned
-from controller.calls.runtime.ports import BrowserCalls, NoBrowsers, OutboundAttempt
+from controller.calls.runtime.ports import BrowserCalls, LegLimits, NoBrowsers, NoLegLimits, OutboundAttempt
 from controller.calls.runtime.recovery import RecoveredCall
 from controller.calls.runtime.timers import Timers
 from controller.calls.tools.http import HttpTools
@@ -57,7 +57,7 @@ class CallActor:
         tools: HttpTools,
         observe: lifecycle.Observe = lifecycle.unobserved,
         attempt: OutboundAttempt | None = None,
-        limits: TrunkLimits | None = None,
+        limits: LegLimits | None = None,
         recovered: RecoveredCall | None = None,
         acts: Callable[[], bool] = lambda: True,
         browsers: BrowserCalls | None = None,
@@ -73,7 +73,8 @@ class CallActor:
         self._workers = workers
         self._observe = observe
         self.call_log = CallLog()
-        self.legs = TrunkUsage(plan.leg, limits or Unlimited())
+        limits = limits or NoLegLimits()
+        self.legs = TrunkUsage(plan.leg, limits)
         self.memory = ConversationMemory()
         self._http_tools = HttpToolTasks(plan.call, tools, begun.http_tools, self.put)
         self._queue: asyncio.Queue[inputs.Input] = asyncio.Queue()
@@ -87,7 +88,7 @@ class CallActor:
         existing = recovered.existing if recovered else {plan.leg} if plan.direction == "inbound" else ()
         self.owned = Owned(plan.call, ari, existing, self.legs.over, acts)
         self._session = AgentSession(self.call, workers, self.memory, self.put, observe)
-        arguments = self.put, observe, self._warnings, browsers or NoBrowsers()
+        arguments = self.put, observe, self._warnings, browsers or NoBrowsers(), limits
         self._asterisk = AsteriskCommands(self.call, ari, workers, self.owned, self.legs, attempt, *arguments)
         self._closed = False
         self._last_change: lifecycle.LifecycleEvent | None = None

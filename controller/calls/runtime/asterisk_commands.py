@@ -19,7 +19,7 @@ from controller.calls.reporting import lifecycle
 from controller.calls.runtime import dialplan, rtp
 from controller.calls.runtime.media_leg import open_media
 from controller.calls.runtime.owned_resources import Owned
-from controller.calls.runtime.ports import BrowserCalls, OutboundAttempt, dialling
+from controller.calls.runtime.ports import BrowserCalls, LegLimits, OutboundAttempt, dialling
 from controller.workers.pool import WorkerPool
 
 ABSENT = 20
@@ -41,6 +41,7 @@ class AsteriskCommands:
         observe: lifecycle.Observe,
         warnings: LimitedWarnings,
         browsers: BrowserCalls,
+        limits: LegLimits,
     ) -> None:
         self._call = call
         self._ari = ari
@@ -52,6 +53,7 @@ class AsteriskCommands:
         self._observe = observe
         self._warnings = warnings
         self._browsers = browsers
+        self._limits = limits
         self._log = structlog.get_logger().bind(call=call.plan.call)
 
     async def carry_out(self, command: commands.Command) -> None:
@@ -90,6 +92,7 @@ class AsteriskCommands:
             case _ if isinstance(command, commands.Making):
                 await self._make(command)
             case commands.Refer(channel, to, leg, trunk):
+                await self._limits.claim_leg(leg, trunk)
                 self._legs.refer(leg, trunk, to)
                 await dialplan.refer(ari, channel, to)
             case commands.DestroyBridge(bridge):
@@ -113,6 +116,8 @@ class AsteriskCommands:
 
     async def _make_now(self, command: commands.Making) -> None:
         if isinstance(command, commands.Dial):
+            if command.channel != self._call.plan.leg:
+                await self._limits.claim_leg(command.channel, command.target.trunk)
             self._legs.dial(command.channel, command.target)
         self._owned.attempt(made := commands.made(command))
         try:

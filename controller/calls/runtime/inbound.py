@@ -45,6 +45,7 @@ log = structlog.get_logger()
 
 BROWSER = "browser"
 """What a browser has called, instead of a number."""
+NO_ROOM = errors.Busy("As many calls as allowed are up.")
 WORKER_WAIT_S = 3.0
 """Seconds that a caller waits for a worker to come back."""
 
@@ -87,7 +88,7 @@ class InboundCalls:
         self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
         """Callers for whom something is being asked, or who wait for a worker, by channel."""
         self._leaving: set[str] = set()  # channels of those who are being sent into the dialplan
-        self._waiting = WaitingCallers(admission)
+        self._waiting = WaitingCallers(admission, tasks)
         self._names = routing.channel_variables(config)
         self._callers = CallerLimits(config.limits.per_caller, home_of(config.trunks.values()))
         current.follow(self._follow)
@@ -207,18 +208,22 @@ class InboundCalls:
 
     # ------------------------------------------------------------ room, or what to do without
 
-    def _try(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
-        """Does the first step that can be done."""
-        refusal: Exception = errors.Busy("As many calls as allowed are up.")
+    def _try(
+        self, caller: _Caller, route: Route | None, steps: list[Overflow], first: int = 0, refusal: Exception = NO_ROOM
+    ) -> None:
+        """Does the first step that can be done. `first`: those before it were `refusal`."""
         agent = steps[0].agent or ""
-        for number, step in enumerate(steps):
+        for number, step in enumerate(steps[first:], first):
             if step.agent is not None:
                 try:
                     self._take(caller, step.agent)
                 except (errors.NotReady, errors.Busy) as reason:
                     refusal = reason
                     continue
-                self._ask_first(caller, step.agent, route)
+                if self._admission.shared:
+                    self._ask_cluster(caller, step.agent, route, steps, number)
+                else:
+                    self._ask_first(caller, step.agent, route)
                 return
             if step.context is not None:
                 self._send_away(caller, step.context)
@@ -249,6 +254,35 @@ class InboundCalls:
         if self._waiting.anybody_for(agent):
             raise errors.Busy("Others wait for this agent already.")
         self._admission.admit(_slot(caller, agent))
+
+    def _ask_cluster(
+        self, caller: _Caller, agent: str, route: Route | None, steps: list[Overflow], number: int
+    ) -> None:
+        """Whether there is room for the caller in all controllers together."""
+        asking = self._claim(caller, agent, route, steps, number)
+        task = self._tasks.create_task(asking, name=f"slots {caller.arrival.call}")
+        self._asking[caller.leg] = task, _slot(caller, agent)
+
+    async def _claim(
+        self, caller: _Caller, agent: str, route: Route | None, steps: list[Overflow], number: int
+    ) -> None:
+        refusal: errors.Busy | None = None
+        try:
+            await self._admission.claim(_slot(caller, agent), by_caller=caller.arrival.to != BROWSER)
+        except errors.Busy as reason:
+            refusal = reason
+        finally:
+            self._asking.pop(caller.leg, None)
+        if self._admission.draining:
+            self._admission.release(caller.arrival.call)
+            await self._hang_up(caller.leg, "congestion")
+        elif refusal is None:
+            self._or_refused(caller, lambda: self._ask_first(caller, agent, route))
+        elif isinstance(refusal, errors.CallerBusy):
+            log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
+            self._refuse(caller, "busy", "busy", str(refusal))
+        else:
+            self._or_refused(caller, lambda: self._try(caller, route, steps, number + 1, refusal))
 
     def _refuse(self, caller: _Caller, why: Literal["no_route", "busy"], reason: str, detail: str) -> None:
         self._observe(lifecycle.CallerRefused(why, refused_view(caller.arrival, why, detail, datetime.now(UTC))))
@@ -354,4 +388,6 @@ class InboundCalls:
 
 
 def _slot(caller: _Caller, agent: str) -> Slot:
-    return Slot("inbound", caller.arrival.trunk, agent, caller.arrival.to, caller.arrival.caller)
+    return Slot(
+        "inbound", caller.arrival.trunk, agent, caller.arrival.to, caller.arrival.caller, id=caller.arrival.call
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from controller.calls import errors
+from controller.calls.admission.trunk_usage import TrunkLimits, Unlimited
 from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
 from controller.calls.reporting.call_log import CallLog
@@ -72,6 +73,17 @@ class NoBrowsers:
 
     async def available(self, user: str, call: str) -> str | None:
         return None
+
+
+class LegLimits(TrunkLimits, Protocol):
+    """The limits of trunks, also those that controllers share."""
+
+    async def claim_leg(self, channel: str, trunk: str | None) -> None:
+        """Awaited before a leg is dialled for a live call; not for the call's own. Raises `errors.Busy`."""
+
+
+class NoLegLimits(Unlimited):
+    async def claim_leg(self, channel: str, trunk: str | None) -> None: ...
 
 
 class OutboundAttempt(Protocol):

@@ -14,7 +14,7 @@ from bridge import contract
 from bridge.common.background_tasks import Tasks, ended
 from controller.ari.rest import Ari
 from controller.calls import errors
-from controller.calls.admission import capacity
+from controller.calls.admission import capacity, limits
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
@@ -27,11 +27,13 @@ from controller.calls.runtime import shutdown
 from controller.calls.runtime.actor import TEARDOWN_TIMEOUT, CallActor
 from controller.calls.runtime.asterisk_events import AsteriskEvents
 from controller.calls.runtime.call_control import CallControl
+from controller.calls.runtime.cluster_member import ClusterMember
 from controller.calls.runtime.inbound import InboundCalls
 from controller.calls.runtime.ports import BrowserCalls, NoBrowsers, OutboundAttempt, Recall
 from controller.calls.runtime.recovery import RecoveredCall, legs_of, snapshot
 from controller.calls.runtime.worker_events import WorkerEvents
 from controller.calls.tools.http import HttpTools
+from controller.cluster.membership import Membership
 from controller.config import Config, CurrentConfig
 from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
@@ -55,15 +57,16 @@ class Registry:
         tools: HttpTools,
         observe: lifecycle.Observe = lifecycle.unobserved,
         browsers: BrowserCalls | None = None,
+        cluster: Membership | None = None,
     ) -> None:
-        config = current.config
+        config, self._current = current.config, current
         self._ari = ari
         self._workers = workers
         self._tasks = tasks
         self._tools = tools
         self._spending = Spending(config.limits, Prices.of_config(config.prices))
         current.follow(lambda now: self._spending.replace(now.limits, Prices.of_config(now.prices)))
-        self.admission = AdmissionControl(current, workers, self._spending, self._slots)
+        self.admission = AdmissionControl(current, workers, self._spending, self._slots, cluster)
         self._inbound = InboundCalls(
             *(current, ari, tools, tasks, self.admission),
             start=self.begin,
@@ -74,6 +77,8 @@ class Registry:
         self._browsers = browsers
         self._observe = observe
         self._live: dict[str, CallActor] = {}
+        self._placing: set[str] = set()
+        """Calls from the queue that are being admitted."""
         self._worker_events = WorkerEvents(current, self._spending, self._live, observe)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._left = False
@@ -113,15 +118,28 @@ class Registry:
             actor.put(inputs.WorkerLost("its worker is gone"))
 
     # ------------------------------------------------------------ what ops ask (ports.Calls)
-    def place(self, plan: Plan, begun: Config, attempt: OutboundAttempt) -> None:
+    async def place(self, plan: Plan, begun: Config, attempt: OutboundAttempt) -> None:
         """Begins a call from the queue, which was planned with `begun`. Raises NotReady and Busy."""
         if not all(self.ready().values()):
             raise errors.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
         if plan.call in self._live:
             raise errors.NotReady("Its last attempt is still being taken down.")
-        self.admission.admit(capacity.slot_of(plan))
+        self.admission.admit(slot := capacity.slot_of(plan))
+        if self.admission.shared:
+            await self._claimed(slot)
         log.info("call placed", call=plan.call, agent=plan.agent.name, trunk=plan.trunk)
         self.begin(plan, begun, attempt)
+
+    async def _claimed(self, slot: Slot) -> None:
+        """Raises NotReady and Busy."""
+        self._placing.add(slot.id)
+        try:
+            await self.admission.claim(slot)
+        finally:
+            self._placing.discard(slot.id)
+        if self.admission.draining or self._left:
+            self.admission.release(slot.id)
+            raise errors.NotReady("The controller is going down and takes no new calls.")
 
     def all(self) -> list[view.CallView]:
         return [*map(_view, reversed(self._live.values())), *self._ended.newest_first()]
@@ -163,6 +181,15 @@ class Registry:
             if not self._inbound.waits(each.id):
                 yield capacity.slot_of(each.call.plan)
             yield from (Slot("leg", trunk, "") for trunk in each.legs.others())
+
+    def member(self, version: str) -> ClusterMember:
+        """What the cluster is told of this controller."""
+
+        def asked_for() -> Iterator[str]:
+            yield from self._placing
+            yield from (slot.id for slot in self._inbound.asking())
+
+        return ClusterMember(self._current, self._live, asked_for, self._inbound.waits, self.admission, version)
 
     def _ringing_legs(self, now: float) -> Iterator[call_loops.RingingLeg]:
         """The ringing legs of all calls, also those that were answered a moment ago."""
@@ -236,10 +263,21 @@ class Registry:
     def _let_live(self, actor: CallActor) -> CallActor:
         plan = actor.call.plan
         self._live[plan.call] = actor
+        if self.admission.shared:
+            self._hold(actor)
         self.asterisk.began(actor)
         self._empty.clear()
         self._running[plan.call] = self._tasks.create_task(self._live_through(actor), name=f"call {plan.call}")
         return actor
+
+    def _hold(self, actor: CallActor) -> None:
+        """However it has begun: admitted, in line, found. The cluster knows who has it."""
+        plan, own = actor.call.plan, actor.call.plan.leg
+        waits = plan.waiting is not None
+        self.admission.hold(plan.call, limits.scopes_of_call(self._current.config, plan, waits=waits))
+        for channel, trunk in actor.legs.up().items():
+            if channel != own:
+                self.admission.hold(channel, limits.scopes_of_leg(self._current.config, trunk))
 
     async def _live_through(self, actor: CallActor) -> None:
         try:
@@ -252,6 +290,7 @@ class Registry:
         self._live.pop(actor.id, None)
         self._running.pop(actor.id, None)
         self.asterisk.ended(actor)
+        self.admission.release(actor.id)
         self._ended.add(actor.id, view.detail_of(actor.call, actor.call_log))
         if not self._live:
             self._empty.set()

@@ -7,6 +7,7 @@ decided by its machine (`machine/rows/waiting.py`).
 import asyncio
 from collections import Counter
 
+from bridge.common.background_tasks import Tasks
 from controller.calls import errors
 from controller.calls.admission import capacity
 from controller.calls.admission.control import AdmissionControl
@@ -20,8 +21,9 @@ SERVE_EVERY = 1.0
 
 
 class WaitingCallers:
-    def __init__(self, admission: AdmissionControl) -> None:
-        self._admission = admission
+    def __init__(self, admission: AdmissionControl, tasks: Tasks) -> None:
+        self._admission, self._tasks = admission, tasks
+        self._claiming: asyncio.Task[None] | None = None
         self._line: dict[str, LiveCall] = {}
         """The callers that wait, by call, in the order of arrival."""
         self._places: dict[str, int] = {}
@@ -55,7 +57,10 @@ class WaitingCallers:
     def _serve(self) -> None:
         """Begins the calls that have room now, in order."""
         try:
-            self._serve_in_order()
+            if self._admission.shared:
+                self._claim_later()
+            else:
+                self._serve_in_order()
         finally:
             self._serve_later()
 
@@ -66,11 +71,35 @@ class WaitingCallers:
             try:
                 if plan.agent.name not in full:
                     self._admission.admit(capacity.slot_of(plan))
-                    self._admission.reserve(plan, served=True)
-                    self._line.pop(each.id)
-                    each.put(inputs.RoomFound())
+                    self._let_in(each)
             except (errors.NotReady, errors.Busy):
                 full.add(plan.agent.name)
+        self._tell_places()
+
+    def _let_in(self, call: LiveCall) -> None:
+        self._admission.reserve(call.call.plan, served=True)
+        self._line.pop(call.id)
+        call.put(inputs.RoomFound())
+
+    def _claim_later(self) -> None:
+        if self._line and (self._claiming is None or self._claiming.done()):
+            self._claiming = self._tasks.create_task(self._claim_in_order(), name="callers in line")
+
+    async def _claim_in_order(self) -> None:
+        """As `_serve_in_order`, where the limits are those of several controllers."""
+        full: set[str] = set()
+        for each in self._waiting():
+            slot = capacity.slot_of(each.call.plan)
+            try:
+                if slot.agent not in full and self.waits(each.id):
+                    self._admission.admit(slot)
+                    await self._admission.claim(slot)
+                    if self.waits(each.id):
+                        self._let_in(each)
+                    elif each.id not in self._line:  # it has ended meanwhile
+                        self._admission.release(each.id)
+            except (errors.NotReady, errors.Busy):
+                full.add(slot.agent)
         self._tell_places()
 
     def _serve_later(self) -> None:

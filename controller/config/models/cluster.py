@@ -1,6 +1,16 @@
-"""config.yaml's `cluster`: which of several controllers this one is. [pure]"""
+"""config.yaml's `cluster`: which of several controllers this one is, and what they share. [pure]"""
 
-from controller.config.values import Name, Section
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
+
+from controller.config import cluster_url
+from controller.config.values import HttpUrl, Name, Secret, Section
+
+
+def _url(secret: SecretStr) -> SecretStr:
+    cluster_url.parse(secret.get_secret_value())
+    return secret
 
 
 class Cluster(Section):
@@ -9,3 +19,15 @@ class Cluster(Section):
     node: Name = "node1"
     """The name of this controller, the same at each start: by it the controller finds its own calls again. Each
     controller of one store needs a name of its own; a second one of the same name does not start."""
+    url: (
+        Annotated[Secret, AfterValidator(_url), WithJsonSchema({"type": "string", "pattern": "^(redis|valkey)"})] | None
+    ) = None
+    """The Valkey, or Redis 7 or newer, that all nodes share: `redis://host`, `rediss://` by TLS, or
+    `redis+sentinel://host1,host2,host3/service`. null: this controller is alone, and its limits are its own."""
+    prefix: Name = "voiceai"
+    """Of all keys there. Clusters that share a server need one each."""
+    take_ms: int = Field(200, ge=20, le=2000)
+    """Milliseconds that a call waits for its slots. If there is no answer by then, this node admits up to its share of
+    each limit by itself until Valkey or Redis answers as quickly again."""
+    api_url: HttpUrl | None = None
+    """Where other nodes reach the HTTP API of this one. null: they don't."""

@@ -40,7 +40,7 @@ class Stage:
         self.free = True
         self.why: Exception = errors.Busy("full")
         self.room = cast(AdmissionControl, self)
-        self.draining = self.returning = False
+        self.draining = self.returning = self.shared = False
         self.begun: list[SimpleNamespace] = []
         self.hung_up: list[str] = []
         self.reserved: list[str] = []

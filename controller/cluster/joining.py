@@ -1,0 +1,33 @@
+"""Which backend a controller uses, and which nodes it expects there."""
+
+from prometheus_client import CollectorRegistry
+
+from controller.cluster.membership import Membership
+from controller.cluster.memory import MemoryBackend
+from controller.cluster.metrics import ClusterMetrics
+from controller.cluster.node import NodeId
+from controller.cluster.nodes import NodeRegistry
+from controller.config import cluster_url
+from controller.config.models.cluster import Cluster
+from controller.store.database import Database
+
+SILENT_S = 60.0
+"""A node whose latest beat in the store is as old is not expected."""
+
+
+def membership_of(settings: Cluster, node: NodeId, registry: CollectorRegistry) -> Membership:
+    if settings.url is None:
+        return Membership(node, MemoryBackend(node))
+    from controller.cluster.valkey import ValkeyBackend  # `voiceai[cluster]`, which one machine does not need
+
+    url = cluster_url.parse(settings.url.get_secret_value())
+    backend = ValkeyBackend(node, url, settings.prefix)
+    return Membership(node, backend, take_s=settings.take_ms / 1000, observe=ClusterMetrics(registry))
+
+
+async def expect_nodes(membership: Membership, database: Database) -> None:
+    """Before the first call: if the backend is away from the start, each node needs to know how many share the limits.
+    Raises StoreError."""
+    if membership.shared:
+        all_ = await NodeRegistry(database).all()
+        membership.expect(each.id.name for each in all_ if not each.stopped and each.silent_s < SILENT_S)

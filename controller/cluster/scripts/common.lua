@@ -1,0 +1,79 @@
+-- Before each script. KEYS[1]: the prefix of all keys, with a hash tag, so that they are in one slot of a cluster.
+local prefix = KEYS[1]
+
+local function key(...)
+  return prefix .. ':' .. table.concat({...}, ':')
+end
+
+local function now_ms()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+
+local function words(text)
+  local found = {}
+  for word in string.gmatch(text, '[^\n]+') do found[#found + 1] = word end
+  return found
+end
+
+-- owner "name:epoch" -> name, epoch
+local function parts(owner)
+  local name, epoch = string.match(owner, '^(.*):(%d+)$')
+  return name, tonumber(epoch)
+end
+
+local function put(owner, id, scopes)
+  local held, all = redis.call('HGET', key('held', owner), id), {}
+  if held then for _, scope in ipairs(words(held)) do all[scope] = true end end
+  for _, scope in ipairs(scopes) do
+    redis.call('HSET', key('slots', scope), id, owner)
+    if not all[scope] then held = held and (held .. '\n' .. scope) or scope end
+    all[scope] = true
+  end
+  if held then redis.call('HSET', key('held', owner), id, held) end
+end
+
+-- A scope in which another node holds the id by now is left alone.
+local function drop(owner, id)
+  local held = redis.call('HGET', key('held', owner), id)
+  if not held then return end
+  for _, scope in ipairs(words(held)) do
+    if redis.call('HGET', key('slots', scope), id) == owner then redis.call('HDEL', key('slots', scope), id) end
+  end
+  redis.call('HDEL', key('held', owner), id)
+end
+
+local function drop_all(owner)
+  for _, id in ipairs(redis.call('HKEYS', key('held', owner))) do drop(owner, id) end
+end
+
+local function forget(owner)
+  drop_all(owner)
+  redis.call('ZREM', key('lease'), owner)
+  redis.call('HDEL', key('node'), owner)
+  redis.call('HDEL', key('asserted'), owner)
+end
+
+local function count(scope, id, at, window)
+  redis.call('ZADD', key('rate', scope), 'NX', at, id)
+  if redis.call('PTTL', key('rate', scope)) < window then redis.call('PEXPIRE', key('rate', scope), window) end
+end
+
+-- Whether a later start of the same node has a lease.
+local function replaced(owner)
+  local name, epoch = parts(owner)
+  for _, other in ipairs(redis.call('ZRANGE', key('lease'), 0, -1)) do
+    local other_name, other_epoch = parts(other)
+    if other_name == name and other_epoch > epoch then return true end
+  end
+  return false
+end
+
+-- ARGV from `from` on: how many ids; of each its id and its scopes, one a line; then of each rate scope, id, age, window.
+local function add(owner, from)
+  local ids, now = tonumber(ARGV[from]), now_ms()
+  for i = 1, ids do put(owner, ARGV[from + 2 * i - 1], words(ARGV[from + 2 * i])) end
+  for i = from + 2 * ids + 1, #ARGV, 4 do
+    count(ARGV[i], ARGV[i + 1], now - tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
+  end
+end

