@@ -18,13 +18,13 @@ export function shares({ name, locked, alter }) {
   const rows = comparison();
   let found = null;
 
-  const ask1 = (it) => {
+  const give = (it) => {
     const tried = found.trial;
-    const share_ = field("share", "Of 100 new calls", { type: "number", min: 1, max: 100, step: 1, required: true, value: tried?.share ?? 10 });
+    const portion = field("share", "Of 100 new calls", { type: "number", min: 1, max: 100, step: 1, required: true, value: tried?.share ?? 10 });
     const which = field("version", "Version", { options: known.filter((each) => each.version !== found.published.version).map((each) => ({
       value: String(each.version), label: `${each.version}${each.comment ? `: ${each.comment}` : ""}` })) });
     if (tried) which.input.value = String(tried.version);
-    form({ title: tried ? "Change the share" : "Give a version a share", yes: "Take over", fields: [which, share_],
+    form({ title: tried ? "Change the share" : "Give a version a share", yes: "Take over", fields: [which, portion],
       note: `Version ${found.published.version} keeps the others. Live calls keep what they began with.`,
       send: (given) => alter(it, "Share", (etag) => setTrial("agents", name, etag, Number(given.version), Number(given.share)),
         () => told(`Version ${given.version} gets ${given.share} of 100 new calls.`)) });
@@ -52,8 +52,8 @@ export function shares({ name, locked, alter }) {
       ? `${tried.share} of 100 new calls get version ${tried.version}, the others version ${version}, which is published.`
       : `All new calls get version ${version}, which is published.`);
     if (locked || !version) return fill(buttons);
-    fill(buttons, tried ? [button("Change the share…", ask1), button("End the trial…", end), button(`Give version ${tried.version} all calls…`, choose)]
-      : known.length > 1 ? button("Give a version a share…", ask1) : h("span", { class: "quiet" }, "Once there is another version, it may get a share of the calls."));
+    fill(buttons, tried ? [button("Change the share…", give), button("End the trial…", end), button(`Give version ${tried.version} all calls…`, choose)]
+      : known.length > 1 ? button("Give a version a share…", give) : h("span", { class: "quiet" }, "Once there is another version, it may get a share of the calls."));
   };
   const compare = async () => {
     const days = Number(since.value()), from = days ? new Date(Date.now() - days * 86400000).toISOString() : null;
