@@ -34,6 +34,7 @@ ROUTES = [
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TextInstallation]:
     agents = {"reception": AGENT, "sales": {"instructions": "You sell.", "greeting": "Hi."}}
     more: dict[str, Any] = {"resources": {"source": "store"}, "routes": ROUTES, "agents": agents}
+    more["text_sessions"] = {"max_turns": 3}
     async with text_installation(tmp_path_factory.mktemp("drafts"), InstructionModel(), **more) as installation:
         yield installation
 
@@ -71,6 +72,15 @@ async def test_a_draft_is_tried_and_tested_and_nobody_else_has_it(running: TextI
     file = tmp_path / "tests.yaml"
     await voiceai(running, "try", "reception", "--draft", "--save-test", "a", "--to", str(file), typed=asked)
     assert "1 of 1 passed" in await voiceai(running, "test", "reception", "--draft", "--file", str(file))
+
+
+async def test_a_conversation_that_a_limit_ends_has_not_been_tested(running: TextInstallation, tmp_path: Path) -> None:
+    file, prompt = tmp_path / "tests.yaml", tmp_path / "prompt.txt"
+    prompt.write_text(HOURS.format("nine to five") + "\nBe friendly." * 4000)
+    file.write_text(yaml.safe_dump({"tests": {"long": {"says": ["Hello."] * 5, "checks": [{"ended_by": "caller"}]}}}))
+    told = await voiceai(running, "test", "reception", "--file", str(file), "--instructions", str(prompt), status=3)
+    assert "a limit ended the conversation: max_turns" in told
+    assert "0 of 1 passed, 1 could not be run" in told
 
 
 async def test_tests_of_a_draft_are_the_drafts(running: TextInstallation, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from controller.api.models.base import Answer, Body, Name
-from controller.api.models.live_calls import Words
+from controller.api.models.text_sessions import Prompt
 from controller.config.models.agent_tests import AgentTest
 
 
@@ -16,7 +16,7 @@ class RunAgentTests(Body):
     """Further tests, of the form that `agents.*.tests` has in the config."""
     repeat: int = Field(1, ge=1, le=100)
     """How often each is run."""
-    instructions: Words | None = None
+    instructions: Prompt | None = None
     """Replace the agent's own; they are no template."""
     draft: bool = False
     """The agent as its draft has it, tests included, instead of what is in force."""

@@ -8,6 +8,11 @@ from controller.api.models.base import Answer, Body, Moment, Variables
 from controller.api.models.live_calls import Words
 
 Result = Annotated[str, StringConstraints(max_length=16_384, pattern=r"^[^\x00]*$")]
+Prompt = Annotated[
+    str, StringConstraints(min_length=1, max_length=65_536, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")
+]
+LARGEST = 1 << 20
+"""Bytes of a body with a prompt, or with tests."""
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -23,7 +28,7 @@ class OpenTextSession(Body):
     conversation goes on."""
     variables: Variables = Field(default_factory=dict)
     """Fill `{{name}}` in the agent's texts."""
-    instructions: Words | None = None
+    instructions: Prompt | None = None
     """Replace the agent's own for this session; they are no template."""
 
 

@@ -21,6 +21,7 @@ from controller.api.models.agent_tests import (
     VerdictAnswer,
 )
 from controller.api.models.base import Answer
+from controller.api.models.text_sessions import LARGEST
 from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.problems import Problem, malformed
 from controller.api.resources.events import HEARTBEAT_SECONDS, STREAM_HEADERS, WRITE_SECONDS
@@ -59,6 +60,7 @@ class AgentTestResources:
             Operation(
                 *("run_agent_tests", "POST", f"{path}/run", "Run tests of an agent by text", self.run),
                 body=RunAgentTests,
+                largest=LARGEST,
                 problems=("unknown-name", "unknown-resource", "invalid-config", "store-away"),
                 scopes=("call",),
                 limited=True,
