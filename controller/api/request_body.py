@@ -17,6 +17,8 @@ from controller.api.models.base import Body
 from controller.api.problems import Problem, malformed
 
 LARGEST = 64 * 1024
+LARGEST_WITH_PROMPT = 1 << 20
+"""Bytes of a body that has an agent's prompt, tests, or routes."""
 READ_SECONDS = 10.0
 
 

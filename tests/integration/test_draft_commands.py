@@ -74,9 +74,13 @@ async def test_a_draft_is_tried_and_tested_and_nobody_else_has_it(running: TextI
     assert "1 of 1 passed" in await voiceai(running, "test", "reception", "--draft", "--file", str(file))
 
 
-async def test_a_conversation_that_a_limit_ends_has_not_been_tested(running: TextInstallation, tmp_path: Path) -> None:
+async def test_a_long_prompt_is_taken_and_a_conversation_that_a_limit_ends_has_not_been_tested(
+    running: TextInstallation, tmp_path: Path
+) -> None:
     file, prompt = tmp_path / "tests.yaml", tmp_path / "prompt.txt"
-    prompt.write_text(HOURS.format("nine to five") + "\nBe friendly." * 4000)
+    prompt.write_text(HOURS.format("nine to five") + "\nBe friendly – always." * 2900)
+    asked = "When are you open?\n\n"
+    assert "nine to five" in await voiceai(running, "try", "reception", "--instructions", str(prompt), typed=asked)
     file.write_text(yaml.safe_dump({"tests": {"long": {"says": ["Hello."] * 5, "checks": [{"ended_by": "caller"}]}}}))
     told = await voiceai(running, "test", "reception", "--file", str(file), "--instructions", str(prompt), status=3)
     assert "a limit ended the conversation: max_turns" in told

@@ -11,8 +11,6 @@ Result = Annotated[str, StringConstraints(max_length=16_384, pattern=r"^[^\x00]*
 Prompt = Annotated[
     str, StringConstraints(min_length=1, max_length=65_536, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")
 ]
-LARGEST = 1 << 20
-"""Bytes of a body with a prompt, or with tests."""
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 

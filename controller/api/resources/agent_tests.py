@@ -21,9 +21,9 @@ from controller.api.models.agent_tests import (
     VerdictAnswer,
 )
 from controller.api.models.base import Answer
-from controller.api.models.text_sessions import LARGEST
 from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.problems import Problem, malformed
+from controller.api.request_body import LARGEST_WITH_PROMPT
 from controller.api.resources.events import HEARTBEAT_SECONDS, STREAM_HEADERS, WRITE_SECONDS
 from controller.api.resources.text_sessions import check_agent, refused
 from controller.config import Config, CurrentConfig
@@ -60,7 +60,7 @@ class AgentTestResources:
             Operation(
                 *("run_agent_tests", "POST", f"{path}/run", "Run tests of an agent by text", self.run),
                 body=RunAgentTests,
-                largest=LARGEST,
+                largest=LARGEST_WITH_PROMPT,
                 problems=("unknown-name", "unknown-resource", "invalid-config", "store-away"),
                 scopes=("call",),
                 limited=True,

@@ -6,6 +6,7 @@ from typing import Any
 from controller.api.models.routes import RouteAnswer, RouteTest
 from controller.api.operation import ApiRequest, Operation
 from controller.api.problems import Problem
+from controller.api.request_body import LARGEST_WITH_PROMPT
 from controller.api.resources.configuration import invalid
 from controller.calls.errors import UnknownName
 from controller.calls.planning import caller_text, routing
@@ -13,8 +14,6 @@ from controller.config import Config, ConfigErrors, CurrentConfig
 from controller.config.resources import ROUTES
 from controller.dialing import number_spellings, withheld_numbers
 from controller.versions.editor import ResourceEditor
-
-LARGEST = 1 << 20
 
 
 class RouteTestResources:
@@ -27,7 +26,7 @@ class RouteTestResources:
             Operation(
                 *("test_route", "POST", "/v1/routes/test", "Which agent would answer", self.test, RouteAnswer),
                 body=RouteTest,
-                largest=LARGEST,
+                largest=LARGEST_WITH_PROMPT,
                 repeatable=True,
                 scopes=("read",),
                 problems=("unknown-name", "invalid-config"),

@@ -22,6 +22,7 @@ from controller.api.models.text_sessions import (
 )
 from controller.api.operation import ApiRequest, ApiResponse, Operation
 from controller.api.problems import Problem
+from controller.api.request_body import LARGEST_WITH_PROMPT
 from controller.api.resources.configuration import invalid
 from controller.calls import errors
 from controller.config import Config, ConfigErrors, CurrentConfig
@@ -52,6 +53,7 @@ class TextSessionResources:
                 *("open_text_session", "POST", "/v1/agents/{name}/text-sessions", "Try an agent by typing"),
                 *(self.open, TextSessionAnswer),
                 body=OpenTextSession,
+                largest=LARGEST_WITH_PROMPT,
                 status=HTTPStatus.CREATED,
                 problems=_OPENING,
                 headers={hdrs.LOCATION: "The session's URL."},

@@ -35,6 +35,7 @@ from controller.api.models.resources import (
 )
 from controller.api.operation import AUDIT_DETAILS, ApiRequest, ApiResponse, Operation
 from controller.api.problems import Problem
+from controller.api.request_body import LARGEST_WITH_PROMPT
 from controller.api.resources.configuration import ConfigResources, invalid
 from controller.api.resources.routes import RouteTestResources
 from controller.api.resources.tool_tries import RunTool, ToolTryResources
@@ -46,7 +47,6 @@ from controller.versions.edits import NoSuchResource, Upon
 from controller.versions.publisher import Publisher, TooManyPublish
 from controller.versions.repository import EditConflict, Resource
 
-LARGEST = 1 << 20
 LARGEST_IMPORT = 5 << 20
 MOST_AUDITED, LONGEST_AUDITED = 100, 2000
 """Changes that one line of the audit log tells, and characters of a value."""
@@ -152,7 +152,7 @@ class VersionResources:
             Operation(
                 *("put_draft", "PUT", f"{_PATH}/draft", "Keep a draft", self.put, ResourceAnswer),
                 body=PutDraft,
-                largest=LARGEST,
+                largest=LARGEST_WITH_PROMPT,
                 **common | changed | {"problems": (*refused, "invalid-config")},
             ),
             Operation(
@@ -163,7 +163,7 @@ class VersionResources:
             Operation(
                 *("validate_draft", "POST", f"{_PATH}/validate", "Whether it could be published", self.check, Checked),
                 body=CheckDraft,
-                largest=LARGEST,
+                largest=LARGEST_WITH_PROMPT,
                 repeatable=True,
                 **common | {"problems": ("unknown-resource", "invalid-config", "store-away")},
             ),
