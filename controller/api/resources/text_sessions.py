@@ -6,6 +6,7 @@ Owns paths, scopes and status codes, and who may see a session: who opened it, a
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import hdrs
 
@@ -48,6 +49,7 @@ class TextSessionResources:
 
     def operations(self) -> tuple[Operation, ...]:
         one = ("unknown-text-session",)
+        common: dict[str, Any] = {"scopes": ("call",), "limited": True, "tag": "text sessions"}
         return (
             Operation(
                 *("open_text_session", "POST", "/v1/agents/{name}/text-sessions", "Try an agent by typing"),
@@ -57,25 +59,19 @@ class TextSessionResources:
                 status=HTTPStatus.CREATED,
                 problems=_OPENING,
                 headers={hdrs.LOCATION: "The session's URL."},
-                scopes=("call",),
-                limited=True,
-                tag="text sessions",
+                **common,
             ),
             Operation(
                 *("list_text_sessions", "GET", "/v1/text-sessions", "Text sessions that you may see"),
                 *(self.list, TextSessionPage),
-                scopes=("call",),
-                limited=True,
-                tag="text sessions",
+                **common,
             ),
             Operation(
                 *("read_text_session", "GET", f"{_PATH}/events", "What was said and done, and what comes next"),
                 *(self.read, TextEventPage),
                 query=TextEventQuery,
                 problems=one,
-                scopes=("call",),
-                limited=True,
-                tag="text sessions",
+                **common,
             ),
             Operation(
                 *("type_message", "POST", f"{_PATH}/messages", "Say something to the agent"),
@@ -83,9 +79,7 @@ class TextSessionResources:
                 body=TypeMessage,
                 status=HTTPStatus.ACCEPTED,
                 problems=(*one, "wrong-state"),
-                scopes=("call",),
-                limited=True,
-                tag="text sessions",
+                **common,
             ),
             Operation(
                 *("give_tool_result", "POST", f"{_PATH}/tool-results", "Answer a tool call by hand"),
@@ -93,9 +87,7 @@ class TextSessionResources:
                 body=ToolResult,
                 status=HTTPStatus.ACCEPTED,
                 problems=(*one, "wrong-state"),
-                scopes=("call",),
-                limited=True,
-                tag="text sessions",
+                **common,
             ),
             Operation(
                 *("close_text_session", "DELETE", _PATH, "End a text session"),
@@ -103,9 +95,7 @@ class TextSessionResources:
                 body=Nothing,
                 status=HTTPStatus.ACCEPTED,
                 problems=one,
-                scopes=("call",),
-                limited=True,
-                tag="text sessions",
+                **common,
             ),
         )
 
