@@ -54,7 +54,8 @@ class Event(Part):
 
     def without_words(self) -> Self:
         """Without what somebody has said."""
-        return self.model_copy(update={"data": self.data.without_words()})
+        data = self.data.without_words()
+        return self if data is self.data else self.model_copy(update={"data": data})
 
 
 def _undescribed(schema: dict[str, Any]) -> None:

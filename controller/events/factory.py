@@ -15,6 +15,23 @@ from controller.events import schemas
 from controller.events.envelope import Data, Event
 
 
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """An event as the streams have it, and those who come back to them: its JSON, and what they choose by. It takes a
+    third of the memory of the event, and up to 10,000 are kept."""
+
+    order: int
+    id: str
+    type: str
+    call: str
+    final: bool
+    agent: str | None
+    trunk: str | None
+    full: bytes = field(repr=False)
+    without_words: bytes = field(repr=False)
+    """The same object where nothing was said."""
+
+
 @dataclass(frozen=True)
 class OutgoingEvent:
     """An event to be sent. `order`: its place among all events of this process, from 1. `webhook`: the URL of the
@@ -35,6 +52,11 @@ class OutgoingEvent:
         return isinstance(data, schemas.Settled) or (isinstance(data, schemas.Ended) and data.direction == "inbound")
 
     @property
+    def for_streams(self) -> SentEvent:
+        which = self.order, self.event.id, self.type, self.call, self.final
+        return SentEvent(*which, self.agent, self.trunk, self.full, self.without_words)
+
+    @property
     def type(self) -> str:
         return self.event.type
 
@@ -50,7 +72,8 @@ class OutgoingEvent:
     @cached_property
     def without_words(self) -> bytes:
         """JSON, with what is personal, but without what was said."""
-        return self.event.without_words().model_dump_json().encode()
+        event = self.event.without_words()
+        return self.full if event is self.event else event.model_dump_json().encode()
 
     @cached_property
     def without_personal(self) -> bytes:

@@ -132,7 +132,7 @@ class Events:
         self._metrics.made.labels(outgoing.type).inc()
         before = self.stream.overflows
         self._keep_record(outgoing)
-        self.stream.publish(outgoing)
+        self.stream.publish(outgoing.for_streams)
         self._metrics.overflows.inc(self.stream.overflows - before)
         accepted = True
         for receiver in self.receivers.of(outgoing):

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from controller.events.factory import OutgoingEvent
+from controller.events.factory import SentEvent
 
 MOST = 10_000
 MOST_BYTES = 8 * 1024 * 1024
-"""As JSON with everything in it; in memory, with its other forms, an event is four to six times as large."""
+"""As JSON with everything in it; in memory an event is two to four times as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Replay:
     """The events after a `Last-Event-ID`. `gap`: some may be missing before the first one."""
 
     gap: bool
-    events: tuple[OutgoingEvent, ...]
+    events: tuple[SentEvent, ...]
 
 
 class ReplayBuffer:
@@ -32,8 +32,8 @@ class ReplayBuffer:
         self._epoch = epoch
         self._most = most
         self._most_bytes = most_bytes
-        self._kept: deque[OutgoingEvent] = deque()
-        self._by_call: dict[str, deque[OutgoingEvent]] = {}
+        self._kept: deque[SentEvent] = deque()
+        self._by_call: dict[str, deque[SentEvent]] = {}
         self._over: set[str] = set()
         """Calls whose last event is kept."""
         self._bytes = 0
@@ -42,16 +42,16 @@ class ReplayBuffer:
     def __repr__(self) -> str:
         return f"<ReplayBuffer {len(self._kept)} events, {self._bytes} bytes>"
 
-    def __iter__(self) -> Iterator[OutgoingEvent]:
+    def __iter__(self) -> Iterator[SentEvent]:
         return iter(self._kept)
 
-    def add(self, outgoing: OutgoingEvent) -> None:
+    def add(self, sent: SentEvent) -> None:
         """Events are added in the order of `order`."""
-        self._bytes += len(outgoing.full)
-        self._kept.append(outgoing)
-        self._by_call.setdefault(outgoing.call, deque()).append(outgoing)
-        if outgoing.final:
-            self._over.add(outgoing.call)
+        self._bytes += len(sent.full)
+        self._kept.append(sent)
+        self._by_call.setdefault(sent.call, deque()).append(sent)
+        if sent.final:
+            self._over.add(sent.call)
         while len(self._kept) > self._most or self._bytes > self._most_bytes:
             gone = self._kept.popleft()
             self._bytes -= len(gone.full)
@@ -63,7 +63,7 @@ class ReplayBuffer:
             if gone.final and not any(each.final for each in of_call):
                 self._over.discard(gone.call)
 
-    def of_call(self, call: str) -> Sequence[OutgoingEvent]:
+    def of_call(self, call: str) -> Sequence[SentEvent]:
         """Everything kept of one call, oldest first."""
         return tuple(self._by_call.get(call, ()))
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from controller.config.models.event_filters import TYPES
-from controller.events.factory import OutgoingEvent
+from controller.events.factory import SentEvent
 from controller.events.replay_buffer import ReplayBuffer
 
 SUBSCRIBER_QUEUE = 1000
@@ -26,8 +26,8 @@ class EventFilter:
     call: str | None = None
     """None: of all calls."""
 
-    def __contains__(self, outgoing: OutgoingEvent) -> bool:
-        return outgoing.type in self.types and self.call in (None, outgoing.call)
+    def __contains__(self, sent: SentEvent) -> bool:
+        return sent.type in self.types and self.call in (None, sent.call)
 
 
 class TooManySubscribers(Exception):
@@ -38,9 +38,9 @@ class Subscriber:
     """One reader of the stream. `missed`: what it asked for that has happened before; what happens from now on comes by
     `read`."""
 
-    def __init__(self, wanted: EventFilter, missed: tuple[OutgoingEvent, ...], gap: bool) -> None:
+    def __init__(self, wanted: EventFilter, missed: tuple[SentEvent, ...], gap: bool) -> None:
         self._wanted = wanted
-        self._waiting: deque[OutgoingEvent] = deque()
+        self._waiting: deque[SentEvent] = deque()
         self._news = asyncio.Event()
         self.missed = missed
         self.gap = gap
@@ -49,22 +49,22 @@ class Subscriber:
         self.closed = False
         """Nothing more comes: it fell behind (`overflowed`), or the process stops."""
 
-    def offer(self, outgoing: OutgoingEvent) -> None:
-        if self.closed or outgoing not in self._wanted:
+    def offer(self, sent: SentEvent) -> None:
+        if self.closed or sent not in self._wanted:
             return
         if len(self._waiting) >= SUBSCRIBER_QUEUE:
             self._waiting.clear()
             self.overflowed = True
             self.close()
             return
-        self._waiting.append(outgoing)
+        self._waiting.append(sent)
         self._news.set()
 
     def close(self) -> None:
         self.closed = True
         self._news.set()
 
-    async def read(self, seconds: float) -> list[OutgoingEvent]:
+    async def read(self, seconds: float) -> list[SentEvent]:
         """The events since the last time. Empty if there were none for `seconds`, or if it is `closed`."""
         if not self._waiting and not self.closed:
             try:
@@ -94,11 +94,11 @@ class EventStream:
     def subscribers(self) -> int:
         return len(self._subscribers)
 
-    def publish(self, outgoing: OutgoingEvent) -> None:
-        self._replay.add(outgoing)
+    def publish(self, sent: SentEvent) -> None:
+        self._replay.add(sent)
         for subscriber in self._subscribers:
             was = subscriber.overflowed
-            subscriber.offer(outgoing)
+            subscriber.offer(sent)
             self.overflows += subscriber.overflowed and not was
 
     @contextmanager

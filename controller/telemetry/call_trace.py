@@ -4,10 +4,12 @@ Owns the steps and their bounds. Only harmless fields of what happens are taken 
 memory; of calls that ended the latest `KEPT` are kept.
 """
 
+import sys
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel
@@ -41,6 +43,9 @@ _UNTOLD_TIMERS = (inbound_audio.TIMER, inbound_audio.OTHERS)
 """Inputs, commands and timers that are no step."""
 
 
+_NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """`side`: who says so. `what`: the name of an event, input or command. `facts`: its harmless fields."""
@@ -48,7 +53,7 @@ class Step:
     at: datetime
     side: Side
     what: str
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=lambda: _NO_FACTS)
 
 
 @dataclass(slots=True)
@@ -125,9 +130,10 @@ def _steps(what: lifecycle.LifecycleEvent, at: datetime, trace: Trace) -> Iterat
         case contract.Ended():
             start = trace.asked_at or at
             for line in what.connection_trace:
-                facts: dict[str, Fact] = {"times": line.times} if line.times > 1 else {}
+                facts: Mapping[str, Fact] = {"times": line.times} if line.times > 1 else _NO_FACTS
                 way = "→" if line.sent else "←"
-                yield Step(start + timedelta(milliseconds=line.at_ms), "ai", f"{way} {line.kind}", facts)
+                # One text for each kind: there are hundreds of these steps in a call, and 200 calls are kept.
+                yield Step(start + timedelta(milliseconds=line.at_ms), "ai", sys.intern(f"{way} {line.kind}"), facts)
             yield Step(at, "worker", "ended", facts_of(what))
         case contract.Said():
             yield Step(at, "worker", "said", {**facts_of(what), "letters": len(what.text)})

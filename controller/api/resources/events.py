@@ -22,7 +22,7 @@ from controller.api.problems import Problem, malformed
 from controller.calls import errors
 from controller.calls.reporting import view
 from controller.config.models.event_filters import types_of
-from controller.events.factory import OutgoingEvent
+from controller.events.factory import SentEvent
 from controller.events.pipeline import Events
 from controller.events.stream import EventFilter, Subscriber, TooManySubscribers
 
@@ -41,9 +41,9 @@ STREAM_HEADERS = {
 }
 
 
-Form = Callable[[OutgoingEvent], bytes]
+Form = Callable[[SentEvent], bytes]
 """Makes the JSON that a subscriber may see."""
-Wanted = Callable[[OutgoingEvent], bool]
+Wanted = Callable[[SentEvent], bool]
 """Whether a subscriber asked for an event and may see it."""
 
 
@@ -168,11 +168,11 @@ class EventResources:
         for start in range(0, len(missed), PIECE):
             async with turn:
                 piece = missed[start : start + PIECE]
-                text = b"".join(_line(outgoing, form) for outgoing in piece if wanted(outgoing))
+                text = b"".join(_line(sent, form) for sent in piece if wanted(sent))
                 await asyncio.sleep(0)
             if text:
                 await _write(response, text)
-            if ends and any(outgoing.final for outgoing in piece):
+            if ends and any(sent.final for sent in piece):
                 return True
         return False
 
@@ -208,7 +208,7 @@ class EventResources:
 async def _open(response: web.StreamResponse, subscriber: Subscriber, last_id: str) -> None:
     opening = f"retry: {RETRY_MS}\n\n".encode()
     if subscriber.gap:
-        oldest = subscriber.missed[0].event.id if subscriber.missed else None
+        oldest = subscriber.missed[0].id if subscriber.missed else None
         opening += _special("gap", {"asked": last_id[:LONGEST_ID], "oldest": oldest})
     await _write(response, opening)
 
@@ -218,11 +218,11 @@ async def _send_live(
 ) -> None:
     """Writes new events until the call ends (if `ends`), the client falls behind, or the process stops."""
     while True:
-        news: Sequence[OutgoingEvent] = await subscriber.read(HEARTBEAT_SECONDS)
-        for outgoing in news:
-            if wanted(outgoing):
-                await _write(response, _line(outgoing, form))
-        if ends and any(outgoing.final for outgoing in news):
+        news: Sequence[SentEvent] = await subscriber.read(HEARTBEAT_SECONDS)
+        for sent in news:
+            if wanted(sent):
+                await _write(response, _line(sent, form))
+        if ends and any(sent.final for sent in news):
             return
         if not news and subscriber.closed:
             if subscriber.overflowed:
@@ -232,17 +232,17 @@ async def _send_live(
             await _write(response, b": still here\n\n")
 
 
-def _line(outgoing: OutgoingEvent, form: Form) -> bytes:
+def _line(sent: SentEvent, form: Form) -> bytes:
     """No part can hold a line end: JSON escapes it."""
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (outgoing.event.id.encode(), outgoing.type.encode(), form(outgoing))
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (sent.id.encode(), sent.type.encode(), form(sent))
 
 
-def _full(outgoing: OutgoingEvent) -> bytes:
-    return outgoing.full
+def _full(sent: SentEvent) -> bytes:
+    return sent.full
 
 
-def _wordless(outgoing: OutgoingEvent) -> bytes:
-    return outgoing.without_words
+def _wordless(sent: SentEvent) -> bytes:
+    return sent.without_words
 
 
 def _special(name: str, data: dict[str, Any]) -> bytes:
@@ -257,8 +257,8 @@ async def _write(response: web.StreamResponse, frame: bytes) -> None:
 
 def _wanted(types: frozenset[str], limits: Limits) -> Wanted:
     if not limits.of_calls:
-        return lambda outgoing: outgoing.type in types
-    return lambda outgoing: outgoing.type in types and limits.reaches(outgoing.agent, outgoing.trunk)
+        return lambda sent: sent.type in types
+    return lambda sent: sent.type in types and limits.reaches(sent.agent, sent.trunk)
 
 
 def _types(query: StreamQuery) -> frozenset[str]:

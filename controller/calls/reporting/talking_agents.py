@@ -19,7 +19,9 @@ LONGEST = 100
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 """In scripts without spaces between words, each character counts as a word."""
 
-_Run = tuple[str, ...]
+_Run = int
+"""The hash of its words (64 bits, keyed anew in each process, never stored): the words take more than twice the memory.
+Two calls are ended only after `MATCHES` repetitions in each direction, so one collision decides nothing."""
 _OTHER = {"agent": "caller", "caller": "agent"}
 
 
@@ -33,8 +35,8 @@ class _Said(NamedTuple):
 class TalkingAgents:
     def __init__(self) -> None:
         self._lately: deque[_Said] = deque()
-        self._by_run: dict[tuple[str, _Run], Counter[str]] = {}
-        """By who said it: in which calls, and how often."""
+        self._by_run: dict[str, dict[_Run, list[str]]] = {"agent": {}, "caller": {}}
+        """By who said it: in which calls, each as often as it was said there, oldest first."""
         self._matches: Counter[tuple[str, str]] = Counter()
         """By the call of the agent and the call of the caller: how often the one repeated the other."""
 
@@ -46,7 +48,8 @@ class TalkingAgents:
             return ()
         self._forget(now - SECONDS)
         said = _Said(now, event.call, event.who, _runs(event.text))
-        found = Counter(call for run in said.runs for call in self._by_run.get((_OTHER[event.who], run), ()))
+        others = self._by_run[_OTHER[event.who]]
+        found = {call: None for run in said.runs for call in others.get(run, ())}
         self._keep(said)
         for other in found:
             if other == event.call:
@@ -64,20 +67,18 @@ class TalkingAgents:
     def _keep(self, said: _Said) -> None:
         self._lately.append(said)
         for run in said.runs:
-            self._by_run.setdefault((said.who, run), Counter())[said.call] += 1
+            self._by_run[said.who].setdefault(run, []).append(said.call)
 
     def _forget(self, before: float) -> None:
         while self._lately and self._lately[0].at < before:
             gone = self._lately.popleft()
             for run in gone.runs:
-                calls = self._by_run[gone.who, run]
-                calls[gone.call] -= 1
-                if not calls[gone.call]:
-                    del calls[gone.call]
+                calls = self._by_run[gone.who][run]
+                calls.remove(gone.call)
                 if not calls:
-                    del self._by_run[gone.who, run]
+                    del self._by_run[gone.who][run]
 
 
 def _runs(text: str) -> frozenset[_Run]:
     words = _WORD.findall(text.casefold())[:LONGEST]
-    return frozenset(tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1))
+    return frozenset(hash(tuple(words[at : at + RUN])) for at in range(len(words) - RUN + 1))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from bridge import contract
 from controller.calls.reporting import lifecycle
-from controller.events.factory import EventFactory, OutgoingEvent
+from controller.events.factory import EventFactory, OutgoingEvent, SentEvent
 from tests.unit.controller.views import STARTED, call_view
 
 EPOCH = "e"
@@ -22,3 +22,8 @@ def outgoing_events(count: int, calls: int = 1, epoch: str = EPOCH) -> list[Outg
         assert outgoing is not None
         made.append(outgoing)
     return made
+
+
+def sent_events(count: int, calls: int = 1) -> list[SentEvent]:
+    """The same, as the streams have them."""
+    return [each.for_streams for each in outgoing_events(count, calls)]

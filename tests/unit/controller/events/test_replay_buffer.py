@@ -7,16 +7,16 @@ from controller.config.models.event_filters import types_of
 from controller.events.replay_buffer import ReplayBuffer
 from controller.events.schemas import TYPES
 from controller.events.stream import EventFilter
-from tests.unit.controller.events.outgoing import EPOCH, outgoing_events
+from tests.unit.controller.events.outgoing import EPOCH, sent_events
 
-EVENTS = outgoing_events(60, calls=3)
+EVENTS = sent_events(60, calls=3)
 
 
 @given(count=st.integers(0, 60), most=st.integers(1, 30), place=st.integers(0, 70))
 def test_reading_on(count: int, most: int, place: int) -> None:
     ring = ReplayBuffer(EPOCH, most)
-    for outgoing in EVENTS[:count]:
-        ring.add(outgoing)
+    for sent in EVENTS[:count]:
+        ring.add(sent)
     kept = ring.after(f"{EPOCH}-{place}")
     held = EVENTS[max(0, count - most) : count]
     if place > count:
@@ -31,8 +31,8 @@ def test_reading_on(count: int, most: int, place: int) -> None:
 @given(count=st.integers(0, 60), most=st.integers(1, 30), place=st.integers(0, 70))
 def test_reading_on_in_one_call_is_a_part_of_reading_on_in_all(count: int, most: int, place: int) -> None:
     ring = ReplayBuffer(EPOCH, most)
-    for outgoing in EVENTS[:count]:
-        ring.add(outgoing)
+    for sent in EVENTS[:count]:
+        ring.add(sent)
     of_all = ring.after(f"{EPOCH}-{place}")
     for call in ("call0", "call1", "call2", "nobody"):
         of_one = ring.after(f"{EPOCH}-{place}", call)
@@ -47,8 +47,8 @@ def test_reading_on_in_one_call_is_a_part_of_reading_on_in_all(count: int, most:
 )
 def test_an_id_that_is_none_of_ours_is_a_gap(asked: str) -> None:
     ring = ReplayBuffer(EPOCH)
-    for outgoing in EVENTS[:5]:
-        ring.add(outgoing)
+    for sent in EVENTS[:5]:
+        ring.add(sent)
     assert ring.after(asked).gap
     assert len(ring.after(asked).events) == 5
 
@@ -56,8 +56,8 @@ def test_an_id_that_is_none_of_ours_is_a_gap(asked: str) -> None:
 def test_it_is_bounded_by_size_too() -> None:
     size = len(EVENTS[0].full)
     ring = ReplayBuffer(EPOCH, most_bytes=4 * size)
-    for outgoing in EVENTS:
-        ring.add(outgoing)
+    for sent in EVENTS:
+        ring.add(sent)
     kept = list(ring)
     assert 0 < len(kept) <= 8
     assert sum(len(each.full) for each in kept) <= 4 * size

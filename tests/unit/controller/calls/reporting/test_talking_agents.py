@@ -86,7 +86,7 @@ def test_what_was_said_is_forgotten() -> None:
     talk(known, *between(A, B)[:6])
     known.told(contract.Ended(call="a", reason="over", counters=Counters()), 100.0)
     known.told(said("c", "agent", "x"), 100.0)
-    assert (known._by_run, len(known._lately)) == ({}, 1)
+    assert (any(known._by_run.values()), len(known._lately)) == (False, 1)
     assert not [pair for pair in known._matches if "a" in pair]
 
 
@@ -108,7 +108,7 @@ def test_any_conversation_can_be_looked_at(lines: list[tuple[str, Any, str, floa
         found = known.told(said(call, who, text), now)
         assert not found or (call in found and len(set(found)) == 2)
     known.told(said("z", "agent", ""), now + 2 * SECONDS)
-    assert known._by_run == {}
+    assert not any(known._by_run.values())
 
 
 async def test_both_calls_are_ended_and_say_why() -> None:
