@@ -6,6 +6,7 @@ The envelope (`type`, `timestamp`, `data`) is that of Standard Webhooks
 
 import inspect
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema, create_model
@@ -56,6 +57,20 @@ class Event(Part):
         """Without what somebody has said."""
         data = self.data.without_words()
         return self if data is self.data else self.model_copy(update={"data": data})
+
+
+@cache
+def _holders(data: "type[Data]", sources: tuple[type, ...]) -> tuple[tuple[str, int], ...]:
+    """In which source each field of the data is: the first one that has it. Cached, as it is the same for all events of
+    a type, and asking a pydantic model for what it lacks is expensive."""
+    own = data.model_fields.keys() - Data.model_fields.keys()
+    found = ((name, next((at for at, each in enumerate(sources) if _has(each, name)), None)) for name in sorted(own))
+    return tuple((name, at) for name, at in found if at is not None)
+
+
+def _has(kind: type, name: str) -> bool:
+    fields = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
+    return name in fields or hasattr(kind, name)
 
 
 def _undescribed(schema: dict[str, Any]) -> None:
@@ -109,12 +124,7 @@ class Data(Part):
         """The fields that the fact, or the view of its call, has under the same name."""
         call = fact.call
         sources = (fact, call) if isinstance(call, CallView) else (fact,)
-        found: dict[str, Any] = {}
-        for name in cls.model_fields.keys() - Data.model_fields.keys():
-            holder = next((each for each in sources if hasattr(each, name)), None)
-            if holder is not None:
-                found[name] = getattr(holder, name)
-        return found
+        return {name: getattr(sources[at], name) for name, at in _holders(cls, tuple(map(type, sources)))}
 
     @classmethod
     def personal(cls) -> frozenset[str]:
