@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from controller.config.errors import ConfigError, ConfigErrors, Path, dotted
+from controller.config.models.root import Config
 from controller.config.source import read
 
 STARS = "**********"
@@ -21,8 +22,15 @@ ROUTES = "routes"
 """The name of the one resource of the kind `routes`: all of them, in order."""
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 _AROUND = re.compile(r"[A-Za-z]{0,20} ?")
 """What may stand around a reference in a secret: the scheme of an Authorization header."""
+_URL_SECRET = re.compile(
+    r"^[a-z]+://[^/?#]*@"
+    r"|[?&](?:[a-z0-9_-]*(?:api_?-?key|token|secret|passw(?:or)?d|signature)|key|sig)=(?!\$?\{)[^&#]",
+    re.IGNORECASE,
+)
+"""A user name, password or key in a URL that stands there as it is; `{argument}` and `${NAME}` are none."""
 _PLAIN_HEADERS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
 
 Key = tuple[str, str]
@@ -89,6 +97,8 @@ def parsed(text: str) -> tuple[dict[Key, Content], frozenset[str]]:
     unset = {dotted(path) for path in document.unset}  # variables of another machine
     errors = [each for each in document.errors if each.path not in unset]
     errors += [] if isinstance(data, dict) else [ConfigError("", "", "must be a mapping")]
+    for name in (each for each in data if str(each) not in Config.model_fields) if isinstance(data, dict) else ():
+        errors.append(ConfigError(str(name)[:64], "", "unknown key", line=document.line((str(name),))))
     for kind in KINDS.values() if isinstance(data, dict) else ():
         wanted, section = (list, "a list") if kind.name == "routes" else (dict, "a mapping"), kind.section
         if section in data and not isinstance(data[section], wanted[0]):
@@ -101,6 +111,11 @@ def parsed(text: str) -> tuple[dict[Key, Content], frozenset[str]]:
         raise ConfigErrors(errors, "the file")
     kinds = frozenset(kind.name for kind in KINDS.values() if kind.section in data)
     return {key: content for key, content in taken_from(data).items() if key[0] in kinds}, kinds
+
+
+def wrong_name(name: str) -> str:
+    """What is wrong with a name that no kind of resource may have; empty if nothing is."""
+    return "" if _NAME.fullmatch(name) else "must be 1 to 64 of letters, digits, dots, dashes and underlines"
 
 
 def without(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,6 +188,8 @@ def may_be_plain(header: str) -> bool:
 
 def _wrong(kind: Kind, place: Path, text: str, allowed: tuple[str, ...]) -> tuple[str, str]:
     secret = _is_secret(kind, place)
+    if place and place[0] in kind.urls and _URL_SECRET.search(text):
+        return "has a secret in plain text", "put it into an environment variable and write ${NAME} in its place"
     shown = text.replace("$${", "")
     for reference in _REFERENCE.finditer(shown):
         name, default = reference.groups()
@@ -213,6 +230,8 @@ def _starred(kind: Kind, value: Any, place: Path) -> Any:
         return {key: _starred(kind, each, (*place, str(key))) for key, each in value.items()}
     if isinstance(value, list):
         return [_starred(kind, each, (*place, index)) for index, each in enumerate(value)]
+    if isinstance(value, str) and place and place[0] in kind.urls and _URL_SECRET.search(value):
+        return STARS
     if isinstance(value, str) and _is_secret(kind, place):
         defaults = {default for _, default in _REFERENCE.findall(value)}
         return value if _is_reference(value) and defaults <= {"", ":-"} else STARS

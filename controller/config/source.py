@@ -22,6 +22,31 @@ _VARIABLE = re.compile(
 _QUOTED = re.compile(r"'(?!<)[^']{2,}'")
 _NEEDS_QUOTES = ("alias", "anchor", "tag", "directive", "cannot start any token", "mapping values")
 MAX_KEYS = 50_000  # a few lines with aliases of aliases could expand beyond the memory
+MAX_NODES = 2 * MAX_KEYS
+MAX_DEPTH = 50
+"""Of brackets in brackets: PyYAML's time grows with the square of it."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Gives up early on what is too big or nested too deeply to be a config."""
+
+    nodes = depth = 0
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        if self.flow_level >= MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.nodes += 1
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=self.get_mark())
+        if self.nodes > MAX_NODES:
+            raise yaml.MarkedYAMLError(problem="has too many entries", problem_mark=self.get_mark())
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 @dataclass(slots=True)
@@ -52,7 +77,7 @@ class Source:
 def read(text: str, env: Mapping[str, str]) -> Source:
     source = Source()
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
     except yaml.reader.ReaderError as error:  # its own text quotes the character, which may belong to a secret
         source.errors.append(ConfigError("", "", f"has a character that YAML does not allow, at {error.position}"))
         return source

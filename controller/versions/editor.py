@@ -5,13 +5,14 @@ resource at all, and secrets in plain text. Whether it fits the rest of the conf
 decides when it is published.
 """
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Literal
 
 from controller.config import Config, ConfigErrors
 from controller.config.differences import as_yaml
 from controller.config.errors import ConfigError, dotted
-from controller.config.resources import KINDS, ROUTES, TRUNK_LIMITS, Content, Key, parsed, path_of, unsafe
+from controller.config.resources import KINDS, ROUTES, TRUNK_LIMITS, Content, Key, parsed, path_of, unsafe, wrong_name
 from controller.versions.edits import (
     Delete,
     Import,
@@ -173,7 +174,7 @@ class ResourceEditor:
         """The resources of a config file, or of an export: sections that it has replace those of the store. Returns
         what changes. Raises as `publish`."""
         self._writable()
-        contents, kinds = parsed(text)
+        contents, kinds = await asyncio.to_thread(parsed, text)  # PyYAML takes seconds for a big one
         edit = Import(contents, kinds, by, comment, datetime.now(UTC))
         changed = list(edit.changed(await self._store.read()))
         if dry_run:
@@ -195,6 +196,8 @@ class ResourceEditor:
         errors = unsafe(key, content, allowed) if self._publisher.from_store else []
         if not isinstance(content, wanted):
             errors = [ConfigError(dotted(path_of(key)), "", f"must be a {'list' if wanted is list else 'mapping'}")]
+        elif key[0] != "routes" and (wrong := wrong_name(key[1])):
+            errors = [ConfigError(dotted(path_of(key)), "", wrong)]
         elif key[0] == "routes" and key[1] != ROUTES:
             errors = [ConfigError("routes", "", f"all routes are one resource, named `{ROUTES}`")]
         elif key[0] == "trunk-limits" and (unknown := set(content) - set(TRUNK_LIMITS)):

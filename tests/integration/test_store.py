@@ -1,10 +1,13 @@
 """The store on a real file: migrations, transactions, what survives, what is refused."""
 
 import asyncio
+import gc
+import random
 import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -119,6 +122,44 @@ async def test_many_writers_at_once_all_get_their_turn(tmp_path: Path) -> None:
         await asyncio.gather(*map(write, range(50)))
         async with database.reading() as connection:
             assert len((await connection.execute(select(outbound_pauses))).all()) == 50
+
+
+@pytest.mark.usefixtures("of_a_file")
+async def test_time_outs_of_a_process_that_stood_still_leave_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cursors of what was cancelled stay in cycles; SQLite kept the file locked for them, by ourselves, for good."""
+    monkeypatch.setattr(databases, "TRANSACTION_SECONDS", 0.02)
+    monkeypatch.setattr(databases, "BUSY_MS", 100)
+    chance = random.Random(3)
+    gc.collect()
+    gc.disable()  # what it would clean up now it may clean up hours later
+    try:
+        async with Database(url_of(tmp_path)) as database:
+
+            async def use(writes: bool) -> int:
+                lost = 0
+                for _ in range(40):
+                    try:
+                        async with database.writing() if writes else database.reading() as connection:
+                            await connection.execute(select(outbound_pauses))
+                    except StoreError:
+                        lost += 1
+                return lost
+
+            async def stand_still() -> None:
+                while True:
+                    await asyncio.sleep(chance.uniform(0, 0.005))
+                    time.sleep(chance.choice((0.01, 0.025, 0.05)))  # noqa: ASYNC251 (the loop is to stand still)
+
+            standing = asyncio.create_task(stand_still())
+            lost = sum(await asyncio.gather(*map(use, (True, False, True, False))))
+            standing.cancel()
+            monkeypatch.setattr(databases, "TRANSACTION_SECONDS", 5.0)
+            await pause(database, "a")
+    finally:
+        gc.enable()
+    assert lost > 10
 
 
 @pytest.mark.usefixtures("of_a_file")

@@ -4,6 +4,7 @@ Owns paths, preconditions (`If-Match`) and problems; one set of operations for a
 work.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from http import HTTPStatus
@@ -240,7 +241,8 @@ class VersionResources:
         key = _key(asked)
         before, after = [await self._editor.content(key, _which(getattr(asked.query, each))) for each in ("from", "to")]
         told = tuple(map(ChangeAnswer.of, changes(before, after)))
-        return DiffAnswer(changes=told, lines=tuple(lines(before, after)))
+        shown = await asyncio.to_thread(lines, before, after)  # seconds, for texts of a megabyte
+        return DiffAnswer(changes=told, lines=tuple(shown))
 
     async def export(self, _: ApiRequest) -> web.Response:
         return web.Response(text=await self._editor.export(), content_type="application/yaml")

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from hypothesis import given, strategies as st
 
-from controller.config import CurrentConfig, parse_file, reload
+from controller.config import ConfigErrors, CurrentConfig, parse_file, reload
 from controller.config.differences import Change, as_yaml, changes, lines
-from controller.config.resources import STARS, parsed, put_together, taken_from, unsafe, without_secrets
+from controller.config.resources import STARS, parsed, put_together, taken_from, unsafe, without_secrets, wrong_name
 from tests.unit.controller.configs import ENV, FULL, SMALL, config, with_
 
 NAMES = st.text("abXY01_.-", min_size=1, max_size=6)
@@ -79,6 +79,13 @@ def test_limits_of_trunks_leave_the_rest_of_the_trunk_alone() -> None:
         ("http_tools", {"description": "${CRM_KEY}"}, False),
         ("webhooks", {"secret": "${CRM_KEY}", "url": "https://crm.example/"}, True),
         ("webhooks", {"secret": "whsec_Hunter2"}, False),
+        ("webhooks", {"url": "https://ada:Hunter2@crm.example/"}, False),
+        ("webhooks", {"url": "https://${CRM_USER}@crm.example/"}, False),
+        ("webhooks", {"url": "https://crm.example/?at=ada@crm.example"}, True),
+        ("http_tools", {"url": "https://crm.example/?api_key=Hunter2"}, False),
+        ("http_tools", {"url": "https://crm.example/a?x=1&access_token=Hunter2"}, False),
+        ("http_tools", {"url": "https://crm.example/?key=${CRM_KEY}"}, True),
+        ("http_tools", {"url": "https://crm.example/?key={key}&monkey=1"}, True),
         ("mcp", {"authorization": "${CRM_KEY}"}, True),
         ("mcp", {"authorization": "Hunter2"}, False),
         ("agents", {"instructions": "$${CRM_KEY} costs 5 $"}, True),
@@ -93,6 +100,26 @@ def test_secrets_of_a_file_are_stars_in_its_versions() -> None:
     content = {"headers": {"A": "Bearer Hunter2", "B": "Bearer ${KEY}", "Accept": "x", "C": "${KEY:-Hunter2}"}}
     starred = without_secrets(("http_tools", "x"), content)
     assert starred == {"headers": {"A": STARS, "B": "Bearer ${KEY}", "Accept": "x", "C": STARS}}
+
+
+def test_urls_of_a_file_with_a_password_are_stars_in_its_versions() -> None:
+    assert without_secrets(("webhooks", "x"), {"url": "https://ada:Hunter2@crm.example/"}) == {"url": STARS}
+    assert without_secrets(("webhooks", "x"), {"url": "https://crm.example/"}) == {"url": "https://crm.example/"}
+
+
+def test_a_section_that_no_config_has_is_an_error() -> None:
+    with pytest.raises(ConfigErrors) as raised:
+        parsed("agnets: {reception: {instructions: Hello.}}\nlimits: {max_calls: 3}")
+    assert [(each.path, each.message, each.line) for each in raised.value.errors] == [("agnets", "unknown key", 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [("a.b-c_d", True), ("_tool", True), ("a" * 64, True), ("a" * 65, False), ("", False)]
+    + [(name, False) for name in (".", "..", "../x", "a/b", " ", "a\nb", "a\x1b[2J", "ünï", "a ")],
+)
+def test_names_that_no_resource_may_have(name: str, fine: bool) -> None:
+    assert (wrong_name(name) == "") is fine
 
 
 def test_a_call_keeps_its_agents_and_nothing_else() -> None:

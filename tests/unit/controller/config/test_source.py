@@ -1,8 +1,11 @@
 """The text of a config: variables, doubled keys, lines, and syntax errors that quote nothing."""
 
+import time
+
 import pytest
 from hypothesis import given, strategies as st
 
+from controller.config import source as source_module
 from controller.config.source import read
 
 ENV = {"NAME": "value", "EMPTY": "", "TRICKY": "${NAME} $$ \\1"}
@@ -98,6 +101,23 @@ def test_a_document_that_never_ends_is_refused(text: str) -> None:
     source = read(text, {})
     assert source.data is None
     assert len(source.errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 20_000, "nested too deeply"),
+        ("{" * 1000, "nested too deeply"),
+        ("- " * 5000, "nested too deeply"),
+        ("[" + "a," * 300_000 + "]", "has too many entries"),
+    ],
+)
+def test_what_is_no_config_is_given_up_early(text: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "MAX_NODES", 1000)
+    begun = time.process_time()
+    errors = read(text, {}).errors
+    assert [message in each.message for each in errors] == [True]
+    assert time.process_time() - begun < 1.0  # "[" * 3000 took four
 
 
 @pytest.mark.parametrize("text", ["a: 2026-13-45", "a: \x00", "\ud800", "[" * 5000, "a: 0b2", "? [a]\n: b"])
