@@ -106,6 +106,8 @@ class ClientTransport:
                 if not left:
                     raise _unreachable(self.url, error) from error
                 time.sleep(0.2)
+            except UnicodeEncodeError:  # half of a character, as an argument of the command line may have
+                raise Unusable("a text is not UTF-8") from None
         if answer.is_error and answer.status_code not in fine:
             raise _problem(answer)
         return answer

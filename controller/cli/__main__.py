@@ -21,6 +21,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # no traceback on a terminal that lacks a character
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # half of a character can't be sent
     gc.disable()
     run = _serve() if sys.argv[1:2] == ["serve"] and "--help" not in sys.argv else _any()
     gc.freeze()

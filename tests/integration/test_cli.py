@@ -181,6 +181,7 @@ async def test_readiness_is_an_exit_status() -> None:
         (["hangup", "nobody"], "There is no such call"),
         (["dtmf", "x", "5&6"], "/digits: "),
         (["calls", "--state", "dead"], "state: "),
+        (["say", "x", "caf\udce9"], "a text is not UTF-8"),
     ],
 )
 async def test_what_goes_wrong_is_said_and_is_an_exit_status(words: list[str], expected: str) -> None:

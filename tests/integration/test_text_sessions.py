@@ -252,5 +252,11 @@ async def test_voiceai_try(running: TextInstallation) -> None:
     assert {"tool_called": {"name": "order", "arguments": {"number": "123456"}}} in saved["order"]["checks"]
 
 
+async def test_voiceai_try_takes_what_is_not_utf_8(running: TextInstallation) -> None:
+    running.realtime.model = ToneModel([Say("Good day."), Say("Pardon?")])
+    told = await voiceai(running, "try", "reception", typed="caf\udce9\n\n")
+    assert "agent: Pardon?" in told
+
+
 async def test_voiceai_try_says_what_is_wrong(running: TextInstallation) -> None:
     assert "There is no agent of that name" in await voiceai(running, "try", "nobody", status=1)

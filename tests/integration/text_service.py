@@ -75,6 +75,6 @@ async def voiceai(running: TextInstallation, *arguments: str, typed: str = "", s
         stderr=asyncio.subprocess.STDOUT,
     )
     async with asyncio.timeout(30):
-        output, _ = await process.communicate(typed.encode())
+        output, _ = await process.communicate(typed.encode(errors="surrogateescape"))
     assert process.returncode == status, output.decode()
     return output.decode()
