@@ -1,7 +1,9 @@
 """compose.yaml, .env.example and the Dockerfiles, without a Docker engine: do they fit each other and the rules?"""
 
 import fnmatch
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
-DOCKERFILES = ("Dockerfile", "asterisk/Dockerfile")
+DOCKERFILES = ("Dockerfile", "asterisk/Dockerfile", "deploy/kamailio/Dockerfile")
+NODES = (1, 2)
 SECRETS = ("ARI_PASSWORD", "OPENAI_API_KEY", "VOICEAI_API_TOKEN", "VOICEAI_BRIDGE_TOKEN")
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
@@ -27,18 +30,46 @@ def example() -> dict[str, str]:
 
 
 def script_settings() -> set[str]:
-    return set(re.findall(r"\[([A-Z_]+)\]=", (ROOT / "asterisk/asterisk").read_text()))
+    return settings_of("asterisk/asterisk")
+
+
+def settings_of(script: str) -> set[str]:
+    return set(re.findall(r"\[([A-Z_]+)\]=", (ROOT / script).read_text()))
+
+
+def by_default(text: str) -> str:
+    """Without a .env."""
+    return VARIABLE.sub(lambda match: match[3] if match[2] == "-" else "", text)
 
 
 def test_the_services_are_there() -> None:
-    assert set(SERVICES) == {"asterisk", "controller", "bridge"}
+    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {
+        "asterisk",
+        "controller",
+        "bridge",
+    }
+    nodes = {f"node{each}-{part}" for each in NODES for part in ("asterisk", "controller", "bridge")}
+    others = {"kamailio", "valkey", "valkey-replica", "sentinel", "postgresql"}
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["cluster"]} == nodes | others
+    assert set(COMPOSE["volumes"]) == {
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", ())
+        if volume[0] != "."
+    }
 
 
-def test_each_service_can_be_built_and_is_watched() -> None:
+def test_each_service_is_ours_or_named_by_digest_and_is_watched() -> None:
     for name, service in SERVICES.items():
-        dockerfile = ROOT / service["build"]["context"] / service["build"]["dockerfile"]
-        assert dockerfile.is_file()
-        assert "healthcheck" in service or "HEALTHCHECK" in dockerfile.read_text(), name
+        watched = "healthcheck" in service
+        if "build" in service:
+            dockerfile = ROOT / service["build"]["context"] / service["build"]["dockerfile"]
+            assert dockerfile.is_file()
+            watched |= "HEALTHCHECK" in dockerfile.read_text()
+        else:
+            assert re.fullmatch(r"[a-z/.]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}", service["image"]), name
+            assert service["user"] != "root"
+        assert watched, name
         assert service["restart"] == "unless-stopped"
         assert service["cap_drop"] == ["ALL"]
 
@@ -137,6 +168,13 @@ def test_what_the_images_copy_exists_and_reaches_the_build(dockerfile: str) -> N
         assert any(fnmatch.fnmatch(place, pattern) for place in places for pattern in kept), source
 
 
+def test_the_image_has_the_drivers_that_several_nodes_need() -> None:
+    [script] = re.findall(r"awk '(.+)' requirements-dev\.lock", (ROOT / "Dockerfile").read_text())
+    command = ["awk", script, "requirements-dev.lock"]
+    chosen = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=True).stdout
+    assert re.findall(r"^(\S+)==", chosen, re.MULTILINE) == ["asyncpg", "redis"]
+
+
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_base_images_are_named_by_digest(dockerfile: str) -> None:
     """A tag moves: the same source would give another image tomorrow."""
@@ -147,9 +185,66 @@ def test_base_images_are_named_by_digest(dockerfile: str) -> None:
     assert len(set(bases)) == 1
 
 
-def test_compose_runs_no_image_of_somebody_elses_by_tag() -> None:
-    for name, service in SERVICES.items():
-        assert "build" in service or "@sha256:" in service["image"], name
+@pytest.mark.parametrize("node", NODES)
+def test_the_parts_of_a_node_find_each_other(node: int) -> None:
+    asterisk, controller, bridge = (SERVICES[f"node{node}-{part}"] for part in ("asterisk", "controller", "bridge"))
+    sip, told = asterisk["environment"], controller["environment"]
+    assert told["ARI_URL"] == f"http://{sip['HTTP_HOST']}:{sip['HTTP_PORT']}/ari"
+    assert set(sip) <= script_settings()
+    assert f"http://{told['VOICEAI_API_LISTEN']}/healthz" in controller["healthcheck"]["test"][-1]
+    verb, guarded, *arguments = bridge["command"]
+    assert (verb, guarded) == ("bridge", "--guarded")
+    options = process.parse(arguments)
+    assert options.controller == f"ws://{told['VOICEAI_API_LISTEN']}{contract.LINK_PATH}"
+    assert f":{options.ports[0]:X} " in bridge["healthcheck"]["test"][-1]
+    assert options.drain < 120
+    kamailio = SERVICES["kamailio"]["environment"]
+    assert set(kamailio) <= settings_of("deploy/kamailio/kamailio")
+    assert f"{sip['SIP_HOST']}:{sip['SIP_PORT']}" in kamailio["NODES"].split()
+    assert sip["SIP_PROXY"] == f"{kamailio['SIP_HOST']}:{kamailio['SIP_PORT']}"
+
+
+def test_nodes_share_a_machine() -> None:
+    """All on its own network, so each has ports, a name and files of its own, and nothing but SIP leaves loopback."""
+    ports: list[str] = [
+        "5060",
+        "5433",
+        SERVICES["valkey"]["environment"]["PORT"],
+        SERVICES["sentinel"]["environment"]["PORT"],
+    ]
+    ports.append(SERVICES["valkey-replica"]["environment"]["PORT"])
+    spans, names = [], []
+    for node in NODES:
+        sip, told = (SERVICES[f"node{node}-{part}"]["environment"] for part in ("asterisk", "controller"))
+        ports += [sip["HTTP_PORT"], sip["SIP_PORT"], told["VOICEAI_API_LISTEN"].split(":")[1]]
+        ports.append(SERVICES[f"node{node}-bridge"]["command"][5].split("-")[0])
+        spans.append(range(int(sip["RTP_START"]), int(sip["RTP_END"]) + 1))
+        names.append(told["VOICEAI_NODE"])
+        assert (
+            by_default(sip["SIP_HOST"]) == sip["HTTP_HOST"] == told["VOICEAI_API_LISTEN"].split(":")[0] == "127.0.0.1"
+        )
+        assert not SERVICES[f"node{node}-asterisk"]["ports"]
+    assert len(set(ports)) == len(ports)
+    assert not set(spans[0]) & set(spans[1])
+    assert len(set(names)) == len(names)
+    assert by_default(SERVICES["kamailio"]["environment"]["SIP_HOST"]) == "127.0.0.1"
+    assert {each["network_mode"] for each in SERVICES.values() if "profiles" in each} == {"host"}
+
+
+@pytest.mark.parametrize("service", ["valkey", "valkey-replica", "sentinel"])
+@pytest.mark.parametrize("password", ["", "secret"])
+def test_valkey_does_not_start_without_a_password(service: str, password: str, tmp_path: Path) -> None:
+    told = {name: by_default(value) for name, value in SERVICES[service]["environment"].items()}
+    [script] = SERVICES[service]["command"]
+    script = script.replace("$$", "$").replace("cd /tmp", f"cd {tmp_path}").replace("exec ", "echo ")
+    environment = {**os.environ, **told, "VALKEY_PASSWORD": password}
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, timeout=10)
+    assert (done.returncode == 0) is bool(password)
+    lines = (tmp_path / "server.conf").read_text().splitlines() if password else []
+    if password:
+        assert "bind 127.0.0.1" in lines
+        assert f"port {told['PORT']}" in lines
+        assert any(line.endswith(" secret") for line in lines)
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
