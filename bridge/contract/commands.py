@@ -31,6 +31,10 @@ class Welcome(StrictModel):
 class Prepare(StrictModel):
     """Open the AI session of this call now. Answered by `Ready` or `Failed`.
 
+    A worker has one session of a call at most: if a former one is still there, it is ended, and nothing is told of the
+    new one before the `Ended` of the former one. The controller waits for that `Ended` before it asks this worker again
+    (it may ask another one at once), so what a worker tells of a call is always of the session asked for last.
+
     `history`: what was said before, where the session takes over from another worker's. Then `Greet` does not greet:
     the agent goes on.
     """

@@ -323,7 +323,7 @@ class ConnectionStep(StrictModel):
 
 
 class Ended(StrictModel):
-    """The session is over and holds nothing any more. The last event of a call."""
+    """The session is over and holds nothing any more. Its last event: each `Prepare` gets one."""
 
     type: Literal["ended"] = "ended"
     call: str

@@ -33,6 +33,7 @@ CLOSE_SECONDS = 2.0
 """Seconds in which a session may close. Then its task is cancelled."""
 
 STOPPING = "the worker stops"
+REPLACED = "another session of this call was asked for"
 FAULT = "fault in the worker"
 UNREADABLE = "a command for this call could not be read"
 UNSENDABLE = "an event of this call could not be told to the controller"
@@ -62,6 +63,10 @@ class SessionEntry:
     tap: RecordingTap | None = None
     end: contract.Ended | None = None
     """What the session said last, kept back until the recording is complete."""
+    successor: contract.Prepare | None = None
+    """Asked for while this one was still there: begins when it is over."""
+    successor_end: str | None = None
+    """Why the successor does not begin: its end is told instead."""
     reason: str = "the session ended"
     """For the `Ended` that is told on the session's behalf."""
 
@@ -117,7 +122,7 @@ class Sessions:
     @property
     def calls(self) -> tuple[str, ...]:
         """The calls that have not sent `Ended` yet."""
-        return tuple(entry.call for entry in self._calls.values() if not entry.ended)
+        return tuple(entry.call for entry in self._calls.values() if not entry.ended or entry.successor)
 
     async def drain(self, seconds: float) -> None:
         """Take no new call, let the present ones end by themselves for `seconds`, then close them."""
@@ -232,6 +237,7 @@ class Sessions:
             case contract.AnswerTool():
                 session.answer_tool(command.tool_call, command.output, ok=command.ok, respond=command.respond)
             case contract.Close():
+                entry.successor_end = command.reason
                 self._server.forget(command.call)
                 session.close(command.reason)
             case contract.Record():
@@ -242,9 +248,8 @@ class Sessions:
 
     def _prepare(self, command: contract.Prepare) -> None:
         call = command.call
-        if call in self._calls:
-            log.error("call prepared twice", call=call)
-            self._emit(contract.Failed(call=call, kind="config", message="this call is already prepared here"))
+        if (former := self._calls.get(call)) is not None:
+            self._replace(former, command)
             return
         if self._draining or len(self._calls) >= self._capacity:
             message = STOPPING if self._draining else f"the worker carries {self._capacity} calls already"
@@ -264,6 +269,24 @@ class Sessions:
         self._calls[call] = entry
         self._empty.clear()
         entry.task = asyncio.create_task(self._run(entry, session), name=f"session {call}")
+
+    def _replace(self, former: SessionEntry, command: contract.Prepare) -> None:
+        """The controller has given the former session up: it ends, and nothing is told of the new one before that."""
+        log.warning("a call's former session is still here, and ends first", call=former.call)
+        if former.successor is None:
+            self._close(former, REPLACED)
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._cancel_replaced, former)
+        former.successor, former.successor_end = command, None
+
+    def _cancel_replaced(self, entry: SessionEntry) -> None:
+        if entry.session is not None and not entry.ended and entry.end is None:
+            self._cancel(entry, REPLACED)
+
+    def _begin_successor(self, entry: SessionEntry) -> None:
+        if entry.successor is not None and entry.successor_end is not None:
+            self._emit(contract.Ended(call=entry.call, reason=entry.successor_end))
+        elif entry.successor is not None:
+            self._prepare(entry.successor)
 
     def _tap_of(self, entry: SessionEntry, session: VoiceSession, wanted: contract.Recording | None) -> MediaSink:
         """What the media leg talks to."""
@@ -303,6 +326,7 @@ class Sessions:
                 if not entry.ended:
                     entry.ended = True
                     self._emit(entry.end or contract.Ended(call=entry.call, reason=entry.reason))
+                self._begin_successor(entry)
                 if not self._calls:
                     self._empty.set()
 
@@ -341,6 +365,7 @@ class Sessions:
 
     def _close(self, entry: SessionEntry, reason: str) -> None:
         self._server.forget(entry.call)
+        entry.successor_end = reason
         if entry.session is None:
             return
         try:

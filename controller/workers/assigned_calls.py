@@ -27,6 +27,8 @@ class AssignedCalls:
         self._awaited = Worker("(awaited)", 0, "", 0, 0, None)
         """Stands in for the workers that have not come back since this controller was started."""
         self._timer: asyncio.TimerHandle | None = None
+        self.inherited = False
+        """There were calls of an earlier controller."""
 
     def assign(self, worker: Worker, call: str) -> None:
         worker.calls.add(call)
@@ -41,15 +43,23 @@ class AssignedCalls:
         return None if worker is self._awaited else worker
 
     def release(self, call: str) -> bool:
-        """False: it has no worker."""
+        """Its session may live on at the worker (`Worker.former`). False: it has no worker."""
         worker = self._by_call.pop(call, None)
         if worker is not None:
             worker.calls.discard(call)
+            worker.former.add(call)
         return worker is not None
+
+    def session_over(self, worker: Worker, call: str) -> None:
+        """The worker has no session of this call any more."""
+        if self._by_call.get(call) is worker and call not in worker.former:
+            self.release(call)
+        worker.former.discard(call)
 
     def expect(self, call: str, boot: str | None) -> None:
         """Of an earlier controller: the worker that has it will say so; only the process `boot` is believed, if that
         is known."""
+        self.inherited = True
         self.assign(self._awaited, call)
         self._boots |= {call: boot} if boot else {}
         self.close()

@@ -57,6 +57,10 @@ class WorkerPool:
         """When the latest worker was lost (`time.monotonic`); at first, when this controller was started."""
         self.on_live_status: Callable[[list[contract.LiveStatus]], None] = lambda _: None
         """Takes what is heard in the calls at this moment (`telemetry.live_status`)."""
+        self.on_former_event: Callable[[contract.CallEvent], None] = lambda _: None
+        """Takes what a worker says of a session that is its call's no longer: another one was asked for since."""
+        self._boots: set[str] = set()
+        """Of all workers that have come."""
         self.unstartable: dict[str, str] = {}
         """Workers of this machine whose process could not be started at the last try, and why."""
         self._changed = asyncio.Event()
@@ -105,9 +109,10 @@ class WorkerPool:
                 async with asyncio.timeout(self._lost_at + RESTART - monotonic()):
                     await self.wait_changed()
 
-    def assign(self, call: str, failed: Mapping[str, int] | None = None) -> Worker:
-        """Gives the call to the worker that suits it best (`worker_choice.choose`). Raises NoWorker."""
-        worker = choose(self._workers.values(), failed or {})
+    def assign(self, call: str, failed: Mapping[str, int] | None = None, *, again: bool = False) -> Worker:
+        """Gives the call to the worker that suits it best (`worker_choice.choose`). `again`: it has had a session
+        before. Raises NoWorker."""
+        worker = choose(self._workers.values(), failed or {}, call, again=again)
         if worker is None:
             raise NoWorker("no bridge worker is free")
         self._assigned.assign(worker, call)
@@ -121,7 +126,7 @@ class WorkerPool:
         self._assigned.expect(call, boot)
 
     def release(self, call: str) -> None:
-        """The call needs no worker any more. What a worker still says about it is ignored."""
+        """The call needs this worker no more. What is still said about it goes to `on_former_event`."""
         if self._assigned.release(call):
             self.notify()
 
@@ -271,6 +276,8 @@ class WorkerPool:
         if known is not None and known.boot != hello.boot:
             self.lost(hello.worker, "replaced by a new process")
             known = None
+        given_up = known is None and (hello.boot in self._boots or self._assigned.inherited)
+        self._boots.add(hello.boot)
         worker = known or Worker(hello.worker, hello.pid, "", 0, hello.capacity, socket, boot=hello.boot)
         worker.move(hello, check=not holder.local)
         worker.socket, worker.load = socket, contract.Load()
@@ -283,6 +290,7 @@ class WorkerPool:
         for call in sorted(worker.calls - set(hello.calls)):  # ended there while the link was down
             self.release(call)
             self._on_lost(call)
+        worker.linked(hello.calls, unknown_backlog=given_up)
         worker.catching_up = True
         self.notify()
         self.media_check_wanted.set()
@@ -322,8 +330,8 @@ class WorkerPool:
         mine = self._assigned.of(head.call) is worker
         if head.type != "ended":
             return head.call if mine and head.needed else None
-        if mine:
-            self.release(head.call)
+        self._assigned.session_over(worker, head.call)
+        self.notify()
         if head.call and given:
             try:
                 self._on_lost(head.call)
@@ -336,7 +344,7 @@ class WorkerPool:
             self._assigned.claim(worker, event.call)  # its session may have ended before the hello
         if isinstance(event, contract.Heartbeat):
             worker.load = event.load
-            if worker.update_health():
+            if worker.beat() | worker.update_health():
                 self.notify()
             worker.beaten.set()
         elif isinstance(event, contract.LiveReport):
@@ -345,12 +353,21 @@ class WorkerPool:
             self.on_checked(worker, event.call)
         elif isinstance(event, contract.Hello):
             log.warning("worker said hello twice", worker=worker.name)
-        elif self._assigned.of(event.call) is not worker:
-            log.info("worker spoke of a call that is over or not its own", worker=worker.name, call=event.call)
         else:
-            if isinstance(event, contract.Ended):
-                self.release(event.call)
+            self._take_of_call(worker, event)
+
+    def _take_of_call(self, worker: Worker, event: contract.CallEvent) -> None:
+        call, former = event.call, event.call in worker.former
+        present = not former and self._assigned.of(call) is worker
+        if isinstance(event, contract.Ended) and (former or present):
+            self._assigned.session_over(worker, call)
+            self.notify()
+        if former:
+            self.on_former_event(event)
+        elif present:
             self._on_event(event)
+        else:
+            log.info("worker spoke of a call that is over or not its own", worker=worker.name, call=call)
 
     def _link_broke(self, worker: Worker, socket: web.WebSocketResponse) -> None:
         """The sessions go on meanwhile. A worker that is not back after RETURN_GRACE seconds is lost."""

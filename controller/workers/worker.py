@@ -5,6 +5,7 @@ Owns the rule for overload. Which workers there are is in `pool`, which of them 
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,6 +22,10 @@ RECOVERED_MS, RECOVERED_BUSY, RECOVERED_BEATS = 8.0, 0.7, 6
 """By p99 of the lateness of its 20 ms ticks (milliseconds), and by the share of a core that it takes. Heartbeats come
 twice a second: it counts as overloaded after 2 s above the first limits, and as recovered after 3 s below the second
 ones. A short stall changes nothing."""
+
+
+BACKLOG_BEATS = 2
+"""A worker whose link is up sends one heartbeat, then for half a second what it had kept, then the second one."""
 
 
 class NoWorker(Exception):
@@ -47,6 +52,8 @@ class Worker:
     socket: web.WebSocketResponse | None
     load: contract.Load = field(default_factory=contract.Load)
     calls: set[str] = field(default_factory=set)
+    former: set[str] = field(default_factory=set)
+    """Calls of which it may still have a session that is theirs no longer: what it says of them is of that session."""
     last_beat: float = 0.0
     """Of the latest event or heartbeat; the event loop's time."""
     heard: int = 0
@@ -65,6 +72,12 @@ class Worker:
     """Whether Asterisk reaches it."""
     beaten: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by each heartbeat, and when its link breaks; whoever waits clears it."""
+    _backlog: set[str] = field(default_factory=set)
+    """Those of `former` that its latest hello did not name: their sessions are over, or never began."""
+    _backlog_beats: int = 0
+    """Heartbeats until what it had kept for us is told."""
+    _unknown_backlog: bool = False
+    """That may be of any call: we, or the controller before us, had given it up."""
     _trend: int = 0
     """Heartbeats in a row that say the opposite of `overloaded`."""
 
@@ -111,6 +124,30 @@ class Worker:
     def fits(self) -> bool:
         """Whether it can take one more call."""
         return self.serving and not self.overloaded and len(self.calls) < self.capacity
+
+    def keeps(self, call: str, *, again: bool) -> bool:
+        """It may still speak of a former session of this call, so a new one can't be asked for. `again`: the call has
+        had a session before."""
+        return call in self.former or (again and self._unknown_backlog)
+
+    def linked(self, calls: Iterable[str], *, unknown_backlog: bool) -> None:
+        """Its link is up, and it has sessions of these calls. What it kept while the link was down comes now."""
+        had = set(calls)
+        self._backlog = self.former - had
+        self.former |= had - self.calls
+        self._backlog_beats, self._unknown_backlog = BACKLOG_BEATS, unknown_backlog
+
+    def beat(self) -> bool:
+        """Of each heartbeat. True: from now on it may be asked for sessions that it could not be asked for before."""
+        if self._backlog_beats == 0:
+            return False
+        self._backlog_beats -= 1
+        if self._backlog_beats:
+            return False
+        changed = bool(self._backlog) or self._unknown_backlog
+        self.former -= self._backlog
+        self._backlog, self._unknown_backlog = set(), False
+        return changed
 
     def move(self, hello: contract.Hello, *, check: bool) -> None:
         """Takes address and capacity from a hello. `check`: if the address is new, whether Asterisk reaches it is

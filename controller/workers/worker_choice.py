@@ -13,15 +13,19 @@ def with_room(workers: Iterable[Worker]) -> list[Worker]:
     return [worker for worker in reached or serving if worker.fits()]
 
 
-def choose(workers: Iterable[Worker], failed: Mapping[str, int]) -> Worker | None:
+def choose(
+    workers: Iterable[Worker], failed: Mapping[str, int], call: str = "", *, again: bool = False
+) -> Worker | None:
     """The worker with the lowest load score; among equals the one with the most room. None: there is no room.
 
     `failed`: how often Asterisk did not reach a worker for this call, by boot id. Such a worker is not taken again,
-    unless it is the only one, and then once.
+    unless it is the only one, and then once. One that may still speak of a former session of the call (`Worker.keeps`)
+    is not taken.
     """
     known = list(workers)
     others = any(worker.serving and worker.boot not in failed for worker in known)
     fit = [worker for worker in with_room(known) if failed.get(worker.boot, 0) < (1 if others else 2)]
+    fit = [worker for worker in fit if not worker.keeps(call, again=again)]
     return min(fit, key=lambda w: (w.load_score, len(w.calls) / w.capacity), default=None)
 
 

@@ -50,6 +50,8 @@ class Call:
 
     session_open: bool
     """A worker has been asked for the AI session, and has not said yet that it is over."""
+    session = 1
+    """The number of the present AI session of this call: each one that is asked for gets the next."""
     ai_ready = False
     media: str
     """The media leg, or the one that will be."""

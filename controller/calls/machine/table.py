@@ -113,10 +113,19 @@ def start(call: Call) -> list[commands.Command]:
     return _done(call, inputs.Started(), call.started_at)
 
 
-def handle(call: Call, what: inputs.Input, now: datetime) -> list[commands.Command]:
+def of_former(call: Call, queued: inputs.Queued) -> bool:
+    """It is of a session that is the call's no longer: another one has been asked for."""
+    return isinstance(queued, inputs.OfSession) and queued.session != call.session
+
+
+def handle(call: Call, queued: inputs.Queued, now: datetime) -> list[commands.Command]:
     """Returns the commands that follow from an input, in order. Never raises for an input that comes late or twice."""
-    late = call.state is State.ENDED or (isinstance(what, inputs.Tool) and not call.opened(what.tool_call))
-    done = [] if late else _done(call, what, now)
+    what = queued.what if isinstance(queued, inputs.OfSession) else queued
+    if of_former(call, queued):
+        done = _carried(call, failover.of_former(call, what), now)
+    else:
+        late = call.state is State.ENDED or (isinstance(what, inputs.Tool) and not call.opened(what.tool_call))
+        done = [] if late else _done(call, what, now)
     steps = [
         *transferred.after_input(call, now),
         *caller_hold.filter_commands(call, done, now),

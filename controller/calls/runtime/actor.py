@@ -77,7 +77,7 @@ class CallActor:
         self.legs = TrunkUsage(plan.leg, limits)
         self.memory = ConversationMemory()
         self._http_tools = HttpToolTasks(plan.call, tools, begun.http_tools, self.put)
-        self._queue: asyncio.Queue[inputs.Input] = asyncio.Queue()
+        self._queue: asyncio.Queue[inputs.Queued] = asyncio.Queue()
         self._timers = Timers(lambda timer: self.put(inputs.TimeUp(timer)))
         self._log = structlog.get_logger().bind(call=plan.call)
         self._warnings = LimitedWarnings(self._log)
@@ -93,12 +93,13 @@ class CallActor:
         self._closed = False
         self._last_change: lifecycle.LifecycleEvent | None = None
 
-    def put(self, what: inputs.Input) -> None:
+    def put(self, what: inputs.Queued) -> None:
         """Inputs are handled in the order in which they come, and none is dropped. A call whose queue is full is ended,
         whatever it is doing."""
         if self._closed:
-            self.owned.late(what)
-            teardown.answered_late(self.call, what)
+            if not isinstance(what, inputs.OfSession):
+                self.owned.late(what)
+                teardown.answered_late(self.call, what)
             return
         if self._overflowed or self._left:
             return
@@ -108,6 +109,11 @@ class CallActor:
             self._log.error("call ended: its event queue is full", limit=QUEUE_LIMIT)
             with suppress(RuntimeError):  # it has not begun, or is over
                 self._limit.reschedule(asyncio.get_running_loop().time())
+
+    def put_of_session(self, what: inputs.Input) -> None:
+        """As `put`, for what the worker says of the session that was asked for last. If another one has been asked for
+        when it is taken, it concerns the call no longer."""
+        self._session.put(what)
 
     def leave(self) -> None:
         """From now on the call is not changed: the next controller takes it over. Cancel the call's task after this."""
@@ -152,14 +158,18 @@ class CallActor:
         for what in (*recovered.first, *early):
             self.put(what)
 
-    async def _take(self, what: inputs.Input) -> None:
+    async def _take(self, queued: inputs.Queued) -> None:
+        what = queued.what if isinstance(queued, inputs.OfSession) else queued
         if isinstance(what, inputs.TimeUp) and not self._timers.is_due(what.timer):
             return  # stopped after it had fired
         self.legs.happened(what, asyncio.get_running_loop().time())
         self.owned.happened(what)
-        self._observe(lifecycle.InputTaken(self.id, what))
+        if table.of_former(self.call, queued):
+            self._log.info("of a former session", input=type(what).__name__)
+        else:
+            self._observe(lifecycle.InputTaken(self.id, what))
         before = observed(self.call)
-        batch = table.handle(self.call, what, _now())
+        batch = table.handle(self.call, queued, _now())
         if self.call.undeclared is not None:
             self._log.error("a state that the call's table does not declare: internal error", was=self.call.undeclared)
             self.call.undeclared = None

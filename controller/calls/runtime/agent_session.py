@@ -43,7 +43,7 @@ class AgentSession:
         call: Call,
         workers: WorkerPool,
         memory: ConversationMemory,
-        put: Callable[[inputs.Input], None],
+        put: Callable[[inputs.Queued], None],
         observe: lifecycle.Observe,
     ) -> None:
         self._id = call.plan.call
@@ -53,12 +53,18 @@ class AgentSession:
         self._put = put
         self._observe = observe
         self._log = structlog.get_logger().bind(call=self._id)
+        self.number = call.session
+        """`Call.session` of the session that was asked for last: what the worker says is of that one."""
         self._tools: dict[str, tuple[str, datetime]] = {}
         """By tool call: the tool's name, and when it was called."""
         self._media_failures: Counter[str] = Counter()
         """How often Asterisk did not reach a worker (its boot id) for this call."""
         self._lost_at: datetime | None = None
         """The time at which the worker was lost, if no other has taken over since."""
+
+    def put(self, what: inputs.Input) -> None:
+        """Of the session that was asked for last, into the call's queue."""
+        self._put(inputs.OfSession(self.number, what))
 
     def lost(self) -> None:
         """The worker, with the session; another one is looked for."""
@@ -132,7 +138,7 @@ class AgentSession:
             await self._workers.send(self._id, contract.Close(call=self._id, reason=reason))
         except WorkerUnreachable as error:
             self._workers.release(self._id)
-            self._put(inputs.SessionOver(str(error), contract.Counters()))
+            self.put(inputs.SessionOver(str(error), contract.Counters()))
 
     async def _leave_session(self, reason: str) -> None:
         """A worker whose media leg and link are both gone is most likely dead: its answer is not waited for. If the
@@ -140,7 +146,7 @@ class AgentSession:
         worker = self._workers.of(self._id)
         if worker is not None and worker.socket is None:
             self._workers.release(self._id)
-            self._put(inputs.SessionOver("its worker is away", contract.Counters()))
+            self.put(inputs.SessionOver("its worker is away", contract.Counters()))
         else:
             await self._close_session(reason)
 
@@ -148,11 +154,12 @@ class AgentSession:
         """Gives the call to a worker and asks for a session. If there is no worker, that is an input of the call."""
         memory = self._memory.turns() if resumed else ()
         self._workers.release(self._id)
+        self.number = self._call.session
         try:
-            worker = self._workers.assign(self._id, self._media_failures)
+            worker = self._workers.assign(self._id, self._media_failures, again=resumed)
             await self._workers.send(self._id, contract.Prepare(call=self._id, spec=spec, history=memory))
         except (NoWorker, WorkerUnreachable) as error:
             self._workers.release(self._id)
-            self._put(inputs.NoWorkerFound(str(error)))
+            self.put(inputs.NoWorkerFound(str(error)))
         else:
             self._log.info("session asked for", worker=worker.name, agent=spec.agent)

@@ -108,6 +108,12 @@ class Registry:
         if actor is not None:
             self._worker_events.take(actor, event)
 
+    def take_former_event(self, event: contract.CallEvent) -> None:
+        """Of a session that is not the call's present one any more."""
+        actor = self._live.get(event.call)
+        if actor is not None:
+            self._worker_events.take_former(actor, event)
+
     def spend(self, used: contract.Used) -> tuple[float, bool]:
         """Of a text session: US dollars, and whether as much as allowed was spent today."""
         return self._worker_events.spend(used)
@@ -115,7 +121,7 @@ class Registry:
     def worker_lost(self, call: str) -> None:
         actor = self._live.get(call)
         if actor is not None:
-            actor.put(inputs.WorkerLost("its worker is gone"))
+            actor.put_of_session(inputs.WorkerLost("its worker is gone"))
 
     # ------------------------------------------------------------ what ops ask (ports.Calls)
     async def place(self, plan: Plan, begun: Config, attempt: OutboundAttempt) -> None:

@@ -49,10 +49,23 @@ class WorkerEvents:
         if isinstance(event, contract.ToolCalled):
             actor.tool_called(event.tool_call, event.name)
         for what in inputs_of(self._current.during(actor.begun), actor.call.plan, event):
-            actor.put(what)
+            actor.put_of_session(what)
         for each in self._talking_agents.told(event, asyncio.get_running_loop().time()):
             if each in self._live:
                 self._live[each].put(inputs.HangUpAsked("system", WHY))
+
+    def take_former(self, actor: CallActor, event: contract.CallEvent) -> None:
+        """Of a session that another one has taken over from: only what was said, recorded, counted and spent."""
+        match event:
+            case contract.Used():
+                self._used(actor, event)
+            case contract.Said() | contract.Recorded() | contract.Ended():
+                self._observe(event)
+                actor.call_log.take(event, datetime.now(UTC))
+                actor.memory.take(event, actor.call.plan.agent.spec)
+                log_lines.tell(event)
+        if isinstance(event, contract.Ended):
+            actor.put(inputs.OfSession(inputs.FORMER, inputs.SessionOver(event.reason, event.counters)))
 
     def spend(self, used: contract.Used) -> tuple[float, bool]:
         """Of a session that is no call: US dollars, and whether as much as allowed was spent today."""

@@ -67,6 +67,7 @@ from controller.calls.machine.inputs.runtime import (
     TimeUp as TimeUp,
     WrapUpDue as WrapUpDue,
 )
+from controller.calls.machine.inputs.session import FORMER as FORMER, OfSession as OfSession
 from controller.calls.machine.inputs.worker import (
     AiFailed as AiFailed,
     AiReady as AiReady,
@@ -82,6 +83,9 @@ from controller.calls.machine.inputs.worker import (
 )
 
 Input = asterisk.Input | worker.Input | operators.Input | agent_tools.Input | runtime.Input
+
+Queued = Input | OfSession
+"""What a call's queue takes."""
 
 Tool = agent_tools.Asked | TransferAsked
 """What a model asks for. Each is to be answered once."""

@@ -4,7 +4,8 @@ Owns the state FAILOVER. A worker may be killed, or its media leg may break. The
 soft tones after `QUIET` (or the music of the hold that they are on) until the agent is back. Phases:
 
     leaving    a session that may still live is told to end; its end tells what it recorded
-    looking    a worker is asked for, with the conversation so far; if none has room, again after `AGAIN`
+    looking    a worker is asked for, with the conversation so far; if none has room, again after `AGAIN`. One that may
+               still speak of the former session of this call is asked once that has ended
     joining    the AI is ready: a new media leg, which joins when it has entered and the worker's silence flows
 
 A worker that Asterisk does not reach (its media leg does not come up) is not taken again for the call.
@@ -144,6 +145,7 @@ def _leave(call: Call, why: str) -> Steps:
 
 def _ask_for_worker(call: Call) -> Steps:
     call.session_open = True
+    call.session += 1  # what is told of the former one concerns the call no longer
     if call.failover is not None:
         call.failover.phase = "looking"
     spec = call.plan.agent.spec
@@ -168,8 +170,11 @@ def is_look(_: Call, what: inputs.Input) -> bool:
 
 
 def look_again(call: Call, _: inputs.TimeUp, __: datetime) -> Steps:
-    waits = call.losses and call.state in (*_UNANSWERED, State.FAILOVER)
-    return _ask_for_worker(call) if waits and not call.session_open else []
+    return _ask_for_worker(call) if _looks_for_worker(call) else []
+
+
+def _looks_for_worker(call: Call) -> bool:
+    return call.losses > 0 and call.state in (*_UNANSWERED, State.FAILOVER) and not call.session_open
 
 
 def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> Steps:
@@ -178,6 +183,14 @@ def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> Steps:
     if call.failover.phase == "leaving":
         return [commands.StopTimer("leave"), *_ask_for_worker(call)]
     return [inputs.AgentLost(f"session over: {what.reason}")]
+
+
+def of_former(call: Call, what: inputs.Input) -> Steps:
+    """An input of a session that is the call's no longer. If it has ended, its worker may be asked again."""
+    if not isinstance(what, inputs.SessionOver):
+        return []
+    call.counters = what.counters
+    return [commands.StopTimer("again"), *_ask_for_worker(call)] if _looks_for_worker(call) else []
 
 
 def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> Steps:

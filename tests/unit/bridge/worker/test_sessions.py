@@ -3,7 +3,7 @@
 import asyncio
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -89,14 +89,20 @@ class Rig:
     how: str = ""
     said: list[contract.CallEvent] = field(default_factory=list)
     made: dict[str, FakeSession] = field(default_factory=dict)
+    said_at_end: Callable[[], object] = field(default=lambda: None)
+    """Done at the first `Ended`, from within."""
 
     def __post_init__(self) -> None:
         self.server = AudioSocketServer(Ticker())
         self.disk = DiskThread()
-        self.sessions = Sessions(
-            self.server, self._make, self.said.append, capacity=3, recordings=Recordings(self.disk)
-        )
+        self.sessions = Sessions(self.server, self._make, self._said, capacity=3, recordings=Recordings(self.disk))
         self.sessions.on_up()
+
+    def _said(self, event: contract.CallEvent) -> None:
+        self.said.append(event)
+        if isinstance(event, contract.Ended):
+            then, self.said_at_end = self.said_at_end, lambda: None
+            then()
 
     def _make(self, spec: contract.SessionSpec, call: str, emit: Emit) -> FakeSession:
         if self.how == "can't be made":
@@ -241,16 +247,61 @@ async def test_a_media_id_that_is_none_ends_its_call_only(rig: Rig) -> None:
     await rig.sessions.drain(0)
 
 
-async def test_a_second_prepare_fails_and_leaves_the_call_alone(rig: Rig) -> None:
-    session = rig.prepare()
-    rig.prepare()
-    (failed,) = rig.said
-    assert isinstance(failed, contract.Failed)
-    assert failed.kind == "config"
-    assert rig.made[CALLS[0]] is session
+@pytest.mark.parametrize("how", ["", "never ends", "says nothing", "close raises"])
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_prepare_while_the_former_session_ends(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, how: str, closed: bool
+) -> None:
+    """The former one ends, and only then is anything told of the new one."""
+    monkeypatch.setattr(sessions, "CLOSE_SECONDS", 0.02)
+    former = rig.prepare(how=how)
+    await asyncio.sleep(0)
+    if closed:
+        rig.sessions.on_command(contract.Close(call=CALLS[0], reason="left"))
+    rig.prepare(), rig.prepare()
+    assert rig.said == []
+    assert rig.sessions.calls == (CALLS[0],)
+    task = rig.sessions._calls[CALLS[0]].task
+    assert task is not None
+    await asyncio.wait({task}, timeout=10)
+    assert len(rig.ends()) == 1
+    assert rig.made[CALLS[0]] is not former
+    assert rig.sessions.calls == (CALLS[0],)
+    rig.sessions.on_command(contract.Close(call=CALLS[0], reason="over"))
+    await rig.empty()
+    assert rig.ends()[1:] == ["over"]
+    assert not [event for event in rig.said if isinstance(event, contract.Failed)]
+
+
+async def test_a_prepare_between_the_word_of_the_end_and_the_end(rig: Rig) -> None:
+    """The controller may answer `Ended` before the task of the former session is over."""
+    former = rig.prepare()
+    assert former is not None
+    rig.said_at_end = lambda: rig.prepare()
+    task = rig.sessions._calls[CALLS[0]].task
+    assert task is not None
+    rig.sessions.on_command(contract.Close(call=CALLS[0], reason="left"))
+    await asyncio.wait({task}, timeout=10)
+    assert rig.ends() == ["left"]
+    assert rig.made[CALLS[0]] is not former
     assert rig.sessions.calls == (CALLS[0],)
     await rig.sessions.drain(0)
-    assert len(rig.ends()) == 1
+    assert len(rig.ends()) == 2
+
+
+@pytest.mark.parametrize("end", ["close", "drain"])
+async def test_a_session_that_waits_for_the_end_of_the_former_one_may_be_given_up(rig: Rig, end: str) -> None:
+    former = rig.prepare()
+    rig.prepare()
+    if end == "close":
+        rig.sessions.on_command(contract.Close(call=CALLS[0], reason="over"))
+        await rig.empty()
+    else:
+        await rig.sessions.drain(0)
+    assert rig.made[CALLS[0]] is former
+    assert len(rig.ends()) == 2
+    assert rig.ends()[1] == ("over" if end == "close" else sessions.STOPPING)
+    assert rig.sessions.calls == ()
 
 
 async def test_a_full_worker_refuses(rig: Rig) -> None:
