@@ -32,6 +32,10 @@ class Runtime:
         """Its number, by worker."""
         self.assigned: int | None = None
         self.number = 1
+        self.left = False
+        """The session that was asked for last is told to end."""
+        self.faults = 0
+        """Of sessions that were the call's, and were to go on."""
         self.do(table.start(self.call))
         for what in (inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.MediaFlowing()):
             self.put(what)
@@ -61,6 +65,7 @@ class Runtime:
             return
         over = inputs.SessionOver("closed", Counters(turns=number))
         if worker == self.assigned:
+            self.faults += not self.left
             self.assigned = None
             self.put(over)
         else:
@@ -70,12 +75,14 @@ class Runtime:
         """The process is gone, and another one there."""
         self.session[worker] = None
         if worker == self.assigned:
+            self.faults += not self.left
             self.assigned = None
             self.put(inputs.WorkerLost("gone"))
 
     def tell(self, what: inputs.Input) -> None:
         """By the worker that has the call."""
         if self.assigned is not None:
+            self.faults += not isinstance(what, inputs.AiReady)
             self.put(what)
 
     def step(self, name: str) -> None:
@@ -103,11 +110,13 @@ class Runtime:
                     self.timers.add(timer)
                 case commands.StopTimer(timer):
                     self.timers.discard(timer)
+                case commands.LeaveAi():
+                    self.left = True
                 case commands.PrepareAi():
                     self.prepare()
 
     def prepare(self) -> None:
-        self.number, self.assigned = self.call.session, None
+        self.number, self.assigned, self.left = self.call.session, None, False
         free = [worker for worker, number in self.session.items() if number is None]
         if not free:
             self.put(inputs.NoWorkerFound("all have one of this call"))
@@ -116,7 +125,8 @@ class Runtime:
         self.session[self.assigned] = self.number
 
     def check(self) -> None:
-        """No worker is asked twice, and no session is asked for while the call has one."""
+        """No worker is asked twice, no session is asked for while the call has one, and none is lost but by a fault."""
+        assert self.call.losses <= self.faults
         if self.call.state in LIVING and not self.queue and self.call.session_open:
             assert self.assigned is not None
             assert self.session[self.assigned] == self.call.session
@@ -125,7 +135,7 @@ class Runtime:
 @pytest.mark.parametrize("order", list(permutations(["timer leave", "ended 0", "take"])))
 def test_the_end_of_the_former_session_around_the_leave_timer(order: tuple[str, ...]) -> None:
     runtime = Runtime(1)
-    runtime.put(inputs.MediaLost("closed"))
+    runtime.step("media")
     runtime.take_all()
     assert runtime.call.failover is not None
     assert runtime.call.failover.phase == "leaving"
@@ -160,7 +170,7 @@ def test_the_end_of_the_former_session_around_the_leave_timer(order: tuple[str, 
 @pytest.mark.parametrize("ready", [False, True], ids=["looking", "joining"])
 def test_what_is_told_of_a_former_session_changes_nothing(late: inputs.Input, ready: bool) -> None:
     runtime = Runtime(2)
-    runtime.put(inputs.MediaLost("closed"))
+    runtime.step("media")
     runtime.take_all()
     runtime.fire("leave")
     if ready:
@@ -177,7 +187,7 @@ def test_what_is_told_of_a_former_session_changes_nothing(late: inputs.Input, re
 
 def test_the_end_of_a_former_session_does_not_end_a_call_before_the_present_one_has() -> None:
     runtime = Runtime(2)
-    runtime.put(inputs.MediaLost("closed"))
+    runtime.step("media")
     runtime.take_all()
     runtime.fire("leave")
     table.handle(runtime.call, inputs.HangUpAsked("ops"), NOW)
@@ -196,8 +206,7 @@ STEPS = ["take", "timer leave", "timer again", "ended 0", "ended 1", "lost 0", "
 @given(st.integers(1, 2), st.lists(st.sampled_from(STEPS), max_size=30))
 def test_a_call_has_one_session_whatever_comes_when(workers: int, story: list[str]) -> None:
     runtime = Runtime(workers)
-    runtime.put(inputs.MediaLost("closed"))
-    for name in ("take", *story):
+    for name in ("media", "take", *story):
         if not name.endswith("1") or workers == 2:
             runtime.step(name)
     for _ in range(2 * failover.MOST + 2):
@@ -207,6 +216,7 @@ def test_a_call_has_one_session_whatever_comes_when(workers: int, story: list[st
                 runtime.end(worker)
         runtime.take_all()
         runtime.fire("leave"), runtime.take_all(), runtime.fire("again"), runtime.take_all()
+        runtime.check()
     call = runtime.call
     if call.state in LIVING:
         assert call.session_open
