@@ -57,7 +57,8 @@ async def test_a_worker_is_not_asked_again_before_the_former_session_has_ended(
         pool.workers.assign("c1", again=True)
     pool.workers.assign("c2")
     ended = contract.Ended(call="c1", reason="left")
-    for number, event in enumerate((USED, ended, contract.MediaConnected(call="c2")), 1):
+    story: tuple[contract.CallEvent, ...] = (USED, ended, contract.MediaConnected(call="c2"))
+    for number, event in enumerate(story, 1):
         await socket.send_str(contract.encode_numbered(number, event))
     await told(pool, 1)
     assert former == [USED, ended]

@@ -215,7 +215,9 @@ def test_a_call_has_one_session_whatever_comes_when(workers: int, story: list[st
             if worker != runtime.assigned and number is not None:
                 runtime.end(worker)
         runtime.take_all()
-        runtime.fire("leave"), runtime.take_all(), runtime.fire("again"), runtime.take_all()
+        for timer in ("leave", "again"):
+            runtime.fire(timer)
+            runtime.take_all()
         runtime.check()
     call = runtime.call
     if call.state in LIVING:
