@@ -146,9 +146,8 @@ def test_the_end_of_the_former_session_around_the_leave_timer(order: tuple[str, 
     assert runtime.call.losses == 1
     assert (runtime.call.session_open, runtime.session[0]) == (True, runtime.call.session)
     assert runtime.call.counters == Counters(turns=1)
-    runtime.put(inputs.AiReady())
-    runtime.take_all()
-    assert runtime.call.failover.phase == "joining"
+    issued = table.handle(runtime.call, inputs.OfSession(runtime.number, inputs.AiReady()), NOW)
+    assert isinstance(issued[0], commands.OpenMedia)
 
 
 @pytest.mark.parametrize(

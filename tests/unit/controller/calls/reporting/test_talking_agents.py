@@ -119,7 +119,8 @@ async def test_both_calls_are_ended_and_say_why() -> None:
             call_plan = SimpleNamespace(plan=inbound().plan)
             taken = SimpleNamespace(take=lambda *_: None)
             actor = SimpleNamespace(
-                id=call, put=puts.append, call=call_plan, begun=config(), call_log=taken, memory=taken
+                **{"id": call, "put": puts.append, "put_of_session": puts.append, "call": call_plan},
+                **{"begun": config(), "call_log": taken, "memory": taken},
             )
             registry._live[call] = cast(CallActor, actor)
         for line in between(A, B):

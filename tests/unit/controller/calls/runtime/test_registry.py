@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,8 +16,10 @@ from controller.ari.rest import Ari
 from controller.ari.transport import reported_segment
 from controller.calls.admission.trunk_usage import TrunkUsage
 from controller.calls.machine import inputs
+from controller.calls.machine.call import Call
 from controller.calls.machine.types import Target
 from controller.calls.reporting.call_log import CallLog
+from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.registry import Registry
 from controller.calls.tools.http import HttpTools
@@ -69,6 +71,27 @@ async def test_a_limit_of_spending_ends_each_call_once_and_is_logged_once(limit:
     assert latest == [inputs.WrapUpDue(limit)]
     lines = [line["call"] for line in logs if line["event"] == "a spend limit is reached"]
     assert len(lines) == len(set(lines)) == (1 if limit == "spend_per_day" else 11)
+
+
+async def test_what_a_former_session_spent_counts_and_its_end_is_no_end_of_the_present_one() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        registry = made(tasks, limits__spend_per_call=0.4)
+        got, _ = spender(registry, "c")
+        actor = registry._live["c"]
+        actor.memory = cast(ConversationMemory, SimpleNamespace(take=lambda *_: None))
+        actor.call = Call(outbound().plan, datetime.now(UTC))
+        usage = {"output_text": round(0.5 / 2.40 * 1e6)}
+        used = contract.Used(call="c", provider="openai", model="gpt-realtime-2.1-mini", kind="response", usage=usage)
+        for event in (
+            contract.Failed(call="c", kind="config", message="no"),
+            used,
+            contract.Ended(call="c", reason="r"),
+        ):
+            registry.take_former_event(event)
+            registry.take_former_event(event.model_copy(update={"call": "over"}))
+    assert actor.call_log.cost == pytest.approx(0.5, abs=0.001)
+    over = inputs.OfSession(inputs.FORMER, inputs.SessionOver("r", contract.Counters()))
+    assert got == [inputs.WrapUpDue("spend_per_call"), over]
 
 
 class Arrived(list[tuple[str, tuple[str, ...]]]):
