@@ -148,8 +148,7 @@ class Controller:
         metrics.registry.register(SuspendedTrunks(lambda: current.config.trunks, self.dialer.breakers))
         self.outbound = self._outbound_calls(queue)
         self.live_status = LiveStatusHub(self.workers.tell_all, self.registry.cost)
-        former, live = self.registry.take_former_event, self.live_status.take
-        self.workers.on_former_event, self.workers.on_live_status = former, live
+        self.workers.on_live_status = self.live_status.take
         self._reconciler = Reconciler(ari, self.registry.asterisk, lambda: self.registry.ready()["asterisk"])
         self._asterisk = AsteriskLink(
             *(config.asterisk.ari, ari, lease, self.registry.asterisk),

@@ -80,6 +80,7 @@ class Registry:
         self._placing: set[str] = set()
         """Calls from the queue that are being admitted."""
         self._worker_events = WorkerEvents(current, self._spending, self._live, observe)
+        workers.on_former_event = self.take_former_event
         self._running: dict[str, asyncio.Task[None]] = {}
         self._left = False
         self.asterisk = AsteriskEvents(ari, tasks, self._live, self._inbound)
