@@ -69,7 +69,12 @@ function leave() {
 }
 
 function here() {
-  return decodeURIComponent(location.hash.replace(/^#\/?/, "").split("?")[0]);
+  const path = location.hash.replace(/^#\/?/, "").split("?")[0];
+  try {
+    return decodeURIComponent(path);
+  } catch { // a cut or mistyped link, such as one that ends in "%"
+    return path;
+  }
 }
 
 function go() {
