@@ -50,8 +50,12 @@ def connected(url: str, token: str) -> Iterator[Client]:
 def tell(answer: Answer, as_json: bool, show: Callable[[Any], RenderableType | str]) -> None:
     if as_json:
         typer.echo(answer.model_dump_json())
+        return
+    shown = show(answer)
+    if isinstance(shown, str):
+        typer.echo(shown)  # as it is: wrapped to a terminal's width, YAML would be other YAML or none
     else:
-        out.print(show(answer), highlight=False, markup=False)
+        out.print(shown, highlight=False, markup=False)
 
 
 def table(call: CallAnswer) -> RenderableType:

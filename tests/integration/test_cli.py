@@ -72,6 +72,13 @@ async def said(it: Harness, *words: str) -> str:
     return result.output
 
 
+def test_a_text_is_printed_as_it_is_however_wide_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """`voiceai config show … > file`, and the file is a draft again."""
+    text = "instructions: |\n  " + "word\t" * 100 + "\n  end  "
+    connection.tell(NOBODY, False, lambda _: text)
+    assert capsys.readouterr().out == text + "\n"
+
+
 def test_every_operation_has_a_method_in_the_client() -> None:
     operations = (
         *operations_of(NOBODY, NOBODY),
