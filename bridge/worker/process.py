@@ -26,6 +26,7 @@ from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, CantListen
 from bridge.audiosocket.ticker import Ticker
 from bridge.common import logs as logs, systemd
+from bridge.common.allocator import give_large_blocks_back
 from bridge.common.event_loop import run
 from bridge.engine import SessionFactory
 from bridge.realtime.session import RealtimeSession
@@ -327,6 +328,7 @@ async def _resume_realtime(priority: RealtimePriority, options: Options) -> None
 def main(argv: Sequence[str] | None = None) -> int:
     """The process entry. Returns its exit status."""
     options = parse(sys.argv[1:] if argv is None else argv)
+    give_large_blocks_back()
     logs.set_up()
     token = os.environ.get(contract.TOKEN_ENV, "")
     if not token:
