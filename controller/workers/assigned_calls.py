@@ -28,7 +28,7 @@ class AssignedCalls:
         """Stands in for the workers that have not come back since this controller was started."""
         self._timer: asyncio.TimerHandle | None = None
         self.inherited = False
-        """There were calls of an earlier controller."""
+        """There are calls of an earlier controller, and its workers may still come."""
 
     def assign(self, worker: Worker, call: str) -> None:
         worker.calls.add(call)
@@ -66,6 +66,7 @@ class AssignedCalls:
         self._timer = asyncio.get_running_loop().call_later(AWAITED, self._give_up)
 
     def _give_up(self) -> None:
+        self.inherited = False
         for call in sorted(self._awaited.calls):
             log.warning("no worker has this call of an earlier controller", call=call)
             self.release(call)

@@ -22,6 +22,7 @@ from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.worker_events import WorkerEvents
 from controller.calls.tools.http import HttpTools
 from controller.config.prices import Prices
+from controller.workers import assigned_calls
 from controller.workers.worker import NoWorker
 from tests.integration.test_worker_link import OPTIONS, PATIENCE, ToneSession
 from tests.integration.test_worker_pool import TOKEN, PoolHarness, http as http, join, pool as pool
@@ -132,6 +133,21 @@ async def test_a_session_that_ended_or_never_began_while_the_link_was_down(
     await told(pool, 1)
     assert [event.type for event in former] == ["ended"]
     assert {pool.workers.assign(call, again=True).name for call in pool.lost} == {"w1"}
+
+
+async def test_a_worker_of_an_earlier_controller_may_have_kept_the_end_of_a_session(
+    pool: PoolHarness, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assigned_calls, "AWAITED", 0.2)
+    pool.workers.expect("c0")
+    await join(pool, http, "w1")
+    with pytest.raises(NoWorker):
+        pool.workers.assign("c1", again=True)
+    async with asyncio.timeout(10):
+        while pool.lost != ["c0"]:
+            await pool.hear()
+    await join(pool, http, "w2", pid=2)
+    assert pool.workers.assign("c1", again=True).name == "w2", "nobody else is waited for any more"
 
 
 # ---------------------------------------------------------------- call, link and worker
