@@ -16,15 +16,15 @@ mallinfo.restype = Counts
 if sys.argv[1] == "set":
     assert give_large_blocks_back()
 for _ in range(3):
-    bytearray(1_000_000)  # freed: by default the size from which blocks have pages of their own is now 1 MB
+    bytearray(20_000_000)  # freed: by default the size from which blocks have pages of their own is now 20 MB
 before = mallinfo().hblks
-kept = bytearray(100_000)
+kept = bytearray(10_000_000)  # no free place in the heap is that large
 print(mallinfo().hblks - before)
 """
 
 
 def blocks(setting: str) -> int:
-    """Blocks with pages of their own that 100 kB took."""
+    """Blocks with pages of their own that 10 MB took."""
     ran = subprocess.run(
         [sys.executable, "-c", SCRIPT, setting], capture_output=True, text=True, check=True, timeout=60
     )
