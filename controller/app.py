@@ -32,6 +32,7 @@ from controller.api.resources.documents import release
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources, countries, sound_folders
 from controller.api.resources.live_status import LiveStatusResources
+from controller.api.resources.nodes import NodeResources, carried_routes
 from controller.api.resources.softphone import SoftphoneResources
 from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.versions import configuration_operations
@@ -57,7 +58,7 @@ from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.runtime.takeover import recover_calls
 from controller.calls.tools.http import HttpTools
 from controller.cluster.departures import Departures
-from controller.cluster.joining import expect_nodes, membership_of
+from controller.cluster.joining import expect_nodes, membership_of, nodes_of
 from controller.cluster.node import NodeId
 from controller.config import Config, ConfigErrors
 from controller.events.pipeline import Events
@@ -72,7 +73,7 @@ from controller.store.database import Database, StoreError
 from controller.store.instance import StoreLock
 from controller.telemetry.call_trace import Traces
 from controller.telemetry.call_tracing import CallTracing
-from controller.telemetry.canary import Canary, CanaryMetrics
+from controller.telemetry.canary import canary_of
 from controller.telemetry.live_status import LiveStatusHub
 from controller.telemetry.media_checks import MediaChecks
 from controller.telemetry.metrics import Metrics, Present
@@ -124,7 +125,7 @@ class Controller:
             on_refused=metrics.worker_event_refused,
         )
         self._media_checks = MediaChecks(self.workers, ari, lambda: self.registry.ready()["asterisk"])
-        self._tools = HttpTools(metrics.tool_failed)
+        self._tools, self.access = HttpTools(metrics.tool_failed), Access(current, database)
         path = Path(config.records.journal or config.store.beside("voiceai.journal"))
         self._past, repository, spool = History(database), RecordRepository(database), Spool(path)
         self.records = RecordWriter(repository, config.records, spool, metrics.registry)
@@ -145,6 +146,7 @@ class Controller:
         self.departures = Departures(database, (queue, self.events.outbox), (queue, repository))
         self._depth = QueueMetrics(queue, metrics.registry)
         self.dialer = Dialer(current, queue, placed_by(current, self.registry.place), self._observe)
+        self.dialer.held = lambda: self.registry.admission.draining
         metrics.registry.register(SuspendedTrunks(lambda: current.config.trunks, self.dialer.breakers))
         self.outbound = self._outbound_calls(queue)
         self.live_status = LiveStatusHub(self.workers.tell_all, self.registry.cost)
@@ -157,7 +159,6 @@ class Controller:
             lost=metrics.ari_link_lost,
         )
         ari.also_observe(self._asterisk.observe)
-        self.access = Access(current, database)
         self._rolling: asyncio.Task[bool] | None = None
 
     def _outbound_calls(self, queue: Queue) -> OutboundCalls:
@@ -313,9 +314,10 @@ class Controller:
 
     def _background(self, audit_log: AuditLog) -> list[asyncio.Task[None]]:
         """The tasks that run until the last call has ended."""
-        keep = self._tasks.keep
+        keep, ready = self._tasks.keep, lambda: all(self.registry.ready().values())
+        canary = canary_of(self._config, self._metrics.registry, ready)
         return [
-            *self._canary(),
+            *([keep("canary", canary.run)] if canary is not None else []),
             keep("asterisk", self._asterisk.follow),
             keep("asterisk checks", self._asterisk.watch),
             keep("asterisk health", self._asterisk.watch_health),
@@ -339,18 +341,13 @@ class Controller:
             keep("softphones", self.softphones.run),
         ]
 
-    def _canary(self) -> list[asyncio.Task[None]]:
-        settings = self._config.canary
-        if settings is None:
-            return []
-        counts = CanaryMetrics(self._metrics.registry)
-        canary = Canary(settings, self._config.asterisk.ari, counts, lambda: all(self.registry.ready().values()))
-        return [self._tasks.keep("canary", canary.run)]
-
     def _application(self, audit_log: AuditLog) -> web.Application:
         """What the HTTP server serves: the API, the console, metrics, the workers' link."""
         config, authenticator, editor = self._config, self.access.authenticator, ResourceEditor(self.publisher)
+        member, admission = self.registry.member(release()), self.registry.admission
+        nodes = nodes_of(config.cluster, self.cluster, self.database, member, admission)
         routes = [
+            *carried_routes(nodes.own_name, nodes.set_own, config.cluster.token),
             web.get(contract.LINK_PATH, self.workers.endpoint),
             exposition.route(self._metrics.registry, authenticator, public=config.api.metrics_public),
             *files.routes(self.softphones.connects_to),
@@ -359,6 +356,7 @@ class Controller:
         more = (
             *EventResources(self.events, self.registry, self.outbound).operations(),
             *WorkerResources(self.workers, config.shutdown.worker_drain_s, self.roll).operations(),
+            *NodeResources(nodes).operations(),
             *LiveStatusResources(self.live_status, self.registry).operations(),
             *configuration_operations(self._current, self.publisher, self._tools.run),
             *TextSessionResources(self.text_sessions, self._current, editor).operations(),

@@ -31,6 +31,7 @@ from controller.api.models.call_trace import TraceAnswer
 from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, ParticipantAnswer
 from controller.api.models.events import LetterPage, Replayed
 from controller.api.models.history import Forgotten, HistoryPage, PastCallDetail
+from controller.api.models.nodes import NodeAnswer, NodePage
 from controller.api.models.queue import QueueAnswer, QueuePage
 from controller.api.models.system import Health, Readiness, WorkerAnswer, WorkerPage
 from controller.api.models.text_sessions import TextEventPage, TextSessionAnswer, TextSessionPage
@@ -232,6 +233,16 @@ class Client(KeyMethods, ResourceMethods):
     def replace_workers(self) -> WorkerPage:
         """Begins to replace those of the controller's machine one by one."""
         return self._post(WorkerPage, "/v1/workers/replace")
+
+    def list_nodes(self) -> NodePage:
+        return self._get(NodePage, "/v1/nodes")
+
+    def drain_node(self, name: str) -> NodeAnswer:
+        """It takes no new calls until `undrain_node`, or until it is started again."""
+        return self._post(NodeAnswer, f"/v1/nodes/{quote(name, safe='')}/drain")
+
+    def undrain_node(self, name: str) -> NodeAnswer:
+        return self._post(NodeAnswer, f"/v1/nodes/{quote(name, safe='')}/undrain")
 
     def health(self) -> Health:
         return self._get(Health, "/healthz")

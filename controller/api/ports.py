@@ -1,4 +1,4 @@
-"""What the HTTP API asks of call control: of live calls, of the queue, of workers."""
+"""What the HTTP API asks of call control: of live calls, of the queue, of nodes, of workers."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,6 +7,7 @@ from controller.calls.outbound.entry import Status
 from controller.calls.outbound.service import CallRequest, Summary
 from controller.calls.reporting.view import CallDetail, CallView
 from controller.calls.runtime.call_control import CallControl
+from controller.cluster.overview import NodeView
 from controller.workers.worker import Worker
 
 
@@ -41,6 +42,14 @@ class OutboundPort(Protocol):
     async def summary(self) -> Summary: ...
     async def pause(self, trunk: str | None, *, by: str) -> Summary: ...
     async def resume(self, trunk: str | None, *, by: str) -> Summary: ...
+
+
+class NodeAdmin(Protocol):
+    """What the HTTP API may ask of nodes (`cluster.directory.Nodes`)."""
+
+    async def all(self) -> tuple[NodeView, ...]: ...
+    async def set_drained(self, name: str, drained: bool, *, by: str, request_id: str) -> NodeView:
+        """Raises UnknownNode, NodeEnds, PeerError and PeerTimeout."""
 
 
 class WorkerAdmin(Protocol):

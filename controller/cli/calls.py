@@ -14,7 +14,7 @@ import typer
 from rich.live import Live
 
 from controller.api.client import ApiProblem, Client, StreamEvent, Unreachable
-from controller.cli import history, keys, live_calls, tables, workers
+from controller.cli import history, keys, live_calls, nodes, tables, workers
 from controller.cli.connection import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, out, tell
 
 app = typer.Typer()
@@ -22,6 +22,7 @@ app.add_typer(live_calls.app)
 queue = typer.Typer(invoke_without_command=True, help="Calls that wait to be placed.")
 webhooks = typer.Typer(no_args_is_help=True, help="Messages that a webhook's receiver did not accept.")
 app.add_typer(workers.workers, name="workers")
+app.add_typer(nodes.nodes, name="nodes")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(queue, name="queue")
 app.add_typer(history.history, name="history")

@@ -1,12 +1,14 @@
-"""Which backend a controller uses, and which nodes it expects there."""
+"""Which backend a controller uses, which nodes it expects there, and how it reaches them."""
 
 from prometheus_client import CollectorRegistry
 
-from controller.cluster.membership import Membership
+from controller.cluster.directory import Nodes, OwnAdmission
+from controller.cluster.membership import Member, Membership
 from controller.cluster.memory import MemoryBackend
 from controller.cluster.metrics import ClusterMetrics
 from controller.cluster.node import NodeId
 from controller.cluster.nodes import NodeRegistry
+from controller.cluster.peer import Peers
 from controller.config import cluster_url
 from controller.config.models.cluster import Cluster
 from controller.store.database import Database
@@ -23,6 +25,13 @@ def membership_of(settings: Cluster, node: NodeId, registry: CollectorRegistry) 
     url = cluster_url.parse(settings.url.get_secret_value())
     backend = ValkeyBackend(node, url, settings.prefix)
     return Membership(node, backend, take_s=settings.take_ms / 1000, observe=ClusterMetrics(registry))
+
+
+def nodes_of(
+    settings: Cluster, membership: Membership, database: Database, member: Member, admission: OwnAdmission
+) -> Nodes:
+    peers = Peers(settings.token)
+    return Nodes(membership, NodeRegistry(database), lambda: member.report().facts, admission, peers)
 
 
 async def expect_nodes(membership: Membership, database: Database) -> None:

@@ -114,6 +114,11 @@ class Membership:
         return self._asserted and self._away is None and not self._awaited()
 
     @property
+    def heard(self) -> bool:
+        """Whether the backend answers: its leases are of this moment."""
+        return self._present_since is not None
+
+    @property
     def leases(self) -> tuple[Lease, ...]:
         """All nodes, as last heard."""
         return self._leases

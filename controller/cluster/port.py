@@ -74,12 +74,14 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What a node tells of itself. `url`: where other nodes reach its HTTP API; empty: nowhere."""
+    """What a node tells of itself. `url`: where other nodes reach its HTTP API; empty: nowhere. `capacity`: how many
+    calls its workers can carry; 0: unknown."""
 
     url: str = ""
     version: str = ""
     state: Literal["accepting", "draining"] = "accepting"
     calls: int = 0
+    capacity: int = 0
 
 
 @dataclass(frozen=True, slots=True)

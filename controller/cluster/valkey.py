@@ -10,7 +10,7 @@ import contextlib
 import json
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib import resources
 from typing import Any
 
@@ -78,7 +78,7 @@ class ValkeyBackend:
 
     async def beat(self, report: Report) -> Reply:
         facts = report.facts
-        told = json.dumps({"url": facts.url, "version": facts.version, "state": facts.state, "calls": facts.calls})
+        told = json.dumps(asdict(facts))
         amounts = [each for book, amount in report.amounts.items() for each in (book, repr(float(amount)))]
         found = await self._run("beat", self._owner, _ms(LEASE_S), told, report.day, KEPT_MS, *amounts)
         try:
@@ -182,7 +182,8 @@ def _facts(text: str) -> NodeFacts:
     """Of any release: what can't be read is as if it had not been said."""
     try:
         found = json.loads(text)
-        facts = NodeFacts(str(found["url"]), str(found["version"]), calls=int(found["calls"]))
+        calls, capacity = int(found["calls"]), int(found.get("capacity", 0))
+        facts = NodeFacts(str(found["url"]), str(found["version"]), calls=calls, capacity=capacity)
         return replace(facts, state="draining") if found["state"] == "draining" else facts
     except (ValueError, TypeError, KeyError):
         return NodeFacts()

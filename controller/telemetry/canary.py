@@ -20,7 +20,7 @@ from controller.ari import events
 from controller.ari.errors import AriError
 from controller.ari.link import Link, LinkUp
 from controller.ari.rest import Ari
-from controller.config import Ari as Access
+from controller.config import Ari as Access, Config
 from controller.config.models.canary import Canary as Settings
 
 log = structlog.get_logger()
@@ -46,6 +46,12 @@ class CanaryMetrics:
         self.calls = Counter("voiceai_canary_calls", "Canary calls.", ("result",), registry=registry)
         for result in RESULTS:
             self.calls.labels(result)
+
+
+def canary_of(config: Config, registry: CollectorRegistry, ready: Callable[[], bool]) -> "Canary | None":
+    if config.canary is None:
+        return None
+    return Canary(config.canary, config.asterisk.ari, CanaryMetrics(registry), ready)
 
 
 class Canary:

@@ -16,6 +16,7 @@ from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
 from controller.api.resources.keys import KeyResources
 from controller.api.resources.live_status import LiveStatusResources
+from controller.api.resources.nodes import NodeResources
 from controller.api.resources.softphone import SoftphoneResources
 from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.versions import configuration_operations
@@ -36,6 +37,7 @@ def operations() -> tuple[Operation, ...]:
         *EventResources(UNUSED, UNUSED, UNUSED).operations(),
         *AuditResources(UNUSED).operations(),
         *WorkerResources(UNUSED, 0, UNUSED).operations(),
+        *NodeResources(UNUSED).operations(),
         *LiveStatusResources(UNUSED, UNUSED).operations(),
         *configuration_operations(UNUSED, cast(Any, SimpleNamespace(store=None)), UNUSED),
         *AgentTestResources(UNUSED, UNUSED, UNUSED, UNUSED).operations(),

@@ -26,7 +26,7 @@ from controller.config import cluster_url
 from tests.peers.valkey import Server
 
 BERLIN, PARIS = NodeId("berlin", 1), NodeId("paris", 3)
-FACTS = NodeFacts("http://10.0.0.1:8080", "1.2", "draining", 7)
+FACTS = NodeFacts("http://10.0.0.1:8080", "1.2", "draining", 7, 100)
 DAY = "2026-11-30"
 
 

@@ -120,6 +120,24 @@ async def test_hours_that_end_before_there_was_room_postpone_the_call(tmp_path: 
         assert (entry.status, it.control.placed) == (Status.QUEUED, [])
 
 
+async def test_a_drained_node_claims_and_dials_nobody(tmp_path: Path) -> None:
+    async with office(tmp_path) as it:
+        drained, looked = True, asyncio.Event()
+
+        def held() -> bool:
+            looked.set()
+            return drained
+
+        it.dialer.held = held
+        call = await it.order()
+        await asyncio.wait_for(looked.wait(), 5)
+        await it.until(call, lambda entry: entry.status is Status.QUEUED)
+        assert it.control.placed == []
+        drained = False
+        await it.control.until_live(1)
+        assert list(it.control.live) == [call]
+
+
 async def test_paused_for_one_trunk_or_for_all_also_over_a_restart(tmp_path: Path) -> None:
     async with office(tmp_path) as it:
         await it.orders.pause("main", by="ops")

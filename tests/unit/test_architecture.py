@@ -85,7 +85,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(
             "bridge.common",
             "bridge.contract",
-            "controller.cluster.node",
+            "controller.cluster",
             "controller.config",
             "controller.dialing",
             "controller.store",

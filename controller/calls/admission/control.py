@@ -56,16 +56,27 @@ class AdmissionControl:
         self.usage = Usage(current)
         self.news = asyncio.Event()
         """Set when a leg was dialled or is over; `usage_store` clears it."""
-        self.draining = False
+        self._ending = self._drained = False
 
     @property
     def shared(self) -> bool:
         """Whether each `admit` has to be followed by a `claim`."""
         return self._cluster is not None
 
-    def admit(self, wanted: Slot) -> None:
-        """Admits a call that begins now; from here on it counts. Raises NotReady and Busy."""
-        self.check_session()
+    @property
+    def draining(self) -> bool:
+        """No new calls: an operator drains this node, or it is being stopped."""
+        return self._ending or self._drained
+
+    @property
+    def ending(self) -> bool:
+        """It is being stopped."""
+        return self._ending
+
+    def admit(self, wanted: Slot, *, waited: bool = False) -> None:
+        """Admits a call that begins now; from here on it counts. `waited`: its caller stands in line already, and goes
+        on where an operator drains the node. Raises NotReady and Busy."""
+        self.check_session(waited=waited)
         self._count(wanted)
 
     async def claim(self, wanted: Slot, *, by_caller: bool = False) -> None:
@@ -92,10 +103,12 @@ class AdmissionControl:
         if self._cluster is not None:
             self._cluster.release(id_)
 
-    def check_session(self) -> None:
+    def check_session(self, *, waited: bool = False) -> None:
         """Whether a worker could take one more session. Raises NotReady and Busy."""
-        if self.draining:
+        if self._ending:
             raise errors.NotReady("The controller is going down and takes no new calls.")
+        if self._drained and not waited:
+            raise errors.NotReady("This node is drained and takes no new calls.")
         self._spending.check(today())
         if self._full():
             raise errors.NoAgent("No bridge worker has room for one more call.")
@@ -123,9 +136,20 @@ class AdmissionControl:
         await self._workers.wait_returned(lambda: self.draining)
 
     def drain(self) -> None:
-        """No new calls from here on."""
-        self.draining = True
+        """No new calls from here on: this controller is being stopped."""
+        self._ending = True
         self._workers.notify()
+
+    def set_drained(self, drained: bool) -> None:
+        """What an operator has asked for: no new calls until it is taken back."""
+        if drained != self._drained:
+            log.warning("the node takes no new calls" if drained else "the node takes calls again")
+        self._drained = drained
+        self._workers.notify()
+
+    def capacity(self) -> int:
+        """How many calls the workers that are there can carry."""
+        return sum(each.capacity for each in self._workers.all() if each.socket is not None)
 
     def out_of_service(self) -> bool:
         """No call can be taken, however few are up."""

@@ -87,8 +87,8 @@ class Dialer:
         self._dialling = Dialling()
         self._news = asyncio.Event()
         self._forgot: datetime | None = None
-        self._began = _now()
-        self._recovered = False
+        self._began, self._recovered = _now(), False
+        self.held: Callable[[], bool] = lambda: False  # whether nobody is to be dialled for now
         self._unreported: dict[str, None] = {}
         """Calls whose latest change has not been observed yet: the store was away."""
         self._store_error_logged = False
@@ -189,7 +189,7 @@ class Dialer:
         await self._forget(now)
         paused = await self._queue.pauses()
         found = _Round()
-        if now < self._rest_until:
+        if now < self._rest_until or self.held():
             found.no_room = True
         elif ALL_TRUNKS not in paused:
             await self._place_due(now, paused, found)

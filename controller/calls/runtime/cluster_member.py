@@ -30,7 +30,7 @@ class ClusterMember:
     def report(self) -> Report:
         url = self._current.config.cluster.api_url or ""
         day = today()
-        facts = NodeFacts(url, self._version, calls=len(self._live))
+        facts = NodeFacts(url, self._version, calls=len(self._live), capacity=self._admission.capacity())
         if self._admission.draining:
             facts = replace(facts, state="draining")
         return Report(facts, day.isoformat(), self._admission.amounts(day))

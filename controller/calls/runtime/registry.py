@@ -146,7 +146,7 @@ class Registry:
             self._placing.discard(slot.id)
         if self.admission.draining or self._left:
             self.admission.release(slot.id)
-            raise errors.NotReady("The controller is going down and takes no new calls.")
+            raise errors.NotReady("This controller takes no new calls any more.")
 
     def all(self) -> list[view.CallView]:
         return [*map(_view, reversed(self._live.values())), *self._ended.newest_first()]

@@ -70,7 +70,7 @@ class WaitingCallers:
             plan = each.call.plan
             try:
                 if plan.agent.name not in full:
-                    self._admission.admit(capacity.slot_of(plan))
+                    self._admission.admit(capacity.slot_of(plan), waited=True)
                     self._let_in(each)
             except (errors.NotReady, errors.Busy):
                 full.add(plan.agent.name)
@@ -92,7 +92,7 @@ class WaitingCallers:
             slot = capacity.slot_of(each.call.plan)
             try:
                 if slot.agent not in full and self.waits(each.id):
-                    self._admission.admit(slot)
+                    self._admission.admit(slot, waited=True)
                     await self._admission.claim(slot)
                     if self.waits(each.id):
                         self._let_in(each)

@@ -5,11 +5,19 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from controller.config import cluster_url
-from controller.config.values import HttpUrl, Name, Secret, Section
+from controller.config.values import HttpUrl, Name, OptionalSecret, Secret, Section, wrong
+
+SHORTEST_TOKEN = 32
 
 
 def _url(secret: SecretStr) -> SecretStr:
     cluster_url.parse(secret.get_secret_value())
+    return secret
+
+
+def _long_enough(secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None and len(secret.get_secret_value()) < SHORTEST_TOKEN:
+        raise wrong(f"needs at least {SHORTEST_TOKEN} characters", "openssl rand -hex 32")
     return secret
 
 
@@ -31,3 +39,6 @@ class Cluster(Section):
     each limit by itself until Valkey or Redis answers as quickly again."""
     api_url: HttpUrl | None = None
     """Where other nodes reach the HTTP API of this one. null: they don't."""
+    token: Annotated[OptionalSecret, AfterValidator(_long_enough)] = None
+    """By it the nodes know each other when one carries a request to another (docs/scaling.md): the same on all, at
+    least 32 characters, such as `openssl rand -hex 32`. null: nothing is carried. Whoever has it may drain nodes."""

@@ -1,4 +1,4 @@
-// Is everything there, and how hard does it work: Asterisk and the bridge workers.
+// Is everything there, and how hard does it work: Asterisk, the nodes and the bridge workers.
 import { ask, path } from "../lib/api.js";
 import { confirm } from "../lib/dialog.js";
 import { every, fill, h, paced } from "../lib/dom.js";
@@ -7,6 +7,7 @@ import { table } from "../lib/table.js";
 import { attempt, failed } from "../lib/toasts.js";
 
 const KINDS = { up: "good", late: "bad", draining: "held", away: "bad" };
+const NODE_KINDS = { accepting: "good", draining: "held", away: "bad", lost: "bad" };
 const PARTS = { asterisk: "Asterisk is there", workers: "A worker is free", accepting: "Takes calls" };
 const SECONDS = 2;
 
@@ -27,15 +28,18 @@ export function open(main, me) {
           on: { click: (event) => drain(worker, event.currentTarget, refresh) } }, "Drain") }] : []),
     ],
   });
+  const nodes = nodeTable(me, () => refresh());
   const tiles = h("dl", { class: "tiles" });
   let before = null;
-  fill(main, h("h1", {}, "Health"), tiles, h("h2", {}, "Bridge workers"), workers.element,
+  fill(main, h("h1", {}, "Health"), tiles, h("h2", {}, "Nodes"), nodes.element, h("h2", {}, "Bridge workers"), workers.element,
     h("p", { class: "quiet" }, "Lateness is that of a worker's 20 ms tick, p99 of the last half second. Beyond 20 ms callers hear it."));
 
   const refresh = paced(async () => {
     try {
-      const [ready, found, metrics] = await Promise.all([ask("GET", "/readyz"), ask("GET", "/v1/workers"), ask("GET", "/metrics")]);
+      const [ready, found, known, metrics] = await Promise.all(
+        ["/readyz", "/v1/workers", "/v1/nodes", "/metrics"].map((what) => ask("GET", what)));
       const now = ariOf(metrics);
+      nodes.update(known.nodes);
       workers.update(found.workers);
       draw(tiles, ready, found.workers, spent(before, now));
       before = now;
@@ -46,6 +50,38 @@ export function open(main, me) {
   const stops = [every(SECONDS * 1000, refresh), refresh.stop];
   refresh();
   return () => stops.forEach((stop) => stop());
+}
+
+function nodeTable(me, refresh) {
+  const seconds = (value) => value === null ? "" : `${value.toFixed(1)} s`;
+  return table({
+    caption: "Nodes",
+    empty: "No node is known.",
+    key: (node) => node.name,
+    columns: [
+      { label: "Node", cell: (node) => node.this ? `${node.name} (this one)` : node.name, kind: "wide" },
+      { label: "State", cell: (node) => h("span", { class: `badge ${NODE_KINDS[node.state] || "wait"}` }, node.state) },
+      { label: "Calls", cell: (node) => node.calls === null ? "" : node.capacity ? load(node) : String(node.calls) },
+      { label: "Version", cell: (node) => node.version },
+      { label: "Lease", cell: (node) => seconds(node.lease_s), kind: "number" },
+      { label: "Silent for", cell: (node) => seconds(node.silent_s), kind: "number" },
+      ...(me.may("admin") ? [{ label: "", kind: "acts", cell: (node) => drainButton(node, refresh) }] : []),
+    ],
+  });
+}
+
+function drainButton(node, refresh) {
+  if (!["accepting", "draining"].includes(node.state)) return "";
+  const does = node.state === "draining" ? "Undrain" : "Drain";
+  return h("button", { type: "button", class: "small", "data-focus": `node-${node.name}`, "aria-label": `${does} node ${node.name}`,
+    on: { click: (event) => drainNode(node, does, event.currentTarget, refresh) } }, does);
+}
+
+async function drainNode(node, does, button, refresh) {
+  const sure = does === "Undrain" || await confirm({ title: `Drain the node ${node.name}?`, yes: "Drain", danger: false,
+    text: "It takes no new calls and dials nobody until it is taken back or started again. Its calls go on." });
+  if (sure) await attempt(button, does, () => ask("POST", path`/v1/nodes/${node.name}/${does.toLowerCase()}`, {}));
+  refresh();
 }
 
 function draw(tiles, ready, workers, asterisk) {

@@ -101,6 +101,6 @@ def test_who_waits_in_a_line_or_gets_no_agent_takes_no_place_until_it_is_their_t
 
 def test_nobody_is_let_in_while_it_drains(clock: Clock) -> None:
     room = room_of(workers(worker()))
-    room.draining = True
+    room.drain()
     with pytest.raises(NotReady):
         room.admit(CALLER_OF_ONE)

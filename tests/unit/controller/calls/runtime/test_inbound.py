@@ -71,7 +71,7 @@ class Stage:
     def callers(self) -> Iterator[str]:
         return (each.call.plan.caller or "" for each in self.begun)
 
-    def admit(self, _: Slot) -> None:
+    def admit(self, _: Slot, *, waited: bool = False) -> None:
         if not self.free:
             raise self.why
 

@@ -1,0 +1,117 @@
+"""The resources of nodes: list them, drain one, take it back. Also what another node carries to this one."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from aiohttp import hdrs, web
+from pydantic import SecretStr
+
+from bridge.common.auth_throttle import AuthThrottle
+from bridge.common.token_bucket import RETRY_AFTER
+from controller.api.models.base import Body, Name, Nothing
+from controller.api.models.nodes import NodeAnswer, NodePage
+from controller.api.operation import AUDIT_DETAILS, ApiRequest, Operation
+from controller.api.ports import NodeAdmin
+from controller.api.problems import REQUEST_ID, Problem
+from controller.api.request_body import read
+from controller.cluster.directory import NodeEnds, UnknownNode
+from controller.cluster.overview import NodeView
+from controller.cluster.peer import PATH, PeerError, PeerTimeout, is_token
+
+log = structlog.get_logger()
+
+
+class NodeResources:
+    def __init__(self, nodes: NodeAdmin) -> None:
+        self._nodes = nodes
+
+    def operations(self) -> tuple[Operation, ...]:
+        problems = ("unknown-node", "refused", "node-unreachable", "node-timeout")
+        return (
+            Operation(
+                *("list_nodes", "GET", "/v1/nodes", "Nodes, their state and load", self.list, NodePage),
+                scopes=("read",),
+                tag="nodes",
+            ),
+            Operation(
+                *("drain_node", "POST", "/v1/nodes/{name}/drain", "Let a node take no new calls", self.drain),
+                answer=NodeAnswer,
+                scopes=("admin",),
+                body=Nothing,
+                repeatable=True,
+                problems=problems,
+                tag="nodes",
+            ),
+            Operation(
+                *("undrain_node", "POST", "/v1/nodes/{name}/undrain", "Let a node take calls again", self.undrain),
+                answer=NodeAnswer,
+                scopes=("admin",),
+                body=Nothing,
+                repeatable=True,
+                problems=problems,
+                tag="nodes",
+            ),
+        )
+
+    async def list(self, _: ApiRequest) -> NodePage:
+        return NodePage(nodes=tuple(map(NodeAnswer.of, await self._nodes.all())))
+
+    async def drain(self, asked: ApiRequest) -> NodeAnswer:
+        """Its calls go on. It counts until the node is started again, or `undrain_node`."""
+        return await self._set(asked, drained=True)
+
+    async def undrain(self, asked: ApiRequest) -> NodeAnswer:
+        return await self._set(asked, drained=False)
+
+    async def _set(self, asked: ApiRequest, *, drained: bool) -> NodeAnswer:
+        name, request = asked.part("name"), asked.request
+        request[AUDIT_DETAILS] = {"node": name[:64]}
+        try:
+            view = await self._nodes.set_drained(name, drained, by=asked.by, request_id=request[REQUEST_ID])
+        except UnknownNode:
+            raise Problem("unknown-node", "`GET /v1/nodes` lists those that there are.") from None
+        except NodeEnds as error:
+            raise Problem("refused", str(error)) from None
+        except PeerError as error:
+            type_ = "node-timeout" if isinstance(error, PeerTimeout) else "node-unreachable"
+            raise Problem(type_, str(error)) from None
+        return NodeAnswer.of(view)
+
+
+class CarriedDrain(Body):
+    by: Name
+    """Who has asked the node that carries it. That node has audited it."""
+
+
+def carried_routes(own_name: str, set_own: Callable[[bool], NodeView], token: SecretStr | None) -> list[web.RouteDef]:
+    """What other nodes ask this one, by `cluster.token`: it is done here, and never carried on."""
+    throttle = AuthThrottle()
+
+    async def carried(request: web.Request) -> web.Response:
+        _authenticate(request, token, throttle)
+        body = await read(request, CarriedDrain)
+        if request.match_info["name"] != own_name:
+            raise Problem("unknown-node", f"This is the node {own_name}.")
+        drained = request.match_info["verb"] == "drain"
+        log.info("asked by way of another node", drain=drained, user=body.by, request=request[REQUEST_ID])
+        try:
+            answer = NodeAnswer.of(set_own(drained))
+        except NodeEnds as error:
+            raise Problem("refused", str(error)) from None
+        return web.json_response(text=answer.model_dump_json())
+
+    return [web.post(PATH.replace("{verb}", "{verb:drain|undrain}"), carried)]
+
+
+def _authenticate(request: web.Request, token: SecretStr | None, throttle: AuthThrottle) -> None:
+    """Raises Problem 401, 403 where no token is set, and 429 for an address with too many wrong ones."""
+    if token is None:
+        raise Problem("forbidden", "`cluster.token` is not set on this node: it takes no requests of other nodes.")
+    given = request.headers.getall(hdrs.AUTHORIZATION, [])
+    right = len(given) == 1 and is_token(token, given[0])
+    if wait := throttle.wait(request.remote, "(node)" if right else None, time.monotonic()):
+        raise Problem("too-many-guesses", headers={RETRY_AFTER: str(int(wait) + 1)})
+    if not right:
+        wanted = 'Bearer realm="voiceai nodes", error="invalid_token"'
+        raise Problem("unauthorized", "This is for other nodes.", headers={hdrs.WWW_AUTHENTICATE: wanted})

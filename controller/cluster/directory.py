@@ -1,0 +1,88 @@
+"""Which nodes there are, and how one of them is drained: this one directly, another one by a request to it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from controller.cluster.membership import Membership
+from controller.cluster.nodes import Node, NodeRegistry
+from controller.cluster.overview import NodeView, views_of
+from controller.cluster.peer import PeerError, Peers
+from controller.cluster.port import NodeFacts
+from controller.store.database import StoreError
+
+log = structlog.get_logger()
+
+
+class UnknownNode(Exception):
+    """No node of this name was ever there."""
+
+
+class NodeEnds(Exception):
+    """It is being stopped, and not taken back."""
+
+
+class OwnAdmission(Protocol):
+    """Whether this node takes calls (`calls.admission.control.AdmissionControl`)."""
+
+    @property
+    def ending(self) -> bool: ...
+    def set_drained(self, drained: bool) -> None: ...
+
+
+class Nodes:
+    """`facts`: what this node tells of itself now."""
+
+    def __init__(
+        self,
+        membership: Membership,
+        registry: NodeRegistry,
+        facts: Callable[[], NodeFacts],
+        admission: OwnAdmission,
+        peers: Peers,
+    ) -> None:
+        self._membership, self._registry, self._facts = membership, registry, facts
+        self._admission, self._peers = admission, peers
+
+    async def all(self) -> tuple[NodeView, ...]:
+        """Sorted by name. While the store is away, those that have a lease."""
+        return self._views(await self._stored())
+
+    async def set_drained(self, name: str, drained: bool, *, by: str, request_id: str) -> NodeView:
+        """`by`: who asks. Raises UnknownNode, NodeEnds, PeerError and PeerTimeout."""
+        if name == self._membership.node.name:
+            return self.set_own(drained)
+        view = next((each for each in await self.all() if each.id.name == name), None)
+        if view is None:
+            raise UnknownNode(f"There is no node {name}.")
+        if view.facts is None:
+            raise PeerError(f"Nothing is heard of {name} by way of `cluster.url`: ask it at its own API.")
+        if not view.facts.url:
+            raise PeerError(f"{name} does not say where its API is: it has no `cluster.api_url`.")
+        told = await self._peers.set_drained(name, view.facts.url, drained, by=by, request_id=request_id)
+        facts = NodeFacts(view.facts.url, view.version, told.state, told.calls, view.facts.capacity)
+        return replace(view, state=facts.state, facts=facts)
+
+    def set_own(self, drained: bool) -> NodeView:
+        """Of this node, from now until it is started again. Raises NodeEnds."""
+        if self._admission.ending and not drained:
+            raise NodeEnds("This node is being stopped.")
+        self._admission.set_drained(drained)
+        return next(each for each in self._views([]) if each.own)
+
+    @property
+    def own_name(self) -> str:
+        return self._membership.node.name
+
+    def _views(self, rows: list[Node]) -> tuple[NodeView, ...]:
+        us, leases = self._membership.node, self._membership.leases
+        return views_of(us, self._facts(), leases, rows, heard=self._membership.heard)
+
+    async def _stored(self) -> list[Node]:
+        try:
+            return await self._registry.all()
+        except StoreError as error:
+            log.warning("the table of the nodes can't be read", reason=str(error))
+            return []
