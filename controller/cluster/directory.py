@@ -7,7 +7,8 @@ from typing import Protocol
 import structlog
 
 from controller.cluster.membership import Membership
-from controller.cluster.nodes import Node, NodeRegistry
+from controller.cluster.node import Node
+from controller.cluster.nodes import NodeRegistry
 from controller.cluster.overview import NodeView, views_of
 from controller.cluster.peer import PeerError, Peers
 from controller.cluster.port import NodeFacts

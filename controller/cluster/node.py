@@ -1,6 +1,7 @@
-"""The name of one run of a controller, and what is left of its calls when it is gone. [pure]"""
+"""The name of one run of a controller, what the store says of it, and what is left of its calls after it. [pure]"""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 
@@ -22,6 +23,20 @@ class NodeId:
         name, _, epoch = text.rpartition(":")
         digits = epoch.isascii() and epoch.isdigit() and not epoch.startswith("0") and len(epoch) < 19
         return NodeId(name, int(epoch)) if name and digits else None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A row of the table `nodes`. `silent_s`: seconds since its latest beat. `stopped`: it has ended in order; one that
+    was killed has not. `lost`: others took it for dead and ended its calls."""
+
+    id: NodeId
+    version: str
+    url: str
+    started_at: datetime
+    silent_s: float
+    stopped: bool
+    lost: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,13 @@ them; SQLite has no server, and no second controller. Raises `store.database.Sto
 """
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from sqlalchemy import Row, and_, func, insert, select, update
 
-from controller.cluster.node import NodeId
+from controller.cluster.node import Node, NodeId
 from controller.store.cells import moment_in, text_in, whole_in
 from controller.store.database import Database, StoreError
 from controller.store.tables.nodes import nodes as table
@@ -22,20 +21,6 @@ log = structlog.get_logger()
 BEAT_SECONDS = 5.0
 """Seconds between two beats. One transaction of PostgreSQL may take 10."""
 _RUNS = {"stopped_at": None, "lost_at": None}
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """`silent_s`: seconds since its latest beat. `stopped`: it has ended in order; one that was killed has not. `lost`:
-    others took it for dead and ended its calls."""
-
-    id: NodeId
-    version: str
-    url: str
-    started_at: datetime
-    silent_s: float
-    stopped: bool
-    lost: bool
 
 
 class NodeRegistry:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from controller.cluster.node import NodeId
-from controller.cluster.nodes import Node
+from controller.cluster.node import Node, NodeId
 from controller.cluster.port import Lease, NodeFacts
 
 FRESH_S = 15.0
@@ -19,7 +18,7 @@ State = Literal["accepting", "draining", "unknown", "away", "stopped", "lost"]
 class NodeView:
     """One node, by its latest start. `facts`: what it has told of itself; None: nothing that is known here. `lease_s`:
     seconds until its lease expires, 0 or less: it has. None: it has none, or the backend is away. `silent_s`: seconds
-    since its latest beat in the store; None: the store does not say."""
+    since its latest beat in the store; None: the store does not say, or it is this node."""
 
     id: NodeId
     state: State
@@ -46,7 +45,6 @@ def views_of(
         version=facts.version,
         facts=facts,
         lease_s=lease.left_s if heard and lease is not None and lease.node == us else None,
-        silent_s=row.silent_s if row is not None else None,
         started_at=row.started_at if row is not None else None,
     )
     return tuple(sorted((own, *others), key=lambda each: each.id))

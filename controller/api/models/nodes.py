@@ -25,7 +25,7 @@ class NodeAnswer(Answer):
     lease_s: float | None
     """Seconds until its lease expires, below 0: since when it has. null: none is known, as without `cluster.url`."""
     silent_s: float | None
-    """Seconds since its latest sign of life in the store; null: the store does not say."""
+    """Seconds since its latest sign of life in the store; null: the store does not say, or this node answers."""
     api_url: str | None
     """Where it says that other nodes reach it."""
     started_at: Moment | None
