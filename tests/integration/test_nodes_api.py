@@ -226,7 +226,11 @@ async def test_nodes_in_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert (refused.exit_code, "There is no such node" in refused.output) == (1, True)
 
 
-def test_a_short_token_is_a_config_error() -> None:
+@pytest.mark.parametrize("token", ["short", "ü" * 40, "x y" * 20])
+def test_a_token_that_is_short_or_fits_no_header_is_a_config_error(token: str) -> None:
     with pytest.raises(ConfigErrors, match=r"cluster\.token"):
-        config(cluster={"token": "short"})
+        config(cluster={"token": token})
+
+
+def test_an_empty_token_is_none() -> None:
     assert config(cluster={"token": ""}).cluster.token is None

@@ -1,5 +1,6 @@
 """config.yaml's `cluster`: which of several controllers this one is, and what they share. [pure]"""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
@@ -16,8 +17,9 @@ def _url(secret: SecretStr) -> SecretStr:
 
 
 def _long_enough(secret: SecretStr | None) -> SecretStr | None:
-    if secret is not None and len(secret.get_secret_value()) < SHORTEST_TOKEN:
-        raise wrong(f"needs at least {SHORTEST_TOKEN} characters", "openssl rand -hex 32")
+    text = secret.get_secret_value() if secret is not None else None
+    if text is not None and (len(text) < SHORTEST_TOKEN or not re.fullmatch("[!-~]+", text)):
+        raise wrong(f"needs at least {SHORTEST_TOKEN} ASCII characters without spaces", "openssl rand -hex 32")
     return secret
 
 
