@@ -32,7 +32,7 @@ define tests
 endef
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
-	api_idempotency.py api_queue.py api_keys.py nodes.py shared_store.py serve_nodes.py)
+	api_idempotency.py api_queue.py api_keys.py nodes.py shared_store.py serve_nodes.py reaper.py)
 
 .PHONY: setup packages test demo bench pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:

@@ -51,6 +51,7 @@ from controller.calls.outbound.service import OutboundCalls
 from controller.calls.planning import session_spec
 from controller.calls.reporting import lifecycle
 from controller.calls.runtime.asterisk_link import AsteriskLink
+from controller.calls.runtime.lost_calls import LostCalls
 from controller.calls.runtime.readiness_app import ReadinessApp
 from controller.calls.runtime.reconcile import Reconciler
 from controller.calls.runtime.registry import Registry
@@ -58,7 +59,7 @@ from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.runtime.takeover import recover_calls
 from controller.calls.tools.http import HttpTools
 from controller.cluster.departures import Departures
-from controller.cluster.joining import expect_nodes, membership_of, nodes_of
+from controller.cluster.joining import expect_nodes, membership_of, nodes_of, reaper_of
 from controller.cluster.node import NodeId
 from controller.config import Config, ConfigErrors
 from controller.events.pipeline import Events
@@ -141,8 +142,7 @@ class Controller:
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self.text_sessions = self._text_sessions(tasks)
         self.usage = UsageStore(database, self.registry.admission)
-        self.snapshots = SnapshotStore(database, self.registry.snapshot)
-        queue = Queue(database)
+        self.snapshots, queue = SnapshotStore(database, self.registry.snapshot), Queue(database)
         self.departures = Departures(database, (queue, self.events.outbox), (queue, repository))
         self._depth = QueueMetrics(queue, metrics.registry)
         self.dialer = Dialer(current, queue, placed_by(current, self.registry.place), self._observe)
@@ -316,6 +316,8 @@ class Controller:
         """The tasks that run until the last call has ended."""
         keep, ready = self._tasks.keep, lambda: all(self.registry.ready().values())
         canary = canary_of(self._config, self._metrics.registry, ready)
+        lost = LostCalls(partial(restorer, self._past), self.events.observe).tell
+        found = self.cluster, self.database, self.departures, lost, self.dialer.tell, self._metrics.registry
         return [
             *([keep("canary", canary.run)] if canary is not None else []),
             keep("asterisk", self._asterisk.follow),
@@ -333,6 +335,7 @@ class Controller:
             keep("caps", lambda: every(CAPS_EVERY, self.registry.end_what_is_over_caps)),
             keep("live calls", self.snapshots.run),
             keep("cluster", lambda: self.cluster.run(self.registry.member(release()))),
+            keep("reaper", reaper_of(*found).run),
             keep("tidying", lambda: self.records.tidy(self.registry.ids)),
             keep("watchdog", systemd.watchdog),
             keep("heartbeats", self.workers.watch),
@@ -346,6 +349,8 @@ class Controller:
         config, authenticator, editor = self._config, self.access.authenticator, ResourceEditor(self.publisher)
         member, admission = self.registry.member(release()), self.registry.admission
         nodes = nodes_of(config.cluster, self.cluster, self.database, member, admission)
+        relay, versions = Relay(config.asterisk.ari, self.softphones), editor.with_agent
+        phones = SoftphoneResources(self._current, self.softphones, relay, self.registry, authenticator, versions)
         routes = [
             *carried_routes(nodes.own_name, nodes.set_own, config.cluster.token),
             web.get(contract.LINK_PATH, self.workers.endpoint),
@@ -362,7 +367,7 @@ class Controller:
             *TextSessionResources(self.text_sessions, self._current, editor).operations(),
             *AgentTestResources(self.text_sessions, self._current, editor, self.registry.spend).operations(),
             *self.access.operations(),
-            *self._softphone_resources().operations(),
+            *phones.operations(),
             *TraceResources(self.registry, self.traces.of).operations(),
             *self.history.operations(),
         )
@@ -378,11 +383,6 @@ class Controller:
                 listing_fails=self._reconciler.listing_fails,
             ),
         )
-
-    def _softphone_resources(self) -> SoftphoneResources:
-        phones, users = self.softphones, self.access.authenticator
-        relay, version_of = Relay(self._config.asterisk.ari, phones), ResourceEditor(self.publisher).with_agent
-        return SoftphoneResources(self._current, phones, relay, self.registry, users, version_of)
 
     def _replaced(self, by: str) -> None:
         log.critical(

@@ -80,7 +80,7 @@ async def _serve(
             _warn(publisher.current.config)
             controller = Controller(publisher, ari, tasks, metrics, database, lock, lease, node)
             process_signals.install_handlers(stop=controller.stop, reload=controller.reload)
-            beat = tasks.keep("node", lambda: nodes.run(node))
+            beat = tasks.keep("node", lambda: nodes.run(node, controller.snapshots.write_again))
             status = await controller.run(sockets, own_workers=own_workers)
             await cancelled([beat], LEAVE_SECONDS)
             if status == EXIT_OK:

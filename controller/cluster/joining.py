@@ -1,14 +1,18 @@
-"""Which backend a controller uses, which nodes it expects there, and how it reaches them."""
+"""Which backend a controller uses, which nodes it expects there, how it reaches them, and who cares for dead ones."""
+
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry
 
+from controller.cluster.departures import Departures
 from controller.cluster.directory import Nodes, OwnAdmission
 from controller.cluster.membership import Member, Membership
 from controller.cluster.memory import MemoryBackend
-from controller.cluster.metrics import ClusterMetrics
-from controller.cluster.node import NodeId
+from controller.cluster.metrics import ClusterMetrics, ReaperMetrics
+from controller.cluster.node import LostCall, NodeId
 from controller.cluster.nodes import NodeRegistry
 from controller.cluster.peer import Peers
+from controller.cluster.reaper import Reaper
 from controller.config import cluster_url
 from controller.config.models.cluster import Cluster
 from controller.store.database import Database
@@ -32,6 +36,19 @@ def nodes_of(
 ) -> Nodes:
     peers = Peers(settings.token)
     return Nodes(membership, NodeRegistry(database), lambda: member.report().facts, admission, peers)
+
+
+def reaper_of(
+    membership: Membership,
+    database: Database,
+    departures: Departures,
+    tell_lost: Callable[[LostCall], Awaitable[bool]],
+    tell_queued: Callable[[tuple[str, ...]], None],
+    registry: CollectorRegistry,
+) -> Reaper:
+    """Arguments as of `Reaper`. Its metrics are shown only where there is a cluster."""
+    metrics = ReaperMetrics(registry if membership.shared else CollectorRegistry())
+    return Reaper(membership, NodeRegistry(database), departures, tell_lost, tell_queued, metrics)
 
 
 async def expect_nodes(membership: Membership, database: Database) -> None:

@@ -224,6 +224,14 @@ class Membership:
                 log.warning("the other nodes learn by its lease that this one has ended", reason=_reason(error))
         await self.close()
 
+    async def free(self, dead: NodeId) -> bool:
+        """Frees all that a dead node holds, unless it has a lease again. Raises BackendError."""
+        try:
+            async with asyncio.timeout(ASSERT_TIMEOUT_S):
+                return await self._backend.free(dead)
+        except TimeoutError as error:
+            raise BackendError("it gave no answer in time") from error
+
     async def close(self) -> None:
         try:
             async with asyncio.timeout(RESET_S):

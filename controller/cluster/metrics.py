@@ -56,3 +56,15 @@ class ClusterMetrics:
     def lost(self) -> None:
         self._lost.inc()
         self._up.set(0)
+
+
+class ReaperMetrics:
+    """Of `reaper`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._nodes = Counter("voiceai_cluster_reaped_nodes", "Dead nodes that this one found.", registry=registry)
+        self._calls = Counter("voiceai_cluster_lost_calls", "Calls that ended with these nodes.", registry=registry)
+
+    def reaped(self, calls: int) -> None:
+        self._nodes.inc()
+        self._calls.inc(calls)

@@ -5,6 +5,7 @@ them; SQLite has no server, and no second controller. Raises `store.database.Sto
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,18 +44,25 @@ class NodeRegistry:
         log.info("node starts", node=name, epoch=epoch)
         return us
 
-    async def run(self, us: NodeId) -> None:
-        """Until cancelled: says that we are there, every BEAT_SECONDS. Nothing on SQLite: nobody else could read it."""
+    async def run(self, us: NodeId, taken_for_dead: Callable[[], None] = lambda: None) -> None:
+        """Until cancelled: says that we are there, every BEAT_SECONDS. Nothing on SQLite: nobody else could read it.
+        `taken_for_dead`: others have ended our calls in the store meanwhile."""
         while self._database.shared:
             await asyncio.sleep(BEAT_SECONDS)
             try:
-                await self.beat(us)
+                if await self.beat(us):
+                    log.error("other nodes took this one for dead: they told that its calls had ended, and they go on")
+                    taken_for_dead()
             except StoreError as error:
                 log.warning("other nodes can't see in the store that this one is there", reason=str(error))
 
-    async def beat(self, us: NodeId) -> None:
-        """Also of a node that was taken for dead, and was not."""
-        await self._change(us, {"beat_at": self._now(), **_RUNS})
+    async def beat(self, us: NodeId) -> bool:
+        """Also of a node that was taken for dead, and was not: then it returns True, once."""
+        async with self._database.writing() as store:
+            mine = (table.c.name == us.name, table.c.epoch == us.epoch)
+            lost_at = await store.scalar(select(table.c.lost_at).where(*mine).with_for_update())
+            await store.execute(update(table).where(*mine).values(beat_at=self._now(), **_RUNS))
+        return lost_at is not None
 
     async def leave(self, us: NodeId) -> None:
         """This start has ended in order: none of its calls is left."""

@@ -113,6 +113,8 @@ class EventFactory:
                 return self._made(kind, fact, at, None, 1, 1)
             case lifecycle.CallQueued():
                 return self._made(kind, fact, at, fact.webhook, fact.attempt, 0)
+            case lifecycle.CallLost():
+                return self._made(kind, fact, at, fact.webhook, fact.attempt, 0)
             case lifecycle.CallSettled():
                 return self._made(kind, fact, at, fact.webhook, fact.attempts, 0)
             case lifecycle.CallBegan() | lifecycle.CallAdopted():

@@ -22,9 +22,9 @@ from controller.events.schemas import Queued, Settled
 from controller.events.stream import EventStream
 from controller.events.webhooks.delivery import DeliveryWorker
 from controller.events.webhooks.http_sender import HttpSender
-from controller.events.webhooks.outbox import Draft, MarkTold, Outbox
+from controller.events.webhooks.outbox import Draft, LostCallTold, MarkTold, Outbox
 from controller.events.webhooks.outbox_writer import OutboxWriter
-from controller.events.webhooks.receivers import OF_CALL, Receivers
+from controller.events.webhooks.receivers import OF_CALL, Receiver, Receivers
 from controller.store.database import Database, StoreError
 
 log = structlog.get_logger()
@@ -126,21 +126,20 @@ class Events:
             if outgoing is not None and isinstance(what, lifecycle.CallerRefused):
                 self._keep_record(outgoing)  # for the history only: there was no `call.started`
             elif outgoing is not None:
-                self._send(outgoing)
+                self._send(outgoing, lost=isinstance(what, lifecycle.CallLost))
 
-    def _send(self, outgoing: OutgoingEvent) -> None:
+    def _send(self, outgoing: OutgoingEvent, *, lost: bool) -> None:
         self._metrics.made.labels(outgoing.type).inc()
         before = self.stream.overflows
         self._keep_record(outgoing)
         self.stream.publish(outgoing.for_streams)
         self._metrics.overflows.inc(self.stream.overflows - before)
-        accepted = True
-        for receiver in self.receivers.of(outgoing):
-            own = receiver.url if receiver.name.startswith(OF_CALL) else None
-            event, body = outgoing.event, receiver.body(outgoing)
-            draft = Draft(event.id, event.type, outgoing.call, receiver.name, own, body, event.timestamp)
-            accepted = self._writer.offer(draft) and accepted
-        if accepted and isinstance(outgoing.event.data, Queued | Settled):
+        drafts = [_draft(outgoing, receiver) for receiver in self.receivers.of(outgoing)]
+        if lost:
+            self._writer.offer(LostCallTold(outgoing.call, tuple(drafts)))
+            return
+        refused = [each for each in drafts if not self._writer.offer(each)]
+        if not refused and isinstance(outgoing.event.data, Queued | Settled):
             self._writer.mark_told(MarkTold(outgoing.call, getattr(outgoing.event.data, "due_at", None)))
 
     async def _watch(self) -> None:
@@ -156,6 +155,12 @@ class Events:
             except StoreError as error:
                 log.debug("the outbox can't be looked at", reason=str(error))
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def _draft(outgoing: OutgoingEvent, receiver: Receiver) -> Draft:
+    own = receiver.url if receiver.name.startswith(OF_CALL) else None
+    event, body = outgoing.event, receiver.body(outgoing)
+    return Draft(event.id, event.type, outgoing.call, receiver.name, own, body, event.timestamp)
 
 
 async def _restarted(name: str, step: Callable[[], Awaitable[None]]) -> None:

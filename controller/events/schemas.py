@@ -253,7 +253,7 @@ class FirstFrame(Part):
     max: float
 
 
-class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.CallerRefused)):
+class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.CallLost, lifecycle.CallerRefused)):
     """The call is over, or, if it came from the queue, this attempt of it."""
 
     direction: Direction
@@ -265,7 +265,7 @@ class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.Caller
     callee: str | None = personal("The number called.")
     outcome: str
     """answered, busy, no_answer, declined, congestion, invalid_number, redirected, incompatible, trunk_fault,
-    cancelled, failed, …"""
+    cancelled, failed, node_lost (it ended with the node that had it), …"""
     ended_by: str | None
     cause: int | None
     """Q.850, where Asterisk told it."""
@@ -280,7 +280,9 @@ class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.Caller
     """US dollars."""
 
     @classmethod
-    def of(cls, fact: lifecycle.CallOver | lifecycle.CallerRefused, at: datetime) -> dict[str, Any] | None:
+    def of(
+        cls, fact: lifecycle.CallOver | lifecycle.CallLost | lifecycle.CallerRefused, at: datetime
+    ) -> dict[str, Any] | None:
         if (call := fact.call) is None:
             return None
         end, spread = call.ended_at or call.started_at, call.first_frame_ms
@@ -291,7 +293,7 @@ class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.Caller
             "durations": {
                 "total": round((end - call.started_at).total_seconds(), 3),
                 "until_answer": None if answer is None else round(answer, 3),
-                "talked": round(fact.talked_s, 3) if isinstance(fact, lifecycle.CallOver) else 0.0,
+                "talked": 0.0 if isinstance(fact, lifecycle.CallerRefused) else round(fact.talked_s, 3),
             },
             "first_frame": spread and {"p50": round(spread.p50), "max": round(spread.max)},
             "cost": round(call.cost, 6),

@@ -32,3 +32,8 @@ def left_to(table: Table, node: NodeId) -> ColumnElement[bool]:
 
 def free_or_of(table: Table, node: NodeId) -> ColumnElement[bool]:
     return or_(table.c.node.is_(None), owned_by(table, node))
+
+
+def lost_to(table: Table, node: NodeId) -> ColumnElement[bool]:
+    """Calls that ended with another node, of which this one has to tell; also those that an earlier run of it found."""
+    return and_(table.c.node == node.name, table.c.lost_at.is_not(None))

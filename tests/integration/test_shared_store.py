@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from controller.cluster.nodes import NodeRegistry
 from controller.config import CurrentConfig
 from controller.config.prices import Prices
 from controller.events.records.repository import NODE_LOST, RecordRepository
-from controller.events.webhooks.outbox import AttemptResult, Draft, Outbox
+from controller.events.webhooks.outbox import AttemptResult, Draft, LostCallTold, Outbox
 from controller.events.webhooks.retry_policy import Delivered
 from controller.store.database import Database
 from controller.store.tables.call_snapshots import live_calls
@@ -165,7 +165,9 @@ async def test_what_a_dead_node_had_is_ended_or_free_in_one_step(tmp_path: Path)
         (webhook,) = (await b.outbox.due(LATER, (), 8, 8)).entries
         assert await b.outbox.claim([webhook], LATER)
         assert [each.call for each in await b.departures.untold()] == [talks.id]
-        await b.departures.told(talks.id)
+        for _ in range(2):  # it is written once
+            await b.outbox.write([LostCallTold(talks.id, (replace(draft, event="e2"),))], NOW)
+        assert await b.outbox.sizes() == (2, 0)
         assert await b.departures.untold() == []
         async with b.database.reading() as store:
             assert (await store.execute(select(live_calls.c.call))).scalars().all() == ["live-b"]

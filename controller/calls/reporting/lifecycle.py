@@ -175,6 +175,16 @@ class CallOver:
 
 
 @dataclass(frozen=True, slots=True)
+class CallLost:
+    """A call of another node has ended with that node. `talked_s` as in `CallOver`."""
+
+    talked_s: float
+    call: CallView
+    webhook: str | None = field(repr=False)
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class InputTaken:
     """An input was taken from the call's queue and is about to be handled."""
 
@@ -237,6 +247,7 @@ LifecycleEvent = (
     | CallFailedOver
     | LegRejoined
     | CallOver
+    | CallLost
     | ToolAsked
     | ToolTimed
     | UsageReported

@@ -65,6 +65,12 @@ class SnapshotStore:
         if call is not None:
             self._queue.put(call if isinstance(call, str) else call.id)
 
+    def write_again(self) -> None:
+        """All of them: other nodes took this one for dead, and have ended its calls in the store."""
+        self._written = dict.fromkeys(self._written, "")
+        for call in self._written:
+            self._queue.put(call)
+
     async def finish(self) -> None:
         if not await self._queue.finish(LAST_SECONDS):
             log.error("the snapshots of live calls are not up to date: the store is away")

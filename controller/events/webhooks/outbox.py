@@ -24,7 +24,8 @@ from controller.events.webhooks.retry_policy import Delivered, GiveUp, Retry, Ve
 from controller.store.async_engine import AsyncConnection
 from controller.store.cells import moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database
-from controller.store.owners import NOBODY, free_or_of, owned_up_to, owner
+from controller.store.owners import NOBODY, free_or_of, lost_to, owned_up_to, owner
+from controller.store.tables.call_snapshots import live_calls
 from controller.store.tables.events import webhook_outbox as table
 from controller.store.tables.outbound import outbound_calls
 
@@ -93,6 +94,15 @@ class MarkTold:
 
 
 @dataclass(frozen=True, slots=True)
+class LostCallTold:
+    """`call.ended` of a call that ended with its node, for each receiver. It is written if this node has to tell of it,
+    and nobody has: in the same transaction the mark of that is removed (`cluster.departures`)."""
+
+    call: str
+    drafts: tuple[Draft, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """Entries to be sent now. `later`: when the next one is due after that; None: none is."""
 
@@ -126,16 +136,21 @@ class Outbox:
         """Other nodes may use it, too."""
         return self._database.shared
 
-    async def write(self, ops: Sequence[Draft | AttemptResult | MarkTold], now: datetime) -> None:
+    async def write(self, ops: Sequence[Draft | AttemptResult | MarkTold | LostCallTold], now: datetime) -> None:
         """All of it or nothing, in order. `now`: when the next entries of the lanes become due."""
         drafts = [each for each in ops if isinstance(each, Draft)]
+        lost = [each for each in ops if isinstance(each, LostCallTold)]
         results = [each for each in ops if isinstance(each, AttemptResult)]
         done = [each.entry.number for each in results if isinstance(each.verdict, Delivered)]
-        free = {(each.receiver, each.call) for each in drafts}
+        free = {(each.receiver, each.call) for each in (*drafts, *(draft for end in lost for draft in end.drafts))}
         free |= {each.entry.lane for each in results if not isinstance(each.verdict, Retry)}
         async with self._database.writing() as connection:
             damaged = any(each.entry.damaged for each in results)  # nobody knows what waits behind it
             await _lock(connection, None if damaged else free)
+            for end in lost:
+                ours = (live_calls.c.call == end.call, lost_to(live_calls, self._database.node))
+                if (await connection.execute(delete(live_calls).where(*ours))).rowcount:
+                    drafts += end.drafts
             if drafts:
                 await connection.execute(insert(table), [_row(each) for each in drafts])
             if done:

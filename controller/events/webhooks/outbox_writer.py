@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import structlog
 
 from controller.events.metrics import EventMetrics
-from controller.events.webhooks.outbox import AttemptResult, Draft, MarkTold, Outbox
+from controller.events.webhooks.outbox import AttemptResult, Draft, LostCallTold, MarkTold, Outbox
 from controller.store.database import StoreError
 from controller.store.write_behind import WriteBehind
 
@@ -27,12 +27,17 @@ AWAY_SECONDS = (1.0, 2.0, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    what: Draft | AttemptResult | MarkTold
+    what: Draft | AttemptResult | MarkTold | LostCallTold
     written: asyncio.Future[None] | None = None
 
     @property
     def size(self) -> int:
-        return len(self.what.body) if isinstance(self.what, Draft) else 0
+        match self.what:
+            case Draft(body=body):
+                return len(body)
+            case LostCallTold(drafts=drafts):
+                return sum(len(each.body) for each in drafts)
+        return 0
 
 
 class OutboxWriter:
@@ -56,9 +61,9 @@ class OutboxWriter:
         )
         self.run = self._queue.run
 
-    def offer(self, draft: Draft) -> bool:
+    def offer(self, what: Draft | LostCallTold) -> bool:
         """False: there is no room for it, and it is dropped."""
-        full = self._queue.put(_Write(draft)) is not None
+        full = self._queue.put(_Write(what)) is not None
         if full:
             self._metrics.dropped.labels("outbox").inc()
         if full and not self._dropping:

@@ -1,0 +1,133 @@
+"""The reaper: ends the calls of a node that is dead, and frees what it held.
+
+Each node has one. Who is dead is decided in `leases` and `reaping`; the store is asked once more in the transaction
+that ends the calls (`departures`), which locks the dead node's row: of several nodes that see the same, one does it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+import structlog
+
+from controller.cluster import leases, reaping
+from controller.cluster.departures import Departures, Ended
+from controller.cluster.membership import Membership
+from controller.cluster.metrics import ReaperMetrics
+from controller.cluster.node import LostCall, NodeId
+from controller.cluster.nodes import Node, NodeRegistry
+from controller.cluster.port import BackendError, Lease
+from controller.store.database import StoreError
+
+log = structlog.get_logger()
+
+LOOK_S = 1.0
+PROBE_S = 2.0
+STEP_S = 20.0
+"""Seconds that one step in the store may take."""
+
+
+class Reaper:
+    """`run()` until cancelled; it returns at once where there is no `cluster.url`, since then nobody has a lease.
+    `tell_lost`: a call has ended with its node; False: of this one nobody can be told. It may raise StoreError, and is
+    told again then. `tell_queued`: the
+    queue has changed, and who had to tell of it is gone."""
+
+    def __init__(
+        self,
+        cluster: Membership,
+        nodes: NodeRegistry,
+        departures: Departures,
+        tell_lost: Callable[[LostCall], Awaitable[bool]],
+        tell_queued: Callable[[tuple[str, ...]], None],
+        metrics: ReaperMetrics,
+    ) -> None:
+        self._cluster, self._nodes, self._departures = cluster, nodes, departures
+        self._tell_lost, self._tell_queued, self._metrics = tell_lost, tell_queued, metrics
+        self._untold = True
+        """The store may have calls of which this node has to tell."""
+        self._told: set[str] = set()
+        """Calls of which it was told; they are in the store until that is written."""
+        self._answering: set[NodeId] = set()
+        """Nodes without a lease whose API answers: the log has a line of each."""
+
+    async def run(self) -> None:
+        away = False
+        while self._cluster.shared:
+            try:
+                await self.look()
+                away = False
+            except (StoreError, BackendError, TimeoutError) as error:
+                if not away:
+                    log.warning("dead nodes can't be cared for at the moment", reason=str(error) or "no answer in time")
+                away = True
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Once. Raises StoreError, BackendError and TimeoutError: what is left is done the next time."""
+        if self._untold:
+            await self._tell()
+        suspects = leases.lapsed(self._cluster.leases, self._cluster.present_s)
+        self._answering &= {each.node for each in suspects}
+        if not suspects:
+            return
+        async with asyncio.timeout(STEP_S):
+            known = {each.id.name: each for each in await self._nodes.all()}
+        for each in suspects:
+            await self._care_for(each, known)
+
+    async def _care_for(self, expired: Lease, known: dict[str, Node]) -> None:
+        found = known.get(expired.node.name)
+        what = reaping.step(expired.node, found, known.get(self._cluster.node.name))
+        if what == "wait" or (what == "end" and await self._answers(expired)):
+            return
+        if what == "end" and found is not None and not await self._end(found.id):
+            return
+        if await self._cluster.free(expired.node):
+            log.warning("slots of a node that is gone are free", node=expired.node.name, epoch=expired.node.epoch)
+
+    async def _answers(self, expired: Lease) -> bool:
+        alive = bool(expired.facts.url) and await answers(expired.facts.url)
+        if alive and expired.node not in self._answering:
+            self._answering.add(expired.node)
+            which = {"node": expired.node.name, "epoch": expired.node.epoch}
+            log.warning("a node has no lease and no beat in the store, but its API answers: it is left alone", **which)
+        return alive
+
+    async def _end(self, dead: NodeId) -> bool:
+        async with asyncio.timeout(STEP_S):
+            ended: Ended = await self._departures.end_calls_of(dead, silent_s=reaping.STALE_S)
+        if not ended.done:
+            return False
+        self._untold = True
+        if not ended.again:
+            self._metrics.reaped(len(ended.live))
+        try:
+            await self._tell()
+        finally:
+            self._tell_queued(ended.queued)
+        return True
+
+    async def _tell(self) -> None:
+        """Of each call that this node has to tell of, once."""
+        async with asyncio.timeout(STEP_S):
+            lost = await self._departures.untold()
+        self._told &= {each.call for each in lost}
+        for each in lost:
+            if each.call not in self._told:
+                async with asyncio.timeout(STEP_S):
+                    if not await self._tell_lost(each):
+                        await self._departures.forget(each.call)
+                self._told.add(each.call)
+        self._untold = False
+
+
+async def answers(url: str) -> bool:
+    """Whether a controller lives there: 200 for `/healthz`, or a certificate that we don't trust."""
+    try:
+        async with httpx.AsyncClient(timeout=PROBE_S, trust_env=False) as http, asyncio.timeout(PROBE_S):
+            return (await http.get(f"{url.rstrip('/')}/healthz")).status_code == 200
+    except httpx.ConnectError as error:
+        return "CERTIFICATE_VERIFY_FAILED" in str(error)
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+        return False
