@@ -81,9 +81,13 @@ class Reaper:
         what = reaping.step(expired.node, found, known.get(self._cluster.node.name))
         if what == "wait" or (what == "end" and await self._answers(expired)):
             return
-        if what == "end" and found is not None and not await self._end(found.id):
-            return
-        if await self._cluster.free(expired.node):
+        first = True
+        if what == "end" and found is not None:
+            ended = await self._end(found.id)
+            if not ended.done:
+                return
+            first = not ended.again
+        if await self._cluster.free(expired.node) and first:
             log.warning("slots of a node that is gone are free", node=expired.node.name, epoch=expired.node.epoch)
 
     async def _answers(self, expired: Lease) -> bool:
@@ -94,11 +98,11 @@ class Reaper:
             log.warning("a node has no lease and no beat in the store, but its API answers: it is left alone", **which)
         return alive
 
-    async def _end(self, dead: NodeId) -> bool:
+    async def _end(self, dead: NodeId) -> Ended:
         async with asyncio.timeout(STEP_S):
-            ended: Ended = await self._departures.end_calls_of(dead, silent_s=reaping.STALE_S)
+            ended = await self._departures.end_calls_of(dead, silent_s=reaping.STALE_S)
         if not ended.done:
-            return False
+            return ended
         self._untold = True
         if not ended.again:
             self._metrics.reaped(len(ended.live))
@@ -106,7 +110,7 @@ class Reaper:
             await self._tell()
         finally:
             self._tell_queued(ended.queued)
-        return True
+        return ended
 
     async def _tell(self) -> None:
         """Of each call that this node has to tell of, once."""
