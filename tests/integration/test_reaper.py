@@ -207,6 +207,7 @@ async def test_what_a_dead_node_had_ends_once_and_is_free(tmp_path: Path, backen
         assert not seen.forged
 
 
+@pytest.mark.parametrize("backends", ["memory"], indirect=True)
 async def test_a_node_that_was_taken_for_dead_finds_out_and_says_again_what_it_has(
     tmp_path: Path, backends: MakeBackend
 ) -> None:
