@@ -14,8 +14,8 @@ from controller.cluster import leases, reaping
 from controller.cluster.departures import Departures, Ended
 from controller.cluster.membership import Membership
 from controller.cluster.metrics import ReaperMetrics
-from controller.cluster.node import LostCall, NodeId
-from controller.cluster.nodes import Node, NodeRegistry
+from controller.cluster.node import LostCall, Node, NodeId
+from controller.cluster.nodes import NodeRegistry
 from controller.cluster.port import BackendError, Lease
 from controller.store.database import StoreError
 

@@ -6,8 +6,8 @@ node's HTTP API, and nothing is done: calls that go on would be told to have end
 
 from typing import Literal
 
-from controller.cluster.node import NodeId
-from controller.cluster.nodes import BEAT_SECONDS, Node
+from controller.cluster.node import Node, NodeId
+from controller.cluster.nodes import BEAT_SECONDS
 
 STALE_S = 2 * BEAT_SECONDS
 """Seconds after its latest beat in the store for which a node counts as alive there."""

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.cluster.node import NodeId
-from controller.cluster.nodes import Node
+from controller.cluster.node import Node, NodeId
 from controller.cluster.reaping import STALE_S, step
 
 US = Node(NodeId("paris", 1), "1", "", datetime(2026, 11, 30, tzinfo=UTC), 1.0, stopped=False, lost=False)
