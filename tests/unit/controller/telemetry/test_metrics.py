@@ -16,7 +16,7 @@ from controller.calls.outbound.metrics import QueueMetrics, SuspendedTrunks
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers
 from controller.calls.reporting import lifecycle
-from controller.cluster.metrics import ClusterMetrics
+from controller.cluster.metrics import ClusterMetrics, ReaperMetrics
 from controller.config.models.records import Records as Settings
 from controller.events.metrics import EventMetrics
 from controller.events.records.repository import RecordRepository
@@ -231,6 +231,7 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
     RecordWriter(cast(RecordRepository, None), Settings(), Spool(Path("nowhere")), registry)
     BackgroundTasks(registry)
     ClusterMetrics(registry)
+    ReaperMetrics(registry)
     WorkerMetrics(registry, "w1", lambda: Now(contract.Load(), 1, True))
     ours = {
         f"{family.name}_total" if family.type == "counter" else family.name
