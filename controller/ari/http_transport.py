@@ -1,8 +1,8 @@
 """HTTP/1.1 to Asterisk whose connection pool stays whole whatever is cancelled.
 
 httpcore 1.0.9 loses a place of its pool for good if a task is cancelled between the moment in which the pool gave it a
-connection and its first use, or twice while an answer is read (encode/httpcore #658, #830, #1093). Cancelled at the end
-of a pause of the whole machine, 32 requests at once had taken all places, and no call could be answered or ended any
+connection and its first use, or twice while an answer is read (encode/httpcore #658, #830, #1093). Requests
+that were cancelled in a pause of the whole machine had taken all 32 places, and no call could be answered or ended any
 more. So each exchange is a task of its own, which nobody else cancels: who gives up cancels its anyio scope, against
 which httpcore shields what it has to put back. Connections that no request holds and that are not idle are dropped.
 """
@@ -86,9 +86,10 @@ class _Pool(httpcore.AsyncConnectionPool):
 
 class _Pooled(httpx.AsyncHTTPTransport):
     def __init__(self, tls: ssl.SSLContext | bool, limits: httpx.Limits) -> None:
-        super().__init__(verify=tls, trust_env=False, limits=limits)  # no proxy: Asterisk is in our own network
+        context = httpx.create_ssl_context(verify=tls, trust_env=False)
+        super().__init__(verify=context, trust_env=False)  # no proxy: Asterisk is in our own network
         self._pool = _Pool(  # httpx takes no pool
-            ssl_context=httpx.create_ssl_context(verify=tls, trust_env=False),
+            ssl_context=context,
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,

@@ -1,8 +1,8 @@
 """One ARI request over HTTP, with a time limit; failures become `AriError`.
 
-Owns the time limit and the translation of httpx's exceptions. Never retries: most of ARI's
-operations take effect twice if sent twice. Parameters go into a JSON body and not into the URL (Asterisk reads either):
-they can hold telephone numbers, and httpx and proxies log URLs.
+Owns the time limit and the translation of httpx's exceptions. Never retries: most of ARI's operations take effect twice
+if sent twice. Parameters go into a JSON body and not into the URL (Asterisk reads either): they can hold telephone
+numbers, and httpx and proxies log URLs.
 """
 
 import asyncio

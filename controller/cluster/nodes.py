@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 
 from controller.cluster.node import Node, NodeId
 from controller.store.cells import moment_in, text_in, whole_in
@@ -59,14 +59,15 @@ class NodeRegistry:
     async def beat(self, us: NodeId) -> bool:
         """Also of a node that was taken for dead, and was not: then it returns True, once."""
         async with self._database.writing() as store:
-            mine = (table.c.name == us.name, table.c.epoch == us.epoch)
-            lost_at = await store.scalar(select(table.c.lost_at).where(*mine).with_for_update())
-            await store.execute(update(table).where(*mine).values(beat_at=self._now(), **_RUNS))
+            lost_at = await store.scalar(select(table.c.lost_at).where(_is(us)).with_for_update())
+            await store.execute(update(table).where(_is(us)).values(beat_at=self._now(), **_RUNS))
         return lost_at is not None
 
     async def leave(self, us: NodeId) -> None:
         """This start has ended in order: none of its calls is left."""
-        await self._change(us, {"beat_at": self._now(), "stopped_at": self._now()})
+        async with self._database.writing() as store:
+            values = {"beat_at": self._now(), "stopped_at": self._now()}
+            await store.execute(update(table).where(_is(us)).values(values))
 
     async def all(self) -> list[Node]:
         """Each by its latest start, sorted by name."""
@@ -75,13 +76,12 @@ class NodeRegistry:
             rows = (await store.execute(select(table).order_by(table.c.name))).all()
         return [_node(row, now) for row in rows]
 
-    async def _change(self, us: NodeId, values: dict[str, Any]) -> None:
-        async with self._database.writing() as store:
-            mine = and_(table.c.name == us.name, table.c.epoch == us.epoch)
-            await store.execute(update(table).where(mine).values(values))
-
     def _now(self) -> Any:
         return func.now() if self._database.shared else _now()
+
+
+def _is(node: NodeId) -> ColumnElement[bool]:
+    return and_(table.c.name == node.name, table.c.epoch == node.epoch)
 
 
 def _now() -> datetime:

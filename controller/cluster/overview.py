@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Literal
 
 from controller.cluster.node import Node, NodeId
+from controller.cluster.nodes import BEAT_SECONDS
 from controller.cluster.port import Lease, NodeFacts
 
-FRESH_S = 15.0
-"""A node whose latest beat in the store is not older is there: three beats."""
+FRESH_S = 3 * BEAT_SECONDS
+"""A node whose latest beat in the store is not older is there."""
 
 State = Literal["accepting", "draining", "unknown", "away", "stopped", "lost"]
 

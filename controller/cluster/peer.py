@@ -1,6 +1,6 @@
-"""Requests that a node carries to another one, over HTTP: how they are sent, and by which token nodes know each other.
+"""Requests of a node to another one, over HTTP: whether it lives, and what is carried to it, by which token.
 
-A request is carried once: the node that it reaches answers for itself or refuses. Nothing is sent without
+A request is carried once: the node that it reaches answers for itself or refuses. Nothing is carried without
 `cluster.token`, and no redirect is followed.
 """
 
@@ -16,7 +16,8 @@ import httpx
 from pydantic import SecretStr
 
 PATH = "/cluster/v1/nodes/{name}/{verb}"
-TIMEOUT_S = 5.0
+TIMEOUT_S, PROBE_S = 5.0, 2.0
+"""Seconds for what is carried, and for the question whether a node lives."""
 MOST_BYTES = 16_384
 """Of an answer."""
 
@@ -70,11 +71,25 @@ class Peers:
         return _read(name, status, told)
 
 
+async def answers(url: str) -> bool:
+    """Whether a controller lives there: 200 for `/healthz`, or a certificate that we don't trust."""
+    try:
+        async with _client(url) as http, asyncio.timeout(PROBE_S):
+            return (await http.get(f"{url.rstrip('/')}/healthz")).status_code == 200
+    except httpx.ConnectError as error:
+        return "CERTIFICATE_VERIFY_FAILED" in str(error)
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+        return False
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    """Whoever asks sets a time limit. Over plain HTTP there is nothing to verify, and reading the authorities takes
+    30 ms."""
+    return httpx.AsyncClient(verify=not url.startswith("http:"), trust_env=False, timeout=None, follow_redirects=False)
+
+
 async def _post(url: str, headers: dict[str, str], body: dict[str, Any]) -> tuple[int, bytes]:
-    async with (
-        httpx.AsyncClient(trust_env=False, timeout=None, follow_redirects=False) as http,
-        http.stream("POST", url, headers=headers, json=body) as response,
-    ):
+    async with _client(url) as http, http.stream("POST", url, headers=headers, json=body) as response:
         told = b""
         async for piece in response.aiter_raw():
             told += piece

@@ -7,10 +7,9 @@ that ends the calls (`departures`), which locks the dead node's row: of several 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import httpx
 import structlog
 
-from controller.cluster import leases, reaping
+from controller.cluster import leases, peer, reaping
 from controller.cluster.departures import Departures, Ended
 from controller.cluster.membership import Membership
 from controller.cluster.metrics import ReaperMetrics
@@ -22,7 +21,6 @@ from controller.store.database import StoreError
 log = structlog.get_logger()
 
 LOOK_S = 1.0
-PROBE_S = 2.0
 STEP_S = 20.0
 """Seconds that one step in the store may take."""
 
@@ -30,8 +28,7 @@ STEP_S = 20.0
 class Reaper:
     """`run()` until cancelled; it returns at once where there is no `cluster.url`, since then nobody has a lease.
     `tell_lost`: a call has ended with its node; False: of this one nobody can be told. It may raise StoreError, and is
-    told again then. `tell_queued`: the
-    queue has changed, and who had to tell of it is gone."""
+    told again then. `tell_queued`: the queue has changed, and who had to tell of it is gone."""
 
     def __init__(
         self,
@@ -91,7 +88,7 @@ class Reaper:
             log.warning("slots of a node that is gone are free", node=expired.node.name, epoch=expired.node.epoch)
 
     async def _answers(self, expired: Lease) -> bool:
-        alive = bool(expired.facts.url) and await answers(expired.facts.url)
+        alive = bool(expired.facts.url) and await peer.answers(expired.facts.url)
         if alive and expired.node not in self._answering:
             self._answering.add(expired.node)
             which = {"node": expired.node.name, "epoch": expired.node.epoch}
@@ -124,14 +121,3 @@ class Reaper:
                         await self._departures.forget(each.call)
                 self._told.add(each.call)
         self._untold = False
-
-
-async def answers(url: str) -> bool:
-    """Whether a controller lives there: 200 for `/healthz`, or a certificate that we don't trust."""
-    try:
-        async with httpx.AsyncClient(timeout=PROBE_S, trust_env=False) as http, asyncio.timeout(PROBE_S):
-            return (await http.get(f"{url.rstrip('/')}/healthz")).status_code == 200
-    except httpx.ConnectError as error:
-        return "CERTIFICATE_VERIFY_FAILED" in str(error)
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
-        return False

@@ -5,7 +5,6 @@ import os
 import shlex
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from simulator import services
 from simulator.ports import free_port
 from simulator.services import SCRIPT
+from tests.peers import script
 
 START_TIMEOUT = 600.0  # seconds: the first start on a machine has to fetch Asterisk
 
@@ -67,16 +67,7 @@ class Asterisk(services.Asterisk):
 
 
 def run(*arguments: str, **environment: str) -> str:
-    done = subprocess.run(
-        [str(SCRIPT), *arguments],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=START_TIMEOUT,
-    )
-    assert done.returncode == 0, f"asterisk {' '.join(arguments)}: {done.stdout}{done.stderr}"
-    return done.stdout
+    return script.run(SCRIPT, *arguments, timeout=START_TIMEOUT, **environment)
 
 
 def free_udp_port() -> int:

@@ -1,8 +1,6 @@
 """A real Kamailio for a test: an instance of `deploy/kamailio/kamailio` on ports that nobody else has."""
 
-import os
 import socket
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from simulator.ports import free_port
+from tests.peers import script
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "kamailio" / "kamailio"
 START_TIMEOUT = 120.0  # seconds: the first start on a machine has to fetch Kamailio
@@ -54,16 +53,7 @@ class Kamailio:
 
 
 def run(*arguments: str, **environment: str) -> str:
-    done = subprocess.run(
-        [str(SCRIPT), *arguments],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=START_TIMEOUT,
-    )
-    assert done.returncode == 0, f"kamailio {' '.join(arguments)}: {done.stdout}{done.stderr}"
-    return done.stdout
+    return script.run(SCRIPT, *arguments, timeout=START_TIMEOUT, **environment)
 
 
 @contextmanager

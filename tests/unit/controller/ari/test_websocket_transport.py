@@ -17,10 +17,12 @@ class Socket:
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.full = asyncio.Lock()
+        """Held: nothing more can be sent."""
         self._changed = asyncio.Condition()
 
     async def send(self, message: str) -> None:
-        async with self._changed:
+        async with self.full, self._changed:
             self.sent.append(json.loads(message))
             self._changed.notify_all()
 
@@ -155,6 +157,19 @@ async def test_a_request_that_never_gets_an_answer_is_over_when_a_later_ping_has
     assert sent["uri"] == "channels/d"
     ways.transport.take(answer(sent["request_id"]))
     assert (await asked).status_code == 204
+
+
+async def test_a_ping_that_was_given_up_before_it_was_sent_is_followed_by_another() -> None:
+    ways = await Ways().opened()
+    lost = ways.ask("/channels/a")
+    await ways.sent(1)
+    lost.cancel()
+    async with ways.socket.full:
+        hurried = ways.ask("/channels/b")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(hurried, 0.05)
+    await ways.ask("/channels/c")
+    assert [each["uri"] for each in await ways.sent(2)] == ["channels/a", "asterisk/ping"]
 
 
 async def test_a_request_that_was_given_up_holds_nobody_up_until_its_answer() -> None:
