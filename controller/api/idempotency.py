@@ -19,10 +19,10 @@ import structlog
 from aiohttp import hdrs, web
 from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.api.problems import Problem, malformed, refusal_of
 from controller.cluster.node import NodeId
-from controller.store.async_engine import AsyncConnection
 from controller.store.database import Database, StoreError
 from controller.store.owners import free_or_of, owner
 from controller.store.tables.api import idempotency as table

@@ -1,7 +1,7 @@
 """The entry point of the `voiceai` command.
 
 Owns what is loaded. `voiceai serve` runs for months: it loads no other command, and not what structlog, httpx and Mako
-would load to colour text on terminals. That is 9 MB.
+load if it is there, to colour text on terminals. That is 9 MB.
 
 Owns also the garbage collector at the start: it is off during the imports, and then ignores the imported objects.
 Without this the start takes a sixth longer.
@@ -14,6 +14,8 @@ from collections.abc import Callable
 from functools import partial
 
 COLOURS = ("rich", "pygments", "click")
+"""Optional packages, each imported within `try`. None in `sys.modules` is Python's own way to say that a package is not
+installed (docs.python.org/3/reference/import.html#the-module-cache)."""
 
 
 def main() -> None:
@@ -31,7 +33,7 @@ def main() -> None:
 
 
 def _serve() -> Callable[[], None]:
-    sys.modules.update(dict.fromkeys(COLOURS))  # type: ignore[arg-type]  # as if they were not installed
+    sys.modules.update(dict.fromkeys(COLOURS))  # type: ignore[arg-type]
     from controller.cli import serve, serve_command
 
     assert serve  # the command needs it

@@ -80,11 +80,11 @@ async def _serve(
             _warn(publisher.current.config)
             controller = Controller(publisher, ari, tasks, metrics, database, lock, lease, node)
             process_signals.install_handlers(stop=controller.stop, reload=controller.reload)
-            beat = tasks.keep("node", lambda: nodes.run(node, controller.snapshots.write_again))
+            beat = tasks.keep("node", lambda: nodes.run(node, controller.parts.snapshots.write_again))
             status = await controller.run(sockets, own_workers=own_workers)
             await cancelled([beat], LEAVE_SECONDS)
             if status == EXIT_OK:
-                await _leave(controller.departures, nodes, node)
+                await _leave(controller.parts.departures, nodes, node)
             return status
 
 

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import structlog
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.cluster.node import LostCall, NodeId
-from controller.store.async_engine import AsyncConnection
 from controller.store.cells import moment_in
 from controller.store.database import Database
 from controller.store.owners import lost_to, owned_up_to, owner

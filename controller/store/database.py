@@ -23,11 +23,11 @@ import structlog
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from controller.cluster.node import NodeId
 from controller.store import migrations
-from controller.store.async_engine import AsyncConnection, AsyncEngine, create_async_engine
 from controller.store.health import StoreHealth
 from controller.store.tables.base import parsed_json
 

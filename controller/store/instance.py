@@ -25,9 +25,9 @@ from typing import Any
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from controller.store.async_engine import AsyncConnection, AsyncEngine, create_async_engine
 from controller.store.database import StoreError, unreachable
 
 try:

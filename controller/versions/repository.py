@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.config.resources import Content, Key
-from controller.store.async_engine import AsyncConnection
 from controller.store.database import Database
 from controller.store.tables.resources import config_state, resource_versions as versions, resources
 

@@ -53,7 +53,7 @@ class Running:
 
     async def talks(self) -> None:
         """One call does."""
-        actor = self.controller.registry.begin(PLAN, config(SMALL))
+        actor = self.controller.parts.registry.begin(PLAN, config(SMALL))
         for what in OPENING:
             actor.put(what)
         async with asyncio.timeout(30):
@@ -61,12 +61,12 @@ class Running:
                 await asyncio.sleep(0)
 
     async def rows(self) -> list[Any]:
-        async with self.controller.database.reading() as store:
+        async with self.controller.parts.database.reading() as store:
             return list(await store.execute(text("SELECT call, kept FROM live_calls")))
 
     async def written(self) -> None:
         """Until the snapshot has the call as it is, and there is nothing more to write."""
-        actor = self.controller.registry._live[CALL]
+        actor = self.controller.parts.registry._live[CALL]
         async with asyncio.timeout(10):
             while actor._queue.qsize() or await self.stored() != [kept_of(actor)]:  # noqa: ASYNC110 - a state
                 await asyncio.sleep(0.02)
@@ -98,7 +98,7 @@ async def controller(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: A
         await publisher.start()
         node = await NodeRegistry(database).join("node1", "1", "")
         running = Running(Controller(publisher, cast(Ari, ari), tasks, metrics, database, lock, lease, node), ari)
-        monkeypatch.setattr(running.controller.registry, "_workers", FakeWorkers())
+        monkeypatch.setattr(running.controller.parts.registry, "_workers", FakeWorkers())
         yield running
         running.controller._deadline.cancel()
 
@@ -109,7 +109,7 @@ async def test_an_error_at_the_top_leaves_the_calls(tmp_path: Path, monkeypatch:
             task = asyncio.create_task(running.controller.run((), own_workers=False))
             await running.talks()
             done = len(running.ari.done)
-            monkeypatch.setattr(running.controller.registry, "drain", None)  # the next to be called: a TypeError
+            monkeypatch.setattr(running.controller.parts.registry, "drain", None)  # the next to be called: a TypeError
             running.controller.stop()
             async with asyncio.timeout(60):
                 assert await task == EXIT_FAILED
@@ -121,7 +121,7 @@ async def test_an_error_at_the_top_leaves_the_calls(tmp_path: Path, monkeypatch:
     async with controller(tmp_path, monkeypatch) as again:
         task = asyncio.create_task(again.controller.run((), own_workers=False))
         async with asyncio.timeout(30):
-            while again.controller.registry.ids() != {CALL}:  # noqa: ASYNC110 - a state
+            while again.controller.parts.registry.ids() != {CALL}:  # noqa: ASYNC110 - a state
                 await asyncio.sleep(0.01)
         again.controller.stop()
         again.controller.stop()
@@ -131,7 +131,7 @@ async def test_an_error_at_the_top_leaves_the_calls(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(
     "stuck",
-    ["access.finish", "usage.finish", "snapshots.finish", "events.drain", "records.finish", "_tracing.close", "calls"],
+    ["access.finish", "usage.finish", "snapshots.finish", "events.drain", "records.finish", "tracing.close", "calls"],
 )
 async def test_nothing_holds_up_a_shutdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stuck: str) -> None:
     monkeypatch.setattr(apps, "LAST_SECONDS", 0.2)
@@ -143,13 +143,13 @@ async def test_nothing_holds_up_a_shutdown(tmp_path: Path, monkeypatch: pytest.M
             running.ari.stands = asyncio.Event()  # Asterisk answers nothing any more
         else:
             part, name = stuck.split(".")
-            monkeypatch.setattr(getattr(running.controller, part), name, asyncio.Event().wait)
+            monkeypatch.setattr(getattr(running.controller.parts, part), name, asyncio.Event().wait)
         with capture_logs():
             running.controller.stop()
             running.controller.stop()
             async with asyncio.timeout(60):
                 assert await task == 0
-        assert running.controller.registry.live == 0
+        assert running.controller.parts.registry.live == 0
 
 
 @pytest.mark.parametrize(
@@ -174,10 +174,10 @@ async def test_a_stored_call_that_cannot_be_read_is_let_go(
     async with controller(tmp_path, monkeypatch) as running:
         task = asyncio.create_task(running.controller.run((), own_workers=False))
         await running.talks()
-        monkeypatch.setattr(running.controller.registry, "drain", None)
+        monkeypatch.setattr(running.controller.parts.registry, "drain", None)
         running.controller.stop()
         await task
-        async with running.controller.database.writing() as store:
+        async with running.controller.parts.database.writing() as store:
             await store.execute(
                 text(
                     "INSERT INTO live_calls (call, written_at, kept, node, epoch) "
@@ -192,7 +192,7 @@ async def test_a_stored_call_that_cannot_be_read_is_let_go(
             async with asyncio.timeout(30):
                 while not again.controller._up:  # noqa: ASYNC110 - a state
                     await asyncio.sleep(0.01)
-            assert again.controller.registry.ids() == {other}
+            assert again.controller.parts.registry.ids() == {other}
             again.controller.stop()
             again.controller.stop()
             async with asyncio.timeout(60):
@@ -218,7 +218,7 @@ async def test_what_changes_in_a_call_is_in_the_book(
         await running.talks()
         for what in story:
             await running.written()
-            running.controller.registry._live[CALL].put(what)
+            running.controller.parts.registry._live[CALL].put(what)
         await running.written()
         running.controller.stop()
         running.controller.stop()

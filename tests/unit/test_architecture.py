@@ -16,6 +16,7 @@ OURS = ("controller", "bridge", "simulator", "demo", "bench", "docs/reference")
 IMPURE = {"asyncio", "socket", "time", "logging", "os", "httpx", "aiohttp", "websockets", "structlog", "subprocess"}
 
 CALLS = "controller.calls."
+COMPOSITION = ("controller.app", "controller.parts", "controller.http_application")
 ALLOWED: dict[str, tuple[str, ...]] = {
     "bridge": ("bridge.common",),
     "bridge.common": (),
@@ -33,7 +34,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bridge.realtime.conversation": ("bridge.common", "bridge.contract", "bridge.media", "bridge.realtime.protocol"),
     "bridge.worker": ("bridge",),
     "controller": (),
-    "controller.app": ("controller", "bridge.common", "bridge.contract"),
+    **dict.fromkeys(COMPOSITION, ("controller", "bridge.common", "bridge.contract")),
     "controller.ari": ("bridge.common",),
     "controller.dialing": ("bridge.common",),
     "controller.store": ("bridge.common", "controller.cluster.node"),
@@ -154,7 +155,7 @@ def package_of(module: str) -> str:
 def may(module: str, other: str) -> bool:
     package = package_of(module)
     allowed = (package, *ALLOWED[package])
-    if package in ("bridge.worker", "controller.app", "controller.cli"):  # all that is in these
+    if package in ("bridge.worker", *COMPOSITION, "controller.cli"):  # all that is in these
         return any(inside(other, each) for each in allowed)
     return other in allowed or package_of(other) in allowed
 
@@ -310,6 +311,7 @@ def test_the_rules_can_be_broken() -> None:
     assert not may("controller.cli.doctor.sessions", "bridge.realtime.transport.client")
     assert not may("controller.calls.runtime.registry", "controller.calls.outbound.dialer")
     assert not may("controller.api.server", "controller.cli.main")
+    assert not may("controller.api.server", "controller.parts")
     assert may("controller.ari.rest", "bridge.common.strict_json")
     assert may("controller.workers.pool", "bridge.contract.events")
     assert may("controller.cli.doctor.loopback", "bridge.audiosocket.wire")

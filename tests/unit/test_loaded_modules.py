@@ -17,7 +17,7 @@ SHOW = "; import sys; print(*(name for name, module in sys.modules.items() if mo
             CONTROLLER,
             {"controller.app", "sqlalchemy", "aiohttp"},
             {"alembic", "asyncpg", "click", "controller.cli.doctor", "controller.cli.main", "joserfc", "jsonschema"}
-            | {"numpy", "opentelemetry", "pygments", "rich", "sqlalchemy.dialects.postgresql", "sqlalchemy.orm"},
+            | {"numpy", "opentelemetry", "pygments", "rich", "sqlalchemy.dialects.postgresql"},
         ),
         (WORKER, {"bridge.worker.process", "numpy"}, {"aiohttp", "jinja2", "prometheus_client", "rich", "sqlalchemy"}),
     ],

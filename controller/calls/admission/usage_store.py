@@ -14,10 +14,10 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.usage import Use
-from controller.store.async_engine import AsyncConnection
 from controller.store.database import Database
 from controller.store.tables.usage import dialled_legs as legs, node_spending as spent
 from controller.store.write_behind import WriteBehind

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.calls.machine.outcome import Outcome
 from controller.calls.outbound.entry import (
@@ -32,7 +33,6 @@ from controller.calls.outbound.entry import (
 from controller.calls.outbound.queue_rows import LONGEST_DETAIL, entries_of, entry_of, list_in, written
 from controller.calls.outbound.retry_policy import Final, RetryAt
 from controller.cluster.node import LostCall, NodeId
-from controller.store.async_engine import AsyncConnection
 from controller.store.database import Database
 from controller.store.owners import NOBODY, free_or_of, left_to, owned_by, owned_up_to, owner
 from controller.store.tables.outbound import outbound_calls as calls, outbound_pauses as pauses

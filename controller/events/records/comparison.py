@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from controller.store.async_engine import AsyncConnection
 from controller.store.tables.records import call_events, call_legs, calls
 
 _SQUARED = {

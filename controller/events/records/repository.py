@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Insert, Table, and_, bindparam, delete, func, or_, select, tuple_, union, update
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.cluster.node import LostCall, NodeId
 from controller.config.models.records import Records as Settings
 from controller.events.envelope import Event
 from controller.events.records.mapping import RowWrite, rows
-from controller.store.async_engine import AsyncConnection
 from controller.store.database import Database
 from controller.store.owners import owned_up_to, owner
 from controller.store.tables.api import idempotency

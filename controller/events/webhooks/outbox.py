@@ -17,11 +17,11 @@ from typing import Any
 from zlib import crc32
 
 from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, select, text, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.cluster.node import NodeId
 from controller.events.webhooks.receivers import OF_CALL
 from controller.events.webhooks.retry_policy import Delivered, GiveUp, Retry, Verdict
-from controller.store.async_engine import AsyncConnection
 from controller.store.cells import moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database
 from controller.store.owners import NOBODY, free_or_of, lost_to, owned_up_to, owner

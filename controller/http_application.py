@@ -1,0 +1,75 @@
+"""What the controller's HTTP server serves: the API, the console, the metrics, and the link of the workers."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from bridge import contract
+from controller.api import metrics
+from controller.api.console import files
+from controller.api.operation import Operation
+from controller.api.readiness import warnings_of
+from controller.api.resources.agent_tests import AgentTestResources
+from controller.api.resources.call_trace import TraceResources
+from controller.api.resources.documents import release
+from controller.api.resources.events import EventResources
+from controller.api.resources.live_status import LiveStatusResources
+from controller.api.resources.nodes import NodeResources, carried_routes
+from controller.api.resources.softphone import SoftphoneResources
+from controller.api.resources.text_sessions import TextSessionResources
+from controller.api.resources.versions import configuration_operations
+from controller.api.resources.workers import WorkerResources
+from controller.api.server import ApiStorage, make_app
+from controller.cluster.directory import Nodes
+from controller.cluster.joining import nodes_of
+from controller.parts import Parts
+from controller.softphone.relay import Relay
+from controller.versions.editor import ResourceEditor
+
+
+def http_application(parts: Parts, roll: Callable[[], None]) -> web.Application:
+    """`roll` replaces the workers of this machine."""
+    config, authenticator = parts.config, parts.access.authenticator
+    member, admission = parts.registry.member(release()), parts.registry.admission
+    nodes = nodes_of(config.cluster, parts.cluster, parts.database, member, admission)
+    routes = [
+        *carried_routes(nodes.own_name, nodes.set_own, config.cluster.token),
+        web.get(contract.LINK_PATH, parts.workers.endpoint),
+        metrics.route(parts.metrics.registry, authenticator, public=config.api.metrics_public),
+        *files.routes(parts.softphones.connects_to),
+        *parts.access.routes(),
+    ]
+    return make_app(
+        parts.registry,
+        parts.outbound,
+        authenticator,
+        more=_operations(parts, nodes, roll),
+        extra_routes=routes,
+        storage=ApiStorage(parts.database, parts.audit_log),
+        warnings=lambda: warnings_of(
+            *(parts.workers, parts.tasks.failing, parts.dialer.breakers, parts.database.health),
+            listing_fails=parts.reconciler.listing_fails,
+        ),
+    )
+
+
+def _operations(parts: Parts, nodes: Nodes, roll: Callable[[], None]) -> tuple[Operation, ...]:
+    """Those with parts of their own, in the order in which they are documented."""
+    config, current, registry, editor = parts.config, parts.current, parts.registry, ResourceEditor(parts.publisher)
+    relay = Relay(config.asterisk.ari, parts.softphones)
+    phones = SoftphoneResources(
+        current, parts.softphones, relay, registry, parts.access.authenticator, editor.with_agent
+    )
+    return (
+        *EventResources(parts.events, registry, parts.outbound).operations(),
+        *WorkerResources(parts.workers, config.shutdown.worker_drain_s, roll).operations(),
+        *NodeResources(nodes).operations(),
+        *LiveStatusResources(parts.live_status, registry).operations(),
+        *configuration_operations(current, parts.publisher, parts.tools.run),
+        *TextSessionResources(parts.text_sessions, current, editor).operations(),
+        *AgentTestResources(parts.text_sessions, current, editor, registry.spend).operations(),
+        *parts.access.operations(),
+        *phones.operations(),
+        *TraceResources(registry, parts.traces.of).operations(),
+        *parts.history.operations(),
+    )
