@@ -66,7 +66,12 @@ class Node:
 
 @asynccontextmanager
 async def cluster(url: str, names: str = "abc") -> AsyncIterator[list[Node]]:
-    nodes = [Node(each, url, known=names) for each in names]
+    async with joined([Node(each, url, known=names) for each in names]) as nodes:
+        yield nodes
+
+
+@asynccontextmanager
+async def joined(nodes: list[Node]) -> AsyncIterator[list[Node]]:
     running = [asyncio.create_task(each.membership.run(each)) for each in nodes]
     try:
         await until(lambda: all(each.membership.up for each in nodes))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from simulator.ports import free_port
+from tests.peers.network import Network
 
 START_SECONDS = 20.0
 SERVICE = "voiceai"
@@ -33,12 +34,12 @@ def program() -> str:
 class Server:
     """There from `with` on. It keeps nothing on disk unless it is told to (`SAVE`)."""
 
-    def __init__(self, *options: str, sentinel: bool = False) -> None:
+    def __init__(self, *options: str, sentinel: bool = False, port: int = 0) -> None:
         self._options, self._sentinel = options, sentinel
+        self.port = port or free_port()
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="voiceai-valkey-", dir="/tmp"))
-        self.port = free_port()
         self.start()
         return self
 
@@ -115,3 +116,67 @@ class WithSentinel:
     @property
     def url(self) -> str:
         return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/{SERVICE}"
+
+
+class OverNetwork:
+    """The same with three Sentinels, on a network that can be cut: the parts `one` (the first primary), `two` and
+    `sentinels`. Each node reaches them over links of its own."""
+
+    DOWN_AFTER_MS = 1500
+    """Longer than a busy machine stands still."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __enter__(self) -> Self:
+        ports = {"one": free_port(), "two": free_port()}
+        self._told = {name: self._network.link("servers", name, port) for name, port in ports.items()}
+        own = {name: f"replica-announce-port {port}" for name, port in self._told.items()}
+        self.servers = {"one": Server(own["one"], port=ports["one"]).__enter__()}
+        primary = f"127.0.0.1 {self._told['one']}"
+        self.servers["two"] = Server(own["two"], f"replicaof {primary}", port=ports["two"]).__enter__()
+        self.sentinels = [self._watching(primary).__enter__() for _ in range(3)]
+        self.sentinels[0].wait_for(self.is_whole)
+        return self
+
+    def _watching(self, primary: str) -> Server:
+        return Server(
+            f"sentinel monitor {SERVICE} {primary} 2",
+            f"sentinel down-after-milliseconds {SERVICE} {self.DOWN_AFTER_MS}",
+            f"sentinel failover-timeout {SERVICE} 4000",
+            sentinel=True,
+        )
+
+    def __exit__(self, *_: object) -> None:
+        for each in (*self.sentinels, *self.servers.values()):
+            each.__exit__()
+
+    def url(self, node: str) -> str:
+        """For this node: Sentinels tell it the ports of its own links to the servers, which are as long."""
+        there = {name: self._network.link(node, name, server.port) for name, server in self.servers.items()}
+        told = {_told(self._told[name]): _told(port) for name, port in there.items()}
+        hosts = [f"127.0.0.1:{self._network.link(node, 'sentinels', each.port, told)}" for each in self.sentinels]
+        return f"redis+sentinel://{','.join(hosts)}/{SERVICE}"
+
+    @property
+    def primary(self) -> str:
+        """`one` or `two`, as a Sentinel that answers says."""
+        answers = (each.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE) for each in self.sentinels)
+        port = next(each for each in answers if each).split("\r\n")[-1]
+        return next(name for name, told in self._told.items() if str(told) == port)
+
+    def is_whole(self) -> bool:
+        """Whether the primary has a replica that has caught up, of which all Sentinels know."""
+        told = "slaves=1,sentinels=3"
+        known = all(told in each.command("INFO", "sentinel") for each in self.sentinels)
+        return known and "state=online" in self.servers[self.primary].command("INFO", "replication")
+
+    def keys_of(self, key: str) -> set[str]:
+        """Of a hash on the primary."""
+        found = self.servers[self.primary].command("HKEYS", key)
+        return {each for each in found.split("\r\n") if each and each[0] not in "$*"}
+
+
+def _told(port: int) -> bytes:
+    """As Valkey's protocol tells it."""
+    return f"$5\r\n{port}\r\n".encode()
