@@ -7,7 +7,6 @@ from bridge.contract.codec import (
     NEEDED as NEEDED,
     TOKEN_ENV as TOKEN_ENV,
     Head as Head,
-    Unsendable as Unsendable,
     decode_command as decode_command,
     decode_event as decode_event,
     decode_numbered as decode_numbered,
@@ -40,7 +39,6 @@ from bridge.contract.commands import (
 )
 from bridge.contract.events import (
     NOT_TRANSCRIBED as NOT_TRANSCRIBED,
-    VERSION as VERSION,
     WORKER_NAME as WORKER_NAME,
     AiWarning as AiWarning,
     AiWarningKind as AiWarningKind,
@@ -62,6 +60,7 @@ from bridge.contract.events import (
     MediaConnected as MediaConnected,
     MediaFormat as MediaFormat,
     MediaGone as MediaGone,
+    NotUnderstood as NotUnderstood,
     Ready as Ready,
     Reconnected as Reconnected,
     Recorded as Recorded,
@@ -87,4 +86,17 @@ from bridge.contract.spec import (
     StrictModel as StrictModel,
     Transcription as Transcription,
     TurnDetection as TurnDetection,
+)
+from bridge.contract.versions import (
+    OLDEST_VERSION as OLDEST_VERSION,
+    SUBPROTOCOLS as SUBPROTOCOLS,
+    VERSION as VERSION,
+    Since as Since,
+    TooNew as TooNew,
+    Unsendable as Unsendable,
+    disagreement as disagreement,
+    is_newer as is_newer,
+    spoken as spoken,
+    version_of as version_of,
+    versions_offered as versions_offered,
 )

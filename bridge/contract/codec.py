@@ -4,22 +4,27 @@ A worker dials the controller and says `Hello`; after `Welcome` the controller s
 events, one JSON object per frame. An event of a call is sent as `[number, event]`. The numbers rise for as long as the
 worker lives, so that an event that is sent twice, around a link that breaks, is recognised.
 
-Whatever is in a message, either it becomes a frame that the other side can decode, or `Unsendable` is raised and
-nothing is sent. Unknown types, unknown fields and another `VERSION` are refused. Both sides log, count and drop a frame
-that they can't read; `head_of` tells which call it was about.
+Whatever is in a message, either it becomes a frame that the other side can decode, in the version of the link that both
+speak (`versions`), or `Unsendable` is raised and nothing is sent. A field that is not known is ignored, and the reader
+is told of it: the other side may be of a newer release. Unknown types are refused. Both sides log, count and drop a
+frame that they can't read; `head_of` tells which call it was about.
 """
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field, PositiveInt, TypeAdapter
+from pydantic import BaseModel, Field, PositiveInt, TypeAdapter, ValidationError
 
 from bridge.common.strict_json import well_formed_value
 from bridge.contract.commands import Command
 from bridge.contract.events import CallEvent, Event
 from bridge.contract.spec import StrictModel
+from bridge.contract.versions import VERSION, TooNew, Unsendable, is_newer, without_newer
+
+T = TypeVar("T")
 
 LINK_PATH = "/link"
 """Where the controller's HTTP server accepts workers (a websocket, bearer token required)."""
@@ -46,8 +51,9 @@ _HEAD = re.compile(
 )
 
 
-class Unsendable(ValueError):
-    """A message that can't be put on the link. The text says why and holds nothing of it."""
+Ignored = Callable[[tuple[str, ...]], None]
+"""Is told the names of fields that were ignored, each with that of what it stands in."""
+MOST_NAMES, NAME_CHARACTERS = 5, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +70,30 @@ class Head:
         return bool(self.call) and self.type in NEEDED
 
 
-def frame_of(message: BaseModel, most_bytes: int, *, number: int | None = None) -> str:
-    """`number`: goes before the message. Raises Unsendable."""
-    text = _json(message)
+def frame_of(message: BaseModel, most_bytes: int, version: int, *, number: int | None = None) -> str:
+    """`number`: goes before the message. Raises Unsendable, and TooNew for what this version of the link lacks."""
+    text = _json(message, version)
     if len(text) > most_bytes // 4 and len(text.encode()) > most_bytes - 32:
         raise Unsendable(f"it is larger than {most_bytes} bytes")
     return text if number is None else f"[{number},{text}]"
 
 
-def _json(message: BaseModel) -> str:
+def _json(message: BaseModel, version: int) -> str:
+    newer = is_newer(type(message), version)
+    if not newer:
+        try:
+            text = message.model_dump_json()
+            if "\\u0000" not in text:
+                return text
+        except ValueError:  # half a character in some text, which no UTF-8 has; or too deep
+            pass
     try:
-        text = message.model_dump_json()
-        if "\\u0000" not in text:
-            return text
-    except ValueError:  # half a character in some text, which no UTF-8 has; or too deep
-        pass
-    try:
-        told = well_formed_value(message.model_dump(mode="json"), MOST_DEPTH)
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        told = message.model_dump(mode="json")
+        if newer:
+            without_newer(message, told, version)
+        return json.dumps(well_formed_value(told, MOST_DEPTH), ensure_ascii=False, separators=(",", ":"))
+    except TooNew:
+        raise
     except (ValueError, RecursionError):
         raise Unsendable("it can't be written as JSON, or is nested too deeply") from None
 
@@ -110,28 +122,42 @@ _told: TypeAdapter[Event | tuple[PositiveInt, CallEvent]] = TypeAdapter(
 )
 
 
-def encode(message: StrictModel) -> str:
+def encode(message: StrictModel, version: int = VERSION) -> str:
     """One websocket text frame, whatever texts are in the message. Raises Unsendable where it is too large or too
-    deep for the other side."""
-    return frame_of(message, MAX_COMMAND_BYTES if isinstance(message, Command) else MAX_EVENT_BYTES)
+    deep for the other side, TooNew where the version of the link that both speak lacks it."""
+    return frame_of(message, MAX_COMMAND_BYTES if isinstance(message, Command) else MAX_EVENT_BYTES, version)
 
 
-def encode_numbered(number: int, event: CallEvent) -> str:
+def encode_numbered(number: int, event: CallEvent, version: int = VERSION) -> str:
     """The same for an event of a call."""
-    return frame_of(event, MAX_EVENT_BYTES, number=number)
+    return frame_of(event, MAX_EVENT_BYTES, version, number=number)
 
 
-def decode_command(frame: str | bytes) -> Command:
-    """Raises pydantic.ValidationError for anything that is not exactly one command."""
-    return _commands.validate_json(without_nul(frame))
+def decode_command(frame: str | bytes, ignored: Ignored = lambda _: None) -> Command:
+    """Raises pydantic.ValidationError for anything that is not one command."""
+    return _decoded(_commands, frame, ignored)
 
 
-def decode_numbered(frame: str | bytes) -> tuple[int, Event]:
-    """Number 0: it has none. Raises pydantic.ValidationError for anything that is not exactly one event."""
-    told = _told.validate_json(without_nul(frame))
+def decode_numbered(frame: str | bytes, ignored: Ignored = lambda _: None) -> tuple[int, Event]:
+    """Number 0: it has none. Raises pydantic.ValidationError for anything that is not one event."""
+    told = _decoded(_told, frame, ignored)
     return told if isinstance(told, tuple) else (0, told)
 
 
-def decode_event(frame: str | bytes) -> Event:
-    """Raises pydantic.ValidationError for anything that is not exactly one event."""
-    return _events.validate_json(without_nul(frame))
+def decode_event(frame: str | bytes, ignored: Ignored = lambda _: None) -> Event:
+    """Raises pydantic.ValidationError for anything that is not one event."""
+    return _decoded(_events, frame, ignored)
+
+
+def _decoded(adapter: TypeAdapter[T], frame: str | bytes, ignored: Ignored) -> T:
+    frame = without_nul(frame)
+    try:
+        return adapter.validate_json(frame)
+    except ValidationError as fault:
+        faults = fault.errors(include_url=False, include_context=False, include_input=False)
+        unknown = [each["loc"] for each in faults if each["type"] == "extra_forbidden"]
+        if not unknown:
+            raise
+    told = adapter.validate_json(frame, extra="ignore")
+    ignored(tuple(".".join(map(str, loc[-2:]))[:NAME_CHARACTERS] for loc in unknown[:MOST_NAMES]))
+    return told

@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from bridge.contract.events import VERSION
 from bridge.contract.spec import HistoryItem, Recording, SessionSpec, StrictModel
+from bridge.contract.versions import VERSION
 
 
 class Retention(StrictModel):
@@ -25,6 +25,7 @@ class Welcome(StrictModel):
 
     type: Literal["welcome"] = "welcome"
     version: int = VERSION
+    """Of this link."""
     retention: tuple[Retention, ...] = ()
 
 

@@ -1,14 +1,11 @@
 """The events of a worker to the controller. [pure]"""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
 from bridge.contract.spec import StrictModel
-
-VERSION = 9
-"""Of the link. A worker and a controller with different versions refuse each other at `Hello`."""
-
+from bridge.contract.versions import VERSION
 
 WORKER_NAME = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}"
 WorkerName = Annotated[str, StringConstraints(pattern=f"^{WORKER_NAME}$")]
@@ -45,6 +42,7 @@ class Hello(StrictModel):
 
     type: Literal["hello"] = "hello"
     version: int = VERSION
+    """Of this link."""
     worker: WorkerName
     boot: Annotated[str, StringConstraints(min_length=16, max_length=64)]
     pid: int
@@ -355,6 +353,18 @@ class LiveReport(StrictModel):
     calls: tuple[LiveStatus, ...]
 
 
+class NotUnderstood(StrictModel):
+    """A command came that this worker can't read: it is of another release. Nothing was done. If its call can't do
+    without it, the session is ended besides. `command`, `call`: as far as the
+    frame said."""
+
+    SINCE: ClassVar[int] = 10
+
+    type: Literal["not_understood"] = "not_understood"
+    command: str = Field(max_length=40)
+    call: str = Field("", max_length=64)
+
+
 CallEvent = (
     Ready
     | Failed
@@ -379,4 +389,4 @@ CallEvent = (
 )
 """Everything that concerns one call, in the order in which it happened."""
 
-Event = Annotated[Hello | Heartbeat | LiveReport | CallEvent, Field(discriminator="type")]
+Event = Annotated[Hello | Heartbeat | LiveReport | NotUnderstood | CallEvent, Field(discriminator="type")]

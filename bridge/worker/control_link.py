@@ -16,6 +16,7 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -24,9 +25,11 @@ import structlog
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
 
 from bridge import contract
 from bridge.common.backoff import Backoff
+from bridge.common.limited_warnings import LimitedWarnings
 from bridge.common.tls import client_context
 from bridge.common.websocket_upgrade import Upgrade
 
@@ -41,6 +44,8 @@ REFUSED_DELAY = 2.0
 MOST_PENDING = 20_000
 """Events kept while the controller is away: hours of a few calls, minutes of hundreds. Beyond it the oldest go."""
 CALLS_AT_ONCE = 100
+MOST_ANSWERS = 20
+"""On one link: commands that can't be read and that the controller is told of."""
 
 log = structlog.get_logger()
 
@@ -67,8 +72,15 @@ class Refused(Exception):
 class _Frame:
     """An event of a call, as it is sent."""
 
+    number: int
     call: str
     frame: str
+    event: contract.CallEvent | None = None
+    """Kept if a controller of an older release is to be sent something else."""
+
+    def at(self, version: int) -> str:
+        """As this version of the link has it. Raises TooNew."""
+        return self.frame if self.event is None else contract.encode_numbered(self.number, self.event, version)
 
 
 class ControlLink:
@@ -98,6 +110,10 @@ class ControlLink:
         self._unconfirmed: deque[_Frame] = deque()
         """Sent on the present link, in order, and not known to have arrived."""
         self._sent_count = self._confirmed_count = 0
+        self._version = contract.OLDEST_VERSION
+        """Of the present link."""
+        self._answers = 0
+        self._unknown = LimitedWarnings(log)
         self._news = asyncio.Event()
         self._all_told = asyncio.Event()
         self._all_told.set()
@@ -139,13 +155,15 @@ class ControlLink:
         """Ready to be sent; None: it can't be. The last event of a call is always told."""
         number = next(self._numbers)
         try:
-            return _Frame(event.call, contract.encode_numbered(number, event))
+            frame = contract.encode_numbered(number, event)
+            differs = contract.is_newer(type(event), contract.OLDEST_VERSION)
+            return _Frame(number, event.call, frame, event if differs else None)
         except contract.Unsendable as fault:
             self.refused += 1
             log.error("event can't be sent and is dropped", call=event.call, event_type=event.type, reason=str(fault))
         if isinstance(event, contract.Ended):
             plain = contract.Ended(call=event.call, reason="its end can't be told in full")
-            return _Frame(event.call, contract.encode_numbered(number, plain))
+            return _Frame(number, event.call, contract.encode_numbered(number, plain))
         if event.type in contract.NEEDED:
             self._listener.on_unsendable(event.call)
         return None
@@ -190,6 +208,7 @@ class ControlLink:
                 max_size=contract.MAX_COMMAND_BYTES,
                 max_queue=None,  # commands are few, and pings must be answered however busy we are
                 compression=None,
+                subprotocols=[Subprotocol(each) for each in contract.SUBPROTOCOLS],
                 ssl=self._trust,
                 proxy=None,  # the link is ours; a proxy meant for the internet has no business here
             )
@@ -202,23 +221,29 @@ class ControlLink:
                 await self._converse(socket)
             finally:
                 self.up = False
+                self._unknown.close()
                 self._send_again()
                 self._listener.on_down()
 
     async def _introduce(self, socket: ClientConnection) -> None:
-        local = str(socket.local_address[0])
+        self._version, self._answers = contract.version_of(socket.subprotocol), 0
+        if self._version not in contract.spoken():
+            raise Refused(contract.disagreement(contract.spoken(), [self._version]))
+        hello = self._hello(str(socket.local_address[0])).model_copy(update={"version": self._version})
         async with asyncio.timeout(WELCOME_TIMEOUT):
-            await socket.send(contract.encode(self._hello(local)))
+            await socket.send(contract.encode(hello, self._version))
             try:
-                welcome = contract.decode_command(await socket.recv())
+                welcome = contract.decode_command(await socket.recv(), self._ignored)
             except ValidationError as fault:
-                raise Refused("the controller's welcome is not understood: run the same release everywhere") from fault
+                raise Refused("the controller's welcome can't be read") from fault
             except ConnectionClosed as closed:
                 if closed.rcvd is None or closed.rcvd.code != 1008:
                     raise
                 raise Refused(f"the controller refuses this worker: {closed.rcvd.reason}") from closed
-        if not isinstance(welcome, contract.Welcome) or welcome.version != contract.VERSION:
-            raise Refused("the controller speaks another version: run the same release everywhere")
+        if not isinstance(welcome, contract.Welcome):
+            raise Refused("the controller answers with something else than a welcome")
+        if welcome.version != self._version:
+            raise Refused(contract.disagreement(contract.spoken(), [welcome.version]))
         self._listener.on_command(welcome)
 
     async def _converse(self, socket: ClientConnection) -> None:
@@ -237,15 +262,33 @@ class ControlLink:
             frame = await socket.recv()
             head = contract.head_of(frame)
             try:
-                command = contract.decode_command(frame)
+                command = contract.decode_command(frame, self._ignored)
             except ValidationError as fault:
                 # Only where and what: the values may be a caller's words or a key.
                 wrong = [(error["type"], error["loc"]) for error in fault.errors(include_input=False)][:5]
                 log.error("command can't be read and is dropped", call=head.call, command=head.type, wrong=wrong)
                 self._act(head, partial(self._listener.on_unreadable, head))
                 self.refused += 1
+                await self._answer_unreadable(socket, head)
             else:
                 self._act(head, partial(self._listener.on_command, command))
+
+    async def _answer_unreadable(self, socket: ClientConnection, head: contract.Head) -> None:
+        """The controller is told, unless it is of a release that would not understand that either."""
+        self._answers += 1
+        if self._answers <= MOST_ANSWERS:
+            with suppress(contract.TooNew):
+                await _send(
+                    socket, contract.encode(contract.NotUnderstood(command=head.type, call=head.call), self._version)
+                )
+
+    def _ignored(self, fields: tuple[str, ...]) -> None:
+        self._unknown.warning(
+            "a newer controller sends fields that this worker does not know: they are ignored",
+            by=("fields",),
+            fields=fields,
+            link_version=self._version,
+        )
 
     def _act(self, head: contract.Head, act: Callable[[], None]) -> None:
         """An internal error at one command costs that command."""
@@ -288,7 +331,8 @@ class ControlLink:
             told = self._pending.popleft()
             self._unconfirmed.append(told)
             self._sent_count += 1
-            await _send(socket, told.frame)
+            with suppress(contract.TooNew):
+                await _send(socket, told.at(self._version))
             await asyncio.sleep(0)  # sending all of them takes half a second, and the audio can't wait for it
         mark = self._sent_count
         async with asyncio.timeout(SEND_TIMEOUT):
@@ -316,7 +360,9 @@ class ControlLink:
     # ------------------------------------------------------------ telling
 
     def _tell_up(self) -> None:
-        log.info("control link up", kept_events=len(self._pending), dropped_events=self._dropped)
+        log.info(
+            "control link up", link_version=self._version, kept_events=len(self._pending), dropped_events=self._dropped
+        )
         self._dropped = 0
         self._told_reason = ""
         self._backoff.reset()

@@ -8,6 +8,7 @@ from controller.calls.outbound.service import CallRequest, Summary
 from controller.calls.reporting.view import CallDetail, CallView
 from controller.calls.runtime.call_control import CallControl
 from controller.cluster.overview import NodeView
+from controller.workers.refusals import Refusals
 from controller.workers.worker import Worker
 
 
@@ -55,6 +56,8 @@ class NodeAdmin(Protocol):
 class WorkerAdmin(Protocol):
     """What the HTTP API may ask of workers (`workers.pool.WorkerPool`)."""
 
+    @property
+    def refusals(self) -> Refusals: ...
     def all(self) -> list[Worker]: ...
     def get(self, name: str) -> Worker | None: ...
     async def retire(self, name: str, seconds: float) -> None:

@@ -20,10 +20,11 @@ def warnings_of(
     """`failing`: names of tasks. `listing_fails`: Asterisk can't tell which channels it has."""
     listing = ["Asterisk can't list its channels; the log has more"] if listing_fails else []
     unstartable = [f"worker {name} can't be started: {why}" for name, why in workers.unstartable.items()]
+    refused = [f"worker {each.name} is refused: {each.reason}" for each in workers.refusals.all()]
     tasks = (f"the task `{name}` failed; the log has more" for name in failing)
     suspended = (
         f"trunk {each.trunk} fails again and again ({each.outcome}, SIP {each.sip_status or 'status unknown'}): no "
         "queued call is placed over it for now"
         for each in breakers.all_suspended(datetime.now(UTC))
     )
-    return [*store.trouble(), *listing, *unstartable, *unreached(workers.all()), *tasks, *suspended]
+    return [*store.trouble(), *listing, *unstartable, *refused, *unreached(workers.all()), *tasks, *suspended]

@@ -42,14 +42,15 @@ def replace(token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
 
 
 def _table(page: WorkerPage) -> Table:
-    table = Table("worker", "pid", "media", "state", "calls", "late ms", box=None)
+    table = Table("worker", "pid", "media", "state", "calls", "late ms", "link", box=None)
     for each in page.workers:
         table.add_row(*_row(each))
     reasons = [f"{each.name}: {each.reason}" for each in page.workers if each.reason]
+    reasons += [f"{each.name} at {each.remote} is refused: {each.reason}" for each in page.refused]
     table.caption = "\n".join(reasons) or None
     return table
 
 
 def _row(each: WorkerAnswer) -> tuple[str, ...]:
     load = f"{each.calls}/{each.capacity}"
-    return each.name, str(each.pid), each.media, each.state, load, f"{each.late_ms:.1f}"
+    return each.name, str(each.pid), each.media, each.state, load, f"{each.late_ms:.1f}", str(each.link_version)

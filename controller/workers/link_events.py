@@ -32,7 +32,7 @@ def received(worker: Worker, frame: str) -> Received:
     number = head.number
     event: contract.Event | None = None
     try:
-        number, event = contract.decode_numbered(frame)
+        number, event = contract.decode_numbered(frame, worker.ignored)
         worker.last_beat = asyncio.get_running_loop().time()
     except ValidationError as fault:
         # Only where and what: the values may be a caller's words.
@@ -47,7 +47,8 @@ def received(worker: Worker, frame: str) -> Received:
 async def catch_up(worker: Worker, hello: contract.Hello, socket: web.WebSocketResponse) -> None:
     """Tells a worker whose link is back what it should have been told meanwhile. Raises ConnectionError."""
     for call in sorted(set(hello.calls) - worker.calls):  # nobody here knows it
-        await socket.send_str(contract.encode(contract.Close(call=call, reason="unknown to the controller")))
+        close = contract.Close(call=call, reason="unknown to the controller")
+        await socket.send_str(contract.encode(close, worker.version))
     while worker.pending and worker.socket is socket:
         call, frame = worker.pending[0]
         if call in worker.calls:

@@ -1,6 +1,6 @@
-"""The beginning of a worker's link: whose token it shows, and its hello.
+"""The beginning of a worker's link: whose token it shows, the version of the link that both speak, and its hello.
 
-Owns the refusals: HTTP 401 and 429 for a wrong token, a close frame with the reason for everything else.
+Owns the refusal of wrong tokens, HTTP 401 and 429. Everything else is refused in a close frame (`refusals`).
 """
 
 import asyncio
@@ -8,14 +8,13 @@ import math
 from time import monotonic
 
 import structlog
-from aiohttp import WSCloseCode, hdrs, web
+from aiohttp import hdrs, web
 from pydantic import ValidationError
 
 from bridge import contract
 from controller.workers.worker_admission import Holder, WorkerAdmission
 
 HELLO_TIMEOUT = 5.0  # seconds that a connected worker has for its hello
-REASON_BYTES = 120  # a close frame has room for 123 bytes of reason (RFC 6455, 5.5)
 
 log = structlog.get_logger()
 
@@ -36,27 +35,30 @@ def holder_of(admission: WorkerAdmission, request: web.Request) -> Holder:
     return holder
 
 
-async def hello_of(socket: web.WebSocketResponse) -> contract.Hello | None:
-    """The worker's first frame. None: there was no proper one, and the socket is closed."""
+async def hello_of(socket: web.WebSocketResponse, request: web.Request) -> contract.Hello | str:
+    """The worker's first frame. A text: why it is not taken."""
     try:
         async with asyncio.timeout(HELLO_TIMEOUT):
-            hello = contract.decode_event(await socket.receive_str())
+            hello = contract.decode_event(await socket.receive_str(), _ignored)
     except (TimeoutError, TypeError, ValidationError) as error:
-        log.warning("worker refused: no proper hello", reason=type(error).__name__)
-        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"hello expected")
-        return None
-    if not isinstance(hello, contract.Hello) or hello.version != contract.VERSION:
-        log.error("worker refused: it speaks another version; run the same release everywhere")
-        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"wrong version")
-        return None
-    return hello
+        return _version_refusal(request) or f"hello expected ({type(error).__name__})"
+    if not isinstance(hello, contract.Hello):
+        return "hello expected"
+    agreed = contract.version_of(socket.ws_protocol) if socket.ws_protocol else hello.version
+    if refusal := _version_refusal(request):
+        return refusal
+    if agreed not in contract.spoken():
+        return contract.disagreement([agreed], contract.spoken())
+    return hello if hello.version == agreed else f"its hello is of link version {hello.version}, not {agreed}"
 
 
-async def refuse(
-    socket: web.WebSocketResponse, hello: contract.Hello, remote: str | None, reason: str
-) -> web.WebSocketResponse:
-    """Writes the reason into the log, and into the close frame."""
-    log.error("worker refused", worker=hello.worker, remote=remote, reason=reason)
-    told = reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")  # no half of a character
-    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=told.encode())
-    return socket
+def _version_refusal(request: web.Request) -> str | None:
+    """None: the worker names no versions of the link, or one that this release speaks."""
+    offered = contract.versions_offered(",".join(request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, ())))
+    if not offered or set(offered) & set(contract.spoken()):
+        return None
+    return contract.disagreement(offered, contract.spoken())
+
+
+def _ignored(fields: tuple[str, ...]) -> None:
+    log.warning("a newer worker says more in its hello than this controller knows: it is ignored", fields=fields)

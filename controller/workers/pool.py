@@ -16,7 +16,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from bridge import contract
 from controller.workers.assigned_calls import AssignedCalls
 from controller.workers.link_events import catch_up, received
-from controller.workers.link_handshake import hello_of, holder_of, refuse
+from controller.workers.link_handshake import hello_of, holder_of
+from controller.workers.refusals import Refusals
 from controller.workers.worker import SEND_TIMEOUT, NoWorker, UnknownWorker, Worker, WorkerUnreachable
 from controller.workers.worker_admission import Holder, WorkerAdmission
 from controller.workers.worker_choice import choose, with_room
@@ -49,7 +50,8 @@ class WorkerPool:
         self._on_event = on_event
         self._on_lost = on_lost
         self._on_refused = on_refused
-        self._welcome_text = contract.encode(contract.Welcome(retention=retention))
+        self._retention = retention
+        self.refusals = Refusals()
         self._workers: dict[str, Worker] = {}
         self._assigned = AssignedCalls(on_lost)
         self._graces: dict[str, asyncio.TimerHandle] = {}
@@ -72,10 +74,9 @@ class WorkerPool:
 
     async def keep_recordings(self, retention: tuple[contract.Retention, ...]) -> None:
         """How long from now on. A worker whose link breaks meanwhile is told when it comes back."""
-        welcome = contract.Welcome(retention=retention)
-        if (text := contract.encode(welcome)) != self._welcome_text:
-            self._welcome_text = text
-            await self.tell_all(welcome)
+        if retention != self._retention:
+            self._retention = retention
+            await self._tell_all(lambda worker: contract.Welcome(version=worker.version, retention=retention))
 
     # ------------------------------------------------------------ for call control
 
@@ -151,7 +152,7 @@ class WorkerPool:
         if worker is None:
             raise WorkerUnreachable("the worker of this call is gone")
         try:
-            frame = contract.encode(command)
+            frame = contract.encode(command, worker.version)
         except contract.Unsendable as error:
             raise WorkerUnreachable(f"the worker can't be told `{command.type}`: {error}") from error
         if worker.socket is None or worker.catching_up:
@@ -179,11 +180,14 @@ class WorkerPool:
             worker.retiring = False
             raise UnknownWorker(str(error)) from error
 
-    async def tell_all(self, command: contract.WatchLive | contract.Welcome) -> None:
+    async def tell_all(self, command: contract.WatchLive) -> None:
         """Tells all workers whose link is up. One that does not read is left out: it is told again anyway."""
+        await self._tell_all(lambda _: command)
+
+    async def _tell_all(self, command: Callable[[Worker], contract.Command]) -> None:
         for worker in [each for each in self._workers.values() if each.socket is not None and not each.catching_up]:
             with suppress(WorkerUnreachable):
-                await worker.tell(command)
+                await worker.tell(command(worker))
 
     async def watch(self) -> None:
         """Gives up workers from which no heartbeat comes. Those of this machine are killed earlier by the supervisor;
@@ -224,15 +228,17 @@ class WorkerPool:
     async def endpoint(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler of `contract.LINK_PATH`. One request is the link of one worker, until it breaks."""
         holder = holder_of(self._admission, request)
-        socket = web.WebSocketResponse(heartbeat=5, max_msg_size=2 * contract.MAX_EVENT_BYTES)
+        most = 2 * contract.MAX_EVENT_BYTES
+        socket = web.WebSocketResponse(heartbeat=5, max_msg_size=most, protocols=contract.SUBPROTOCOLS)
         await socket.prepare(request)
-        hello = await hello_of(socket)
-        if hello is None:
-            return socket
+        hello = await hello_of(socket, request)
+        if isinstance(hello, str):
+            return await self.refusals.refuse(socket, holder.name, request.remote, hello)
         refusal = self._admission.refusal(holder, hello, request.remote) or await self._taken(hello, request.remote)
         if refusal is not None:
-            return await refuse(socket, hello, request.remote, refusal)
-        await socket.send_str(self._welcome_text)
+            return await self.refusals.refuse(socket, hello.worker, request.remote, refusal)
+        welcome = contract.Welcome(version=hello.version, retention=self._retention)
+        await socket.send_str(contract.encode(welcome, hello.version))
         if self._rival(hello) is not None:
             return socket  # another of that name came at the same moment; this one is refused at its next attempt
         worker = self._register(hello, socket, holder)
@@ -280,11 +286,13 @@ class WorkerPool:
         self._boots.add(hello.boot)
         worker = known or Worker(hello.worker, hello.pid, "", 0, hello.capacity, socket, boot=hello.boot)
         worker.move(hello, check=not holder.local)
+        self.refusals.forget(worker.name)
         worker.socket, worker.load = socket, contract.Load()
         worker.last_beat = asyncio.get_running_loop().time()
         self._workers[worker.name] = worker
         self._end_grace(worker.name)
-        log.info("worker registered", worker=worker.name, pid=worker.pid, media=worker.media_address)
+        linked = {"media": worker.media_address, "link_version": worker.version}
+        log.info("worker registered", worker=worker.name, pid=worker.pid, **linked)
         for call in sorted(hello.calls):
             self._assigned.claim(worker, call)
         for call in sorted(worker.calls - set(hello.calls)):  # ended there while the link was down
@@ -308,7 +316,7 @@ class WorkerPool:
                 close = contract.Close(call=call, reason="an event of this call was refused")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(SEND_TIMEOUT):
-                        await socket.send_str(contract.encode(close))
+                        await socket.send_str(contract.encode(close, worker.version))
 
     def _hear(self, worker: Worker, frame: str) -> str | None:
         """An event that can't be read, or fails here, is logged, counted and dropped, and never asked for again.
@@ -353,6 +361,8 @@ class WorkerPool:
             self.on_checked(worker, event.call)
         elif isinstance(event, contract.Hello):
             log.warning("worker said hello twice", worker=worker.name)
+        elif isinstance(event, contract.NotUnderstood):
+            worker.not_understood(event)
         else:
             self._take_of_call(worker, event)
 
@@ -375,6 +385,7 @@ class WorkerPool:
             return
         worker.socket = None
         worker.beaten.set()
+        worker.odd.close()
         log.warning("worker link broke", worker=worker.name, calls=len(worker.calls))
         loop = asyncio.get_running_loop()
         self._graces[worker.name] = loop.call_later(RETURN_GRACE, self.lost, worker.name, "its link did not return")

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from bridge import contract
+from bridge.common.limited_warnings import LimitedWarnings
 from controller.workers.reachability import Reachability
 
 log = structlog.get_logger()
@@ -66,6 +67,10 @@ class Worker:
     """It is late or its core is nearly used up. Its calls go on; it gets no new ones until it has recovered."""
     retiring: bool = False
     """It was told to end."""
+    version: int = contract.VERSION
+    """Of the link: the newest one that both sides speak."""
+    odd: LimitedWarnings = field(default_factory=lambda: LimitedWarnings(log))
+    """What one of another release says and is not understood, or does not understand."""
     boot: str = ""
     """The id of one start of one process. Another id is another worker, even with the same name and process id."""
     media: Reachability = field(default_factory=Reachability)
@@ -150,11 +155,11 @@ class Worker:
         return changed
 
     def move(self, hello: contract.Hello, *, check: bool) -> None:
-        """Takes address and capacity from a hello. `check`: if the address is new, whether Asterisk reaches it is
-        checked before a call is given to it."""
+        """Takes address, capacity and version from a hello. `check`: if the address is new, whether Asterisk reaches it
+        is checked before a call is given to it."""
         if (self.host, self.port) != (hello.host, hello.port):
             self.media = Reachability(check_due=0.0 if check else None)
-        self.host, self.port, self.capacity = hello.host, hello.port, hello.capacity
+        self.host, self.port, self.capacity, self.version = hello.host, hello.port, hello.capacity, hello.version
 
     @property
     def media_address(self) -> str:
@@ -167,9 +172,22 @@ class Worker:
             async with asyncio.timeout(SEND_TIMEOUT):
                 if self.socket is None:
                     raise ConnectionResetError
-                await self.socket.send_str(contract.encode(command))
+                await self.socket.send_str(contract.encode(command, self.version))
+        except contract.Unsendable as error:
+            raise WorkerUnreachable(f"The worker can't be told `{command.type}`: {error}.") from error
         except (ConnectionError, TimeoutError) as error:
             raise WorkerUnreachable("The worker can't be told anything at the moment.") from error
+
+    def ignored(self, fields: tuple[str, ...]) -> None:
+        """It sent fields that this controller does not know."""
+        text = "a newer worker sends fields that this controller does not know: they are ignored"
+        self.odd.warning(text, by=("fields",), worker=self.name, fields=fields, link_version=self.version)
+
+    def not_understood(self, event: contract.NotUnderstood) -> None:
+        """It says that it can't read a command."""
+        text = "worker does not understand a command of this controller's release, and has not done it"
+        told = {"command": event.command, "call": event.call, "link_version": self.version}
+        self.odd.warning(text, by=("command",), worker=self.name, **told)
 
     def __repr__(self) -> str:
         state = "up" if self.socket else "away"

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Awaitable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,6 +38,7 @@ from controller.cli import connection
 from controller.cli.main import app
 from controller.config.models.records import Records
 from controller.telemetry.call_trace import Traces
+from controller.workers.refusals import Refusals, RefusedWorker
 from controller.workers.worker import UnknownWorker, Worker
 from tests.integration import test_events_stream as live
 from tests.integration.api_harness import ADMIN, Harness, harness
@@ -307,6 +309,7 @@ class Staff:
     def __init__(self) -> None:
         self.worker = Worker("w1", 7, "127.0.0.1", 9092, 100, None)
         self.asked: list[tuple[str, float]] = []
+        self.refusals = Refusals()
 
     def all(self) -> list[Worker]:
         return [self.worker]
@@ -325,6 +328,8 @@ async def test_workers_are_listed_and_drained() -> None:
     async with harness(more=lambda calls, orders: WorkerResources(staff, 60.0, replaced.set).operations()) as it:
         assert "127.0.0.1:9092" in await said(it, "workers")
         assert json.loads(await said(it, "workers", "--json"))["workers"][0]["capacity"] == 100
+        staff.refusals.note(RefusedWorker("w2", "192.0.2.7", "upgrade the worker first", monotonic()))
+        assert "w2 at 192.0.2.7 is refused: upgrade the worker first" in await said(it, "workers")
         assert "w1" in await said(it, "workers", "drain", "w1")
         assert "w1" in await said(it, "workers", "drain", "w1", "--seconds", "5")
         assert staff.asked == [("w1", 60.0), ("w1", 5.0)]

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from bridge import contract
 from controller.workers.pool import WorkerPool
@@ -42,7 +43,6 @@ ODD: list[Any] = [
     HELLO | {"capacity": 10**30},
     HELLO | {"calls": [None]},
     HELLO | {"calls": "abc"},
-    HELLO | {"more": 1},
     HELLO | {"version": "5"},
     [HELLO],
     {"type": "hello"},
@@ -84,6 +84,72 @@ async def test_calls_that_nobody_knows_are_closed_and_cost_nobody_anything(
     for _ in range(1000):
         assert isinstance(contract.decode_command(await socket.receive_str(timeout=10)), contract.Close)
     assert pool.workers.all()[0].calls == set()
+
+
+NEWER = f"voiceai-link-{contract.VERSION + 1}"
+OLD = contract.OLDEST_VERSION
+
+
+@pytest.mark.parametrize(
+    ("offered", "says", "agreed"),
+    [
+        (contract.SUBPROTOCOLS, contract.VERSION, contract.VERSION),
+        ((NEWER, *contract.SUBPROTOCOLS), contract.VERSION, contract.VERSION),
+        (contract.SUBPROTOCOLS[-1:], OLD, OLD),
+        (("another", *contract.SUBPROTOCOLS), contract.VERSION, contract.VERSION),
+        ((), OLD, OLD),
+    ],
+    ids=["the same", "newer", "older", "with another", "without"],
+)
+async def test_the_highest_version_that_both_speak_is_that_of_the_link(
+    pool: PoolHarness, http: aiohttp.ClientSession, offered: tuple[str, ...], says: int, agreed: int
+) -> None:
+    authorized = {"Authorization": f"Bearer {TOKEN}"}
+    socket = await http.ws_connect(pool.url, headers=authorized, protocols=offered)
+    assert socket.protocol == (f"voiceai-link-{agreed}" if offered else None)
+    await socket.send_str(json.dumps(HELLO | {"version": says, "a_later_field": 1}))
+    welcome = json.loads(await socket.receive_str(timeout=10))
+    assert (welcome["type"], welcome["version"]) == ("welcome", agreed)
+    assert [each.version for each in pool.workers.all()] == [agreed]
+    await socket.send_str(json.dumps({"type": "heartbeat", "load": {"sessions": 7, "a_later_field": 1}}))
+    await pool.workers.all()[0].beaten.wait()
+    assert pool.workers.all()[0].load.sessions == 7
+
+
+@pytest.mark.parametrize(
+    ("offered", "says", "reason"),
+    [
+        ((NEWER,), contract.VERSION + 1, f"worker speaks link version {contract.VERSION + 1}, controller"),
+        ((), OLD - 1, "upgrade the worker first"),
+        (("voiceai-link-1", "voiceai-link-2"), 1, "worker speaks link version 1 to 2, controller"),
+        (contract.SUBPROTOCOLS, OLD, f"its hello is of link version {OLD}"),
+    ],
+)
+async def test_a_worker_without_a_common_version_is_refused_and_shown(
+    pool: PoolHarness, http: aiohttp.ClientSession, offered: tuple[str, ...], says: int, reason: str
+) -> None:
+    socket = await http.ws_connect(pool.url, headers={"Authorization": f"Bearer {TOKEN}"}, protocols=offered)
+    await socket.send_str(json.dumps(HELLO | {"version": says}))
+    message = await socket.receive(timeout=10)
+    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+    assert reason in (message.extra or "")
+    refused = pool.workers.refusals.all()
+    assert [each.reason for each in refused] == [message.extra]
+    assert pool.workers.all() == []
+
+
+async def test_a_worker_that_does_not_understand_a_command_is_told_of_in_the_log(
+    pool: PoolHarness, http: aiohttp.ClientSession
+) -> None:
+    """Once for each command; the link goes on."""
+    socket = await join(pool, http)
+    with capture_logs() as told:
+        for command in ("dance", "dance", "sing"):
+            await socket.send_str(contract.encode(contract.NotUnderstood(command=command)))
+        await socket.send_str(contract.encode(contract.Heartbeat(load=contract.Load())))
+        async with asyncio.timeout(10):
+            await pool.workers.all()[0].beaten.wait()
+    assert [each["command"] for each in told if "does not understand" in each["event"]] == ["dance", "sing"]
 
 
 HEADS: dict[str, bytes] = {

@@ -1,10 +1,13 @@
 """bridge.worker.process at a real link: what can't be sent, read or carried out costs only its own call."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge import contract
+from bridge.worker import control_link
 from bridge.worker.process import Worker
-from tests.integration.test_worker_link import controller, prepared, worker
+from tests.integration.test_worker_link import OPTIONS, arrived, controller, prepared, running, worker
 from tests.peers.controller import ControllerPeer
 
 __all__ = ["controller", "worker"]
@@ -75,6 +78,44 @@ async def test_a_command_that_cannot_be_read_is_dropped_and_the_link_goes_on(
     assert worker._link.refused == 1
     assert len(controller.hellos) == 1
     assert controller.of(contract.Ended, call) == controller.of(contract.Ended, other) == []
+
+
+DANCE = '{"type":"dance","call":"%s"}'
+LATER_CLOSE = '{"type":"close","call":"%s","reason":"over","a_later_field":{"x":1}}'
+
+
+async def test_a_command_of_a_newer_release_is_answered_and_its_unknown_fields_are_ignored(
+    controller: ControllerPeer, worker: Worker
+) -> None:
+    call = await prepared(controller)
+    await controller.say(DANCE.replace("%s", call))
+    await controller.until(lambda: controller.not_understood)
+    assert controller.not_understood == [contract.NotUnderstood(command="dance", call=call)]
+    await controller.say(LATER_CLOSE.replace("%s", call))
+    assert (await controller.event(contract.Ended, call)).reason == "over"
+    assert worker._link.refused == 1
+
+
+async def test_answers_to_what_cannot_be_read_are_bounded(controller: ControllerPeer, worker: Worker) -> None:
+    await arrived(controller)
+    for _ in range(3 * control_link.MOST_ANSWERS):
+        await controller.say('{"type":"dance"}')
+    await prepared(controller)
+    assert len(controller.not_understood) == control_link.MOST_ANSWERS
+
+
+async def test_a_controller_of_the_release_before_is_spoken_to_as_it_understands() -> None:
+    """It names no version: the link is of the oldest one, and it is not told what that version lacks."""
+    oldest = contract.Welcome(version=contract.OLDEST_VERSION)
+    async with ControllerPeer(subprotocols=(), welcome=oldest) as controller:
+        async with running(replace(OPTIONS, controller=controller.url)):
+            await arrived(controller)
+            call = await prepared(controller)
+            await controller.say(DANCE.replace("%s", call))
+            await controller.say(contract.Close(call=call, reason="over"))
+            await controller.event(contract.Ended, call)
+        assert [each.version for each in controller.hellos] == [contract.OLDEST_VERSION]
+        assert controller.not_understood == []
 
 
 @pytest.mark.parametrize("command", ['{"type":"close","call":"%s"}', '{"type":"hold","call":"%s","on":"perhaps"}'])

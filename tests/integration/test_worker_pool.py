@@ -387,8 +387,8 @@ async def test_an_end_that_cannot_be_taken_ends_the_session_all_the_same(
     socket = await join(pool, http, "w1")
     pool.workers.assign("c1")
     pool.fails = fault != "unreadable"
-    more = ',"why":1' if fault == "unreadable" else ""
-    await socket.send_str(f'[1,{{"type":"ended","call":"c1","reason":"r"{more}}}]')
+    reason = "1" if fault == "unreadable" else '"r"'
+    await socket.send_str(f'[1,{{"type":"ended","call":"c1","reason":{reason}}}]')
     await pool.hear()
     assert pool.lost == ["c1"]
     assert pool.workers.of("c1") is None

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from bridge import contract
 
@@ -26,12 +27,15 @@ class ControllerPeer:
     port: int = 0
     welcome: contract.StrictModel | None = field(default_factory=contract.Welcome)
     """None: no `Welcome` is ever sent."""
+    subprotocols: tuple[str, ...] = contract.SUBPROTOCOLS
+    """Versions of the link that it takes; none: it is older than their negotiation."""
     hellos: list[contract.Hello] = field(default_factory=list)
     events: list[contract.CallEvent] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     """The events of calls, in the order of their arrival."""
     beats: list[contract.Heartbeat] = field(default_factory=list)
     scenes: list[contract.LiveReport] = field(default_factory=list)
+    not_understood: list[contract.NotUnderstood] = field(default_factory=list)
     refused: int = 0
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: ServerConnection | None = None
@@ -44,7 +48,13 @@ class ControllerPeer:
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
-            self._accept, "127.0.0.1", self.port, process_request=self._check, compression=None, max_size=None
+            self._accept,
+            "127.0.0.1",
+            self.port,
+            process_request=self._check,
+            subprotocols=[Subprotocol(each) for each in self.subprotocols] or None,
+            compression=None,
+            max_size=None,
         )
         self.port = next(iter(self._server.sockets)).getsockname()[1]
         return self
@@ -110,6 +120,8 @@ class ControllerPeer:
             self.beats.append(event)
         elif isinstance(event, contract.LiveReport):
             self.scenes.append(event)
+        elif isinstance(event, contract.NotUnderstood):
+            self.not_understood.append(event)
         elif not isinstance(event, contract.Hello):
             self.events.append(event)
         self._news.set()

@@ -42,6 +42,9 @@ class WorkerAnswer(Answer):
     """Lateness of its 20 ms tick, p99 of the last half second."""
     busy: float
     """Share of its core that it used in the last half second."""
+    link_version: int = 9
+    """The version of the control link that it and the controller speak: lower than others' while it is of an older
+    release."""
 
     @classmethod
     def of(cls, worker: Worker) -> "WorkerAnswer":
@@ -55,6 +58,7 @@ class WorkerAnswer(Answer):
             capacity=worker.capacity,
             late_ms=worker.load.lateness_p99_ms,
             busy=worker.load.busy,
+            link_version=worker.version,
         )
 
 
@@ -68,8 +72,20 @@ def _state(worker: Worker) -> str:
     return "late" if worker.overloaded else "up"
 
 
+class RefusedWorkerAnswer(Answer):
+    """A worker that the controller does not let in. It goes on trying."""
+
+    name: str
+    remote: str
+    """The address that it comes from."""
+    reason: str
+    """What is wrong, and what to change: such as versions of the link that have none in common."""
+
+
 class WorkerPage(Answer):
     workers: tuple[WorkerAnswer, ...]
+    refused: tuple[RefusedWorkerAnswer, ...] = ()
+    """Those of the last minute."""
 
 
 class ReloadAnswer(Answer):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from controller.api.models.base import Nothing
-from controller.api.models.system import DrainWorker, WorkerAnswer, WorkerPage
+from controller.api.models.system import DrainWorker, RefusedWorkerAnswer, WorkerAnswer, WorkerPage
 from controller.api.operation import ApiRequest, Operation
 from controller.api.ports import WorkerAdmin
 from controller.api.problems import Problem
@@ -47,7 +47,8 @@ class WorkerResources:
         )
 
     async def list(self, _: ApiRequest) -> WorkerPage:
-        return WorkerPage(workers=tuple(map(WorkerAnswer.of, self._workers.all())))
+        refused = map(RefusedWorkerAnswer.model_validate, self._workers.refusals.all())
+        return WorkerPage(workers=tuple(map(WorkerAnswer.of, self._workers.all())), refused=tuple(refused))
 
     async def replace(self, asked: ApiRequest) -> WorkerPage:
         """Each ends when its calls have, or others have taken them over. Does nothing while that is under way."""
