@@ -2,6 +2,7 @@
 and that all try the same examples each time (`--hypothesis-profile explore`, which `make fuzz` does, tries others)."""
 
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,14 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Beside pytest-xdist, pytest-rerunfailures tells its server of each test and then asks it, in two small packets: the
+    second would wait 40 ms for the acknowledgement of the first, which is five minutes of all tests."""
+    counts = getattr(session.config, "failures_db", None)
+    if (connection := getattr(counts, "sock", None)) is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
