@@ -1,6 +1,7 @@
 """For all tests: on which kind of store they run; and of properties, that none is judged by the speed of the machine,
 and that all try the same examples each time (`--hypothesis-profile explore`, which `make fuzz` does, tries others)."""
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -35,11 +36,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Beside pytest-xdist, pytest-rerunfailures tells its server of each test and then asks it, in two small packets: the
-    second would wait 40 ms for the acknowledgement of the first, which is five minutes of all tests."""
+    """Beside pytest-xdist, pytest-rerunfailures tells its server of each test and then asks it, in two small packets.
+    The second would wait 40 ms for the acknowledgement of the first: minutes in all."""
     counts = getattr(session.config, "failures_db", None)
     if (connection := getattr(counts, "sock", None)) is not None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

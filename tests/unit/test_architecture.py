@@ -119,10 +119,15 @@ MODULES = frozenset(map(name_of, SOURCES))
 
 
 @cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def written(path: Path) -> tuple[str, ...]:
     """Every module imported, as written; `from a import b` counts as a and as a.b."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -134,7 +139,7 @@ def written(path: Path) -> tuple[str, ...]:
 
 def imported(path: Path) -> Iterator[str]:
     """Modules of ours: of `from a import b` the submodule b, or else a."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
@@ -177,11 +182,11 @@ def test_no_file_imports_itself_by_way_of_others() -> None:
 
 
 def written_names(path: Path) -> set[str]:
-    return {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+    return {node.id for node in ast.walk(tree_of(path)) if isinstance(node, ast.Name)}
 
 
 def is_pure(path: Path) -> bool:
-    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    docstring = ast.get_docstring(tree_of(path)) or ""
     return "[pure]" in docstring.split("\n\n")[0]
 
 
@@ -192,7 +197,7 @@ PURE = [path for path in SOURCES if is_pure(path)]
 def test_pure_modules_do_no_io_and_read_no_clock(path: Path) -> None:
     impure = {each.partition(".")[0] for each in written(path)} & IMPURE
     assert impure == set()
-    awaits = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.AsyncFunctionDef | ast.Await)]
+    awaits = [n for n in ast.walk(tree_of(path)) if isinstance(n, ast.AsyncFunctionDef | ast.Await)]
     assert awaits == []
 
 
@@ -219,9 +224,9 @@ def test_the_core_is_declared_pure(module: str) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_modules_say_what_they_own_and_stay_short(path: Path) -> None:
     text = path.read_text()
-    assert not text.strip() or ast.get_docstring(ast.parse(text)), "no module docstring"
+    assert not text.strip() or ast.get_docstring(tree_of(path)), "no module docstring"
     assert text.count("\n") <= 400
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
@@ -249,7 +254,7 @@ def docstrings(tree: ast.AST) -> Iterator[str]:
                 yield text
 
 
-TREES = {name_of(path): ast.parse(path.read_text()) for path in SOURCES}
+TREES = {name_of(path): tree_of(path) for path in SOURCES}
 WORDS = {word for tree in TREES.values() for word in words_of(tree)} | {
     part for each in MODULES for part in each.split(".")
 }
@@ -291,7 +296,7 @@ def test_names_in_docstrings_exist(path: Path) -> None:
 def test_whoever_catches_everything_says_why_or_raises_it_again(path: Path) -> None:
     text = path.read_text()
     lines = text.splitlines()
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree_of(path)):
         if not isinstance(node, ast.ExceptHandler):
             continue
         everything = node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")
