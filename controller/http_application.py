@@ -6,6 +6,7 @@ from aiohttp import web
 
 from bridge import contract
 from controller.api import metrics
+from controller.api.carrying import node_of
 from controller.api.console import files
 from controller.api.operation import Operation
 from controller.api.readiness import warnings_of
@@ -30,10 +31,11 @@ from controller.versions.editor import ResourceEditor
 def http_application(parts: Parts, roll: Callable[[], None]) -> web.Application:
     """`roll` replaces the workers of this machine."""
     config, authenticator = parts.config, parts.access.authenticator
+    node = node_of(config.cluster, parts.cluster, parts.database, parts.registry.knows)
     member, admission = parts.registry.member(release()), parts.registry.admission
-    nodes = nodes_of(config.cluster, parts.cluster, parts.database, member, admission)
+    nodes = nodes_of(parts.cluster, parts.database, member, admission, node.peers)
     routes = [
-        *carried_routes(nodes.own_name, nodes.set_own, config.cluster.token),
+        *carried_routes(node.gate, nodes.set_own),
         web.get(contract.LINK_PATH, parts.workers.endpoint),
         metrics.route(parts.metrics.registry, authenticator, public=config.api.metrics_public),
         *files.routes(parts.softphones.connects_to),
@@ -46,6 +48,7 @@ def http_application(parts: Parts, roll: Callable[[], None]) -> web.Application:
         more=_operations(parts, nodes, roll),
         extra_routes=routes,
         storage=ApiStorage(parts.database, parts.audit_log),
+        node=node,
         warnings=lambda: warnings_of(
             *(parts.workers, parts.tasks.failing, parts.dialer.breakers, parts.database.health),
             listing_fails=parts.reconciler.listing_fails,

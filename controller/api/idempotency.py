@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, insert, s
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from controller.api.carrying import CARRIED_PATH
 from controller.api.problems import Problem, malformed, refusal_of
 from controller.cluster.node import NodeId
 from controller.store.database import Database, StoreError
@@ -159,8 +160,9 @@ def _is(name: tuple[str, str]) -> Any:
 
 
 def _fingerprint(request: web.Request, body: bytes) -> str:
-    """Of what was sent, byte by byte: whoever sends it again sends the same."""
-    return hashlib.sha256(f"{request.method} {request.path}\n".encode("utf-8", "surrogatepass") + body).hexdigest()
+    """Of what was sent, byte by byte: whoever sends it again, to whichever node, sends the same."""
+    path = request.get(CARRIED_PATH, request.path)
+    return hashlib.sha256(f"{request.method} {path}\n".encode("utf-8", "surrogatepass") + body).hexdigest()
 
 
 def _is_sound(found: Row[Any]) -> bool:

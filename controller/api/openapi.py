@@ -30,6 +30,7 @@ REF = "#/components/schemas/{model}"
 
 _EVERY = ("http-error", "internal")
 _GUARDED = ("unauthorized", "forbidden", "too-many-requests", "too-many-guesses")
+_CARRIED = ("node-unreachable", "node-timeout")
 _WITH_KEY = ("key-in-use", "outcome-unknown", "key-reused", "store-away")
 _WITH_BODY = ("malformed-request", "not-json", "compressed", "too-large", "too-slow")
 
@@ -170,6 +171,7 @@ def _common_headers(operation: Operation, status: HTTPStatus) -> dict[str, Any]:
 def _problems(operation: Operation) -> Mapping[HTTPStatus, list[str]]:
     names = [*_EVERY, *operation.problems]
     names += _GUARDED if operation.scopes else ()
+    names += _CARRIED if operation.of_call else ()
     names += _WITH_KEY if operation.method == "POST" and operation.idempotency else ()
     names += _WITH_BODY if operation.body is not None else ("malformed-request",)
     found: dict[HTTPStatus, list[str]] = {}

@@ -14,10 +14,12 @@ from http import HTTPStatus
 from typing import Any, Literal, get_origin
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 
 from controller.api.auth.authenticator import GRANTED, LIMITS, OWNER, Authenticator, Lasts
 from controller.api.auth.limits import Limits
+from controller.api.carrying import Carrier, NodeGate, carried_path
 from controller.api.idempotency import Idempotency
 from controller.api.models.base import Answer, Body
 from controller.api.problems import USER, Problem, malformed
@@ -130,37 +132,74 @@ class Operation:
     """Bytes of its body."""
     idempotency: bool = True
     """False: a POST whose answer may not be kept for an `Idempotency-Key`."""
+    of_call: bool = False
+    """It concerns the call `{id}`: if another node has that, it is carried to that node."""
     tag: str = "calls"
 
 
 def routes(
-    operations: Iterable[Operation], authenticator: Authenticator, keys: Idempotency | None = None
+    operations: Iterable[Operation],
+    authenticator: Authenticator,
+    keys: Idempotency | None = None,
+    carrier: Carrier | None = None,
 ) -> list[web.RouteDef]:
-    """A HEAD is answered where there is an answer to measure, not on a stream. Without `keys` there is no store."""
-    made = []
-    for each in operations:
-        head = {"allow_head": each.media != STREAM} if each.method == "GET" else {}
-        made.append(web.route(each.method, each.path, _served(each, authenticator, keys), **head))
-    return made
+    """A HEAD is answered where there is an answer to measure, not on a stream. Without `keys` there is no store,
+    without `carrier` no other node."""
+    return [
+        web.route(
+            each.method, each.path, _served(each, authenticator, keys, carrier if each.of_call else None), **_head(each)
+        )
+        for each in operations
+    ]
+
+
+def carried_routes(operations: Iterable[Operation], gate: NodeGate, keys: Idempotency | None) -> list[web.RouteDef]:
+    """On which requests of other nodes arrive. They are answered here, whoever has the call."""
+    return [
+        web.route(each.method, carried_path(each.path), gate.taken(_carried(each, keys)), **_head(each))
+        for each in operations
+    ]
+
+
+def _head(operation: Operation) -> dict[str, Any]:
+    return {"allow_head": operation.media != STREAM} if operation.method == "GET" else {}
+
+
+def _carried(operation: Operation, keys: Idempotency | None) -> Handler:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return await _done(operation, await _asked(operation, request), keys)
+
+    return serve
+
+
+async def _asked(operation: Operation, request: web.Request) -> ApiRequest:
+    """Raises Problem."""
+    if any("\0" in part for part in request.match_info.values()):
+        raise Problem("not-found")  # no name has it, and no store could look for it
+    query = _query(request, operation.query)
+    body = await read(request, operation.body, operation.largest) if operation.body is not None else None
+    return ApiRequest(request, body, query)
+
+
+async def _done(operation: Operation, asked: ApiRequest, keys: Idempotency | None) -> web.StreamResponse:
+    if operation.method != "POST" or keys is None or not operation.idempotency:
+        return await _answered(operation, asked)
+    do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
+    return await keys.once(asked.request, asked.request.get(OWNER, asked.by), do, repeatable=operation.repeatable)
 
 
 def _served(
-    operation: Operation, authenticator: Authenticator, keys: Idempotency | None
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    operation: Operation, authenticator: Authenticator, keys: Idempotency | None, carrier: Carrier | None
+) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
-        if any("\0" in part for part in request.match_info.values()):
-            raise Problem("not-found")  # no name has it, and no store could look for it
-        query = _query(request, operation.query)
-        body = await read(request, operation.body, operation.largest) if operation.body is not None else None
+        asked = await _asked(operation, request)
         if operation.method != "GET" or _discloses(operation, request):
-            request[AUDITED] = operation.name, body or query
-        asked = ApiRequest(request, body, query)
-        if operation.method != "POST" or keys is None or not operation.idempotency:
-            return await _answered(operation, asked)
-        do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
-        return await keys.once(request, request.get(OWNER, asked.by), do, repeatable=operation.repeatable)
+            request[AUDITED] = operation.name, asked.body or asked.query
+        if carrier is not None and (answer := await carrier.to_owner(request, asked.part("id"))) is not None:
+            return answer
+        return await _done(operation, asked, keys)
 
-    guarded: Callable[[web.Request], Awaitable[web.StreamResponse]] = serve
+    guarded: Handler = serve
     if operation.scopes:
         guarded = authenticator.require(operation.scopes, serve, _lasts(operation), limited=operation.limited)
 

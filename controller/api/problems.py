@@ -28,7 +28,7 @@ REQUEST_ID = web.RequestKey("request_id", str)
 USER = web.RequestKey("user", str)
 """The name of the token that asks; absent where none is needed."""
 PACE = web.RequestKey("pace", dict[str, str])
-"""Headers of the answer: how often that token may still ask."""
+"""Headers of the answer: how often that token may still ask, or which node has taken what was carried to it."""
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

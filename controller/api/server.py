@@ -17,10 +17,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from controller.api.audit import AuditLog, AuditResources, audit_middleware, audit_on_prepare
 from controller.api.auth.authenticator import Authenticator, mark_begun
+from controller.api.carrying import ApiNode
 from controller.api.connections import ConnectionCaps
 from controller.api.idempotency import Idempotency
 from controller.api.listening import BACKLOG, listen, serve
-from controller.api.operation import Operation, routes
+from controller.api.operation import Operation, carried_routes, routes
 from controller.api.ports import Calls, OutboundPort
 from controller.api.problems import answer_problems, mark
 from controller.api.request_body import LARGEST
@@ -53,7 +54,10 @@ def operations_of(
     calls: Calls, orders: OutboundPort, warnings: Callable[[], list[str]] = list
 ) -> tuple[Operation, ...]:
     """All of them, in the order in which they are documented."""
-    parts = (Resources(calls, orders, warnings), LiveResources(calls, orders), QueueResources(orders))
+    return _operations(Resources(calls, orders, warnings), LiveResources(calls, orders), QueueResources(orders))
+
+
+def _operations(*parts: Resources | LiveResources | QueueResources) -> tuple[Operation, ...]:
     return tuple(operation for part in parts for operation in part.operations())
 
 
@@ -65,19 +69,27 @@ def make_app(
     extra_routes: Iterable[web.AbstractRouteDef] = (),
     storage: ApiStorage | None = None,
     warnings: Callable[[], list[str]] = list,
+    node: ApiNode | None = None,
 ) -> web.Application:
     """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves. `warnings`: what
-    `/readyz` tells besides."""
+    `/readyz` tells besides. `node`: this one, among others; None: it is alone."""
     middlewares = [*([audit_middleware(storage.audit_log)] if storage else []), answer_problems]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST)
     app.on_response_prepare.extend([mark, mark_begun, *([audit_on_prepare(storage.audit_log)] if storage else [])])
+    name, carrier = (node.name, node.carrier) if node is not None else ("node1", None)
+    resources = Resources(calls, orders, warnings, name, carrier)
     operations = (
-        *operations_of(calls, orders, warnings),
+        *_operations(resources, LiveResources(calls, orders, name), QueueResources(orders)),
         *more,
         *(AuditResources(storage.audit_log).operations() if storage else ()),
     )
     keys = Idempotency(storage.database) if storage else None
-    served = routes(operations, authenticator, keys)
+    served = routes(operations, authenticator, keys, carrier)
+    if node is not None:
+        app.on_cleanup.append(node.close)
+        own = [resources.cluster.operation()] if resources.cluster is not None else []
+        of_calls = [each for each in operations if each.of_call] if carrier is not None else []
+        served += carried_routes([*of_calls, *own], node.gate, keys)
     app.router.add_routes([*served, *documents.routes(operations), *extra_routes])
     return app
 

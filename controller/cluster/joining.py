@@ -32,9 +32,8 @@ def membership_of(settings: Cluster, node: NodeId, registry: CollectorRegistry) 
 
 
 def nodes_of(
-    settings: Cluster, membership: Membership, database: Database, member: Member, admission: OwnAdmission
+    membership: Membership, database: Database, member: Member, admission: OwnAdmission, peers: Peers
 ) -> Nodes:
-    peers = Peers(settings.token)
     return Nodes(membership, NodeRegistry(database), lambda: member.report().facts, admission, peers)
 
 

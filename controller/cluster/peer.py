@@ -1,25 +1,38 @@
 """Requests of a node to another one, over HTTP: whether it lives, and what is carried to it, by which token.
 
 A request is carried once: the node that it reaches answers for itself or refuses. Nothing is carried without
-`cluster.token`, and no redirect is followed.
+`cluster.token`, and no redirect is followed. Connections are kept for a moment; to one node there are MOST_AT_ONCE
+requests at once.
 """
 
 import asyncio
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
 
-PATH = "/cluster/v1/nodes/{name}/{verb}"
-TIMEOUT_S, PROBE_S = 5.0, 2.0
-"""Seconds for what is carried, and for the question whether a node lives."""
-MOST_BYTES = 16_384
-"""Of an answer."""
+from bridge.common.tls import client_context
+
+PREFIX = "/cluster/v1/nodes/{name}"
+"""Before the path of what is carried to this node."""
+ANSWERED_BY = "Voiceai-Node"
+"""A header: the node that has taken what was carried, and answers. Whoever else answers does not say so."""
+TIMEOUT_S, PROBE_S, CONNECT_S = 5.0, 2.0, 2.0
+"""Seconds for what is carried, for the question whether a node lives, and for a connection."""
+MOST_AT_ONCE, ROOM_S = 64, 1.0
+"""Requests to one node, and the seconds that one more waits for room."""
+KEPT_S = 10.0
+"""Seconds that a connection stays open after an answer: less than the other side gives it."""
+MOST_BYTES, MOST_CARRIED_BYTES = 16_384, 8 << 20
+"""Of an answer: to a drain, and to what is carried."""
 
 
 class PeerError(Exception):
@@ -27,7 +40,7 @@ class PeerError(Exception):
 
 
 class PeerTimeout(PeerError):
-    """No answer in time: it may have been done."""
+    """No answer in time, or none to its end: it may have been done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,32 @@ class PeerState:
 
     state: Literal["accepting", "draining"]
     calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerNode:
+    """Another node. `url`: where it says that its API is; empty: it does not."""
+
+    name: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRequest:
+    """`path`: of the operation, such as `/v1/calls/…/hangup`, with the query, percent-encoded."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnswer:
+    status: int
+    headers: Mapping[str, str]
+    """Without regard to the case of their names."""
+    body: bytes = field(default=b"", repr=False)
 
 
 def is_token(secret: SecretStr, authorization: str) -> bool:
@@ -50,25 +89,91 @@ def _digest(text: str) -> bytes:
 
 
 class Peers:
-    """`token`: `cluster.token`; None: nothing is carried."""
+    """`token`: `cluster.token`; None: nothing is carried. `close()` at the end."""
 
     def __init__(self, token: SecretStr | None, timeout_s: float = TIMEOUT_S) -> None:
         self._token, self._timeout_s = token, timeout_s
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        """By whether it is for https."""
+        self._room: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     async def set_drained(self, name: str, url: str, drained: bool, *, by: str, request_id: str) -> PeerState:
         """`by`: who asks; `request_id`: for the log of that node. Raises PeerError, PeerTimeout."""
+        node, path = PeerNode(name, url), "/drain" if drained else "/undrain"
+        headers = ("X-Request-Id", request_id), ("Content-Type", "application/json")
+        body = json.dumps({"by": by[:128] or "(nobody)"}).encode()
+        answer = await self.ask(node, PeerRequest("POST", path, headers, body), most=MOST_BYTES)
+        return _read(name, answer.status, answer.body)
+
+    async def carry(
+        self, node: PeerNode, request: PeerRequest, *, timeout_s: float | None = None, most: int = MOST_CARRIED_BYTES
+    ) -> PeerAnswer:
+        """What the node answers to an operation of the API, whatever that is. Raises PeerError, PeerTimeout."""
+        answer = await self.ask(node, request, timeout_s=timeout_s, most=most)
+        check_answered_by(node, answer.status, answer.headers)
+        return answer
+
+    async def ask(
+        self, node: PeerNode, request: PeerRequest, *, timeout_s: float | None = None, most: int
+    ) -> PeerAnswer:
+        """The whole answer, of at most so many bytes. Raises PeerError, PeerTimeout."""
+        seconds, room = timeout_s or self._timeout_s, self._room[node.name]
+        try:
+            async with asyncio.timeout(ROOM_S):
+                await room.acquire()
+        except TimeoutError:
+            raise PeerError(f"{node.name} has not answered {MOST_AT_ONCE} other requests of this node yet.") from None
+        try:
+            with _failures(node, seconds):
+                async with asyncio.timeout(seconds), self.open(node, request, timeout_s=seconds) as response:
+                    body = await _body(node, response, most)
+                    return PeerAnswer(response.status_code, response.headers, body)
+        finally:
+            room.release()
+
+    @asynccontextmanager
+    async def open(
+        self, node: PeerNode, request: PeerRequest, *, timeout_s: float | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """The answer from its headers on, for which the time limit is; who reads the rest sets another. Raises
+        PeerError, PeerTimeout."""
         if self._token is None:
             raise PeerError("`cluster.token` is not set on this node: it carries nothing to other nodes.")
-        headers = {"Authorization": f"Bearer {self._token.get_secret_value()}", "X-Request-Id": request_id}
-        path = PATH.format(name=quote(name, safe=""), verb="drain" if drained else "undrain")
+        if not node.url:
+            raise PeerError(f"Where the API of {node.name} is, is not known: it has no `cluster.api_url`, or is away.")
+        seconds = timeout_s or self._timeout_s
+        headers = [("Authorization", f"Bearer {self._token.get_secret_value()}"), *request.headers]
+        with _failures(node, seconds):
+            async with asyncio.timeout(seconds):
+                client = self._client(node.url)
+                url = node.url.rstrip("/") + PREFIX.format(name=quote(node.name, safe="")) + request.path
+                asked = client.build_request(request.method, url, headers=headers, content=request.body)
+                response = await client.send(asked, stream=True)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                status, told = await _post(url.rstrip("/") + path, headers, {"by": by[:128] or "(nobody)"})
-        except (TimeoutError, httpx.TimeoutException):
-            raise PeerTimeout(f"{name} gave no answer within {self._timeout_s:g} s. It may have done it.") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise PeerError(f"{name} can't be reached at its `cluster.api_url`: {type(error).__name__}.") from None
-        return _read(name, status, told)
+            yield response
+        finally:
+            await response.aclose()
+
+    async def close(self) -> None:
+        clients, self._clients = self._clients, {}
+        for each in clients.values():
+            await each.aclose()
+
+    def _client(self, url: str) -> httpx.AsyncClient:
+        tls = url.lower().startswith("https:")
+        if tls not in self._clients:
+            limits = httpx.Limits(max_keepalive_connections=MOST_AT_ONCE, keepalive_expiry=KEPT_S)
+            self._clients[tls] = _client(url, limits)
+        return self._clients[tls]
+
+
+def check_answered_by(node: PeerNode, status: int, headers: Mapping[str, str]) -> None:
+    """Raises PeerError for an answer that is not of this node."""
+    if headers.get(ANSWERED_BY) == quote(node.name, safe=""):
+        return
+    if status in (401, 403, 404):
+        raise PeerError(_refusal(node.name, status))
+    raise PeerError(f"{node.name} takes no request of this node at the moment: it answered {status}.")
 
 
 async def answers(url: str) -> bool:
@@ -82,27 +187,50 @@ async def answers(url: str) -> bool:
         return False
 
 
-def _client(url: str) -> httpx.AsyncClient:
+def _client(url: str, limits: httpx.Limits | None = None) -> httpx.AsyncClient:
     """Whoever asks sets a time limit. Over plain HTTP there is nothing to verify, and reading the authorities takes
     30 ms."""
-    return httpx.AsyncClient(verify=not url.startswith("http:"), trust_env=False, timeout=None, follow_redirects=False)
+    context = client_context(url.lower(), None)
+    return httpx.AsyncClient(
+        verify=context if context is not None else False,
+        trust_env=False,
+        timeout=httpx.Timeout(None, connect=CONNECT_S),
+        follow_redirects=False,
+        limits=limits or httpx.Limits(),
+    )
 
 
-async def _post(url: str, headers: dict[str, str], body: dict[str, Any]) -> tuple[int, bytes]:
-    async with _client(url) as http, http.stream("POST", url, headers=headers, json=body) as response:
-        told = b""
-        async for piece in response.aiter_raw():
-            told += piece
-            if len(told) > MOST_BYTES:
-                break
-        return response.status_code, told
+@contextmanager
+def _failures(node: PeerNode, seconds: float) -> Iterator[None]:
+    """Raises PeerError and PeerTimeout for what goes wrong on the way."""
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise PeerError(f"{node.name} can't be reached at its `cluster.api_url`: {type(error).__name__}.") from None
+    except (TimeoutError, httpx.TimeoutException):
+        raise PeerTimeout(f"{node.name} gave no answer within {seconds:g} s. It may have done it.") from None
+    except (httpx.HTTPError, OSError) as error:
+        raise PeerTimeout(f"{node.name} broke off its answer: {type(error).__name__}. It may have done it.") from None
+
+
+async def _body(node: PeerNode, response: httpx.Response, most: int) -> bytes:
+    told = bytearray()
+    async for piece in response.aiter_raw():
+        told += piece
+        if len(told) > most:
+            raise PeerTimeout(f"{node.name} answered with more than {most} bytes. It may have done it.")
+    return bytes(told)
+
+
+def _refusal(name: str, status: int) -> str:
+    if status == 404:
+        return f"At the `cluster.api_url` of {name} another node answers, or a release without this."
+    return f"{name} refuses requests of this node: its `cluster.token` is another one, or not set."
 
 
 def _read(name: str, status: int, told: bytes) -> PeerState:
-    if status in (401, 403):
-        raise PeerError(f"{name} refuses requests of this node: its `cluster.token` is another one, or not set.")
-    if status == 404:
-        raise PeerError(f"At the `cluster.api_url` of {name} another node answers, or a release without this.")
+    if status in (401, 403, 404):
+        raise PeerError(_refusal(name, status))
     try:
         answer = json.loads(told)
         if status == 200:

@@ -18,6 +18,7 @@ from controller.api.audit import AuditLog
 from controller.api.auth.authenticator import Authenticator
 from controller.api.auth.limits import Limits
 from controller.api.auth.users import User, digest_of
+from controller.api.carrying import ApiNode
 from controller.api.operation import Operation
 from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.calls import errors
@@ -209,16 +210,18 @@ async def harness(
     throttle: AuthThrottle | None = None,
     authenticator: Authenticator | None = None,
     port: int = 0,
+    calls: FakeCalls | None = None,
+    kept: ApiStorage | None = None,
+    node: ApiNode | None = None,
 ) -> AsyncIterator[Harness]:
-    """`store`: with idempotency keys and the audit log, over a database of its own. `tokens`: besides TOKENS.
-    `authenticator`: instead of one that knows these."""
-    calls = FakeCalls()
+    """`store`: with idempotency keys and the audit log, over a database of its own (`kept`: these). `tokens`: besides
+    TOKENS. `authenticator`: instead of one that knows these. `node`: among others."""
+    calls = calls or FakeCalls()
     orders = FakeOrders(calls)
     known = [
         Token(name=token.partition("-")[0], token=SecretStr(token), scopes=scopes) for token, scopes in TOKENS.items()
     ]
     async with AsyncExitStack() as stack:
-        kept: ApiStorage | None = None
         if store:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             database = await stack.enter_async_context(Database(store_at(Path(folder))))
@@ -226,7 +229,7 @@ async def harness(
         pace, patient = Pace(per_second=10_000, burst=100_000), AuthThrottle(per_second=10_000, at_once=100_000)
         guesses = patient if throttle is None else throttle
         keeper = authenticator or with_limited_key(Authenticator([*known, *tokens], pace, guesses))
-        app = make_app(calls, orders, keeper, more(calls, orders), extra, storage=kept)
+        app = make_app(calls, orders, keeper, more(calls, orders), extra, storage=kept, node=node)
         server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", port))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
         yield Harness(calls, orders, server.port, http, kept)

@@ -113,6 +113,7 @@ async def test_a_call_is_shown_whole() -> None:
                 "participants": [],
                 "place": None,
                 "queue": None,
+                "node": "node1",
                 "transcript": [
                     {
                         **{"at": AT, "who": "agent", "text": "Good d", "interrupted": True, "heard_ms": 340},

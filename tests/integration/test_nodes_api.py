@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 
+from controller.api.carrying import NodeGate
 from controller.api.resources.nodes import NodeResources, carried_routes
 from controller.calls import errors
 from controller.calls.admission.control import AdmissionControl
@@ -74,7 +75,7 @@ class Node:
 
     @asynccontextmanager
     async def serving(self, **more: Any) -> AsyncIterator["Node"]:
-        routes = carried_routes(self.nodes.own_name, self.nodes.set_own, self.token)
+        routes = carried_routes(NodeGate(self.nodes.own_name, self.token), self.nodes.set_own)
         operations = lambda _, __: NodeResources(self.nodes).operations()  # noqa: E731
         async with harness(*routes, more=operations, **more) as self.api:
             self.told.url = f"http://127.0.0.1:{self.api.port}/"
@@ -173,7 +174,7 @@ async def test_without_the_same_token_nothing_is_carried(
 
 async def test_tokens_of_people_are_none_of_nodes(tmp_path: Path) -> None:
     async with Database(store_at(tmp_path)) as database, Node("a", database, None, SECRET).serving() as node:
-        path = peer.PATH.format(name="a", verb="drain")
+        path = peer.PREFIX.format(name="a") + "/drain"
         right = f"Bearer {SECRET.get_secret_value()}"
         assert (await node.ask("POST", path, json={"by": "x"}))[0] == 401
         assert (await node.ask("POST", path, json={"by": "x"}, token=None))[0] == 401

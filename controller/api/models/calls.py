@@ -128,10 +128,13 @@ class CallAnswer(Answer):
     """The place of a caller in the waiting line; 1 is next."""
     queue: QueuePlace | None
     """null for an inbound call."""
+    node: str | None
+    """The node that has the call, or had it lately (`GET /v1/nodes`); null: it waits in the queue, or only the queue
+    was asked."""
 
     @classmethod
-    def of(cls, call: view.CallView) -> "CallAnswer":
-        return cls.model_validate(_call_fields(call))
+    def of(cls, call: view.CallView, node: str | None = None) -> "CallAnswer":
+        return cls.model_validate(_call_fields(call, node))
 
 
 class UtteranceAnswer(Answer):
@@ -215,7 +218,7 @@ class CallDetailAnswer(CallAnswer):
     """null until the call's AI session is over."""
 
     @classmethod
-    def of_detail(cls, detail: view.CallDetail, *, words: bool) -> "CallDetailAnswer":
+    def of_detail(cls, detail: view.CallDetail, *, words: bool, node: str | None = None) -> "CallDetailAnswer":
         """`words`: with the transcript."""
         details = {
             "transcript": utterances(detail.transcript) if words else None,
@@ -224,20 +227,30 @@ class CallDetailAnswer(CallAnswer):
             "recordings": tuple(map(SoundAnswer.model_validate, detail.recordings)),
             "counters": detail.counters and CountersAnswer.model_validate(detail.counters),
         }
-        return cls.model_validate(_call_fields(detail.call) | details)
+        return cls.model_validate(_call_fields(detail.call, node) | details)
+
+
+class UnreachableNode(Answer):
+    node: str
+    reason: str
 
 
 class CallPage(Answer):
+    """Of several nodes: the calls of all of them."""
+
     calls: tuple[CallAnswer, ...]
     next: str | None
     """For the query's `before`: the page that follows; null on the last one."""
+    unreachable_nodes: tuple[UnreachableNode, ...] = ()
+    """The nodes whose calls are missing here."""
 
 
-def _call_fields(call: view.CallView) -> dict[str, Any]:
+def _call_fields(call: view.CallView, node: str | None) -> dict[str, Any]:
     spread = call.first_frame_ms
     plain = {each.name: getattr(call, each.name) for each in fields(call) if each.name in CallAnswer.model_fields}
     return plain | {
         "url": f"/v1/calls/{call.id}",
+        "node": node,
         "latency": {"first_frame_ms": spread and {"p50": round(spread.p50), "max": round(spread.max)}},
         "cost": round(call.cost, 6),
         "muted": tuple(call.muted),

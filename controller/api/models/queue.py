@@ -55,7 +55,7 @@ class QueuePage(QueueAnswer):
 
     @classmethod
     def of_page(cls, summary: Summary, calls: Sequence[view.CallView], next_: int | None) -> "QueuePage":
-        return cls(**_queue_fields(summary), calls=tuple(map(CallAnswer.of, calls)), next=next_)
+        return cls(**_queue_fields(summary), calls=tuple(CallAnswer.of(each) for each in calls), next=next_)
 
 
 def _queue_fields(summary: Summary) -> dict[str, Any]:

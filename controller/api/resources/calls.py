@@ -3,15 +3,16 @@
 Owns paths, scopes and status codes. `ports.Calls` and `ports.OutboundPort` do the work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from aiohttp import hdrs
+from aiohttp import hdrs, web
 
 from controller.api.auth.limits import Limits
+from controller.api.carrying import Carrier
 from controller.api.models.base import Nothing
 from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, CallQuery, PlaceCall
 from controller.api.models.system import Health, Readiness
@@ -19,16 +20,28 @@ from controller.api.operation import ApiRequest, ApiResponse, Operation
 from controller.api.ports import Calls, OutboundPort
 from controller.api.problems import Problem, malformed
 from controller.api.resources.call_pages import NotACursor, page_of
+from controller.api.resources.cluster_calls import ClusterCalls
 from controller.calls import errors
 from controller.calls.reporting import view
 from controller.store.database import StoreError
 
 
 class Resources:
-    def __init__(self, calls: Calls, orders: OutboundPort, warnings: Callable[[], list[str]] = list) -> None:
+    """`node`: the name of this one. `carrier`: to others; None: there are none."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        orders: OutboundPort,
+        warnings: Callable[[], list[str]] = list,
+        node: str = "node1",
+        carrier: Carrier | None = None,
+    ) -> None:
         self._calls = calls
         self._orders = orders
         self._warnings = warnings
+        self._node = node
+        self.cluster = ClusterCalls(self._wanted, node, carrier) if carrier is not None else None
 
     def operations(self) -> tuple[Operation, ...]:
         placed = {"status": HTTPStatus.ACCEPTED, "headers": {hdrs.LOCATION: "The call's URL."}}
@@ -68,6 +81,7 @@ class Resources:
                 audited="with words",
                 limited=True,
                 problems=("unknown-call", "store-away"),
+                of_call=True,
             ),
             Operation(
                 *("hang_up", "POST", "/v1/calls/{id}/hangup", "End a call, or cancel one that waits", self.hang_up),
@@ -78,6 +92,7 @@ class Resources:
                 problems=("unknown-call", "wrong-state", "store-away"),
                 repeatable=True,
                 limited=True,
+                of_call=True,
             ),
         )
 
@@ -93,27 +108,32 @@ class Resources:
             status=None if ready else HTTPStatus.SERVICE_UNAVAILABLE,
         )
 
-    async def list(self, asked: ApiRequest) -> CallPage:
+    async def list(self, asked: ApiRequest) -> CallPage | web.StreamResponse:
         """The cursor is described in `call_pages`."""
+        if self.cluster is not None:
+            return await self.cluster.page(asked)
         query: CallQuery = asked.query
-        calls = [call for call in self._calls.all() if _matches(call, query) and asked.reaches(call)]
         try:
-            page = page_of(calls, limit=query.limit, before=query.before, now=datetime.now(UTC))
+            page = page_of(self._wanted(asked), limit=query.limit, before=query.before, now=datetime.now(UTC))
         except NotACursor as error:
             raise malformed("The query has a wrong parameter.", {"parameter": "before", "detail": str(error)}) from None
-        return CallPage(calls=tuple(map(CallAnswer.of, page.calls)), next=page.next)
+        return CallPage(calls=tuple(CallAnswer.of(call, self._node) for call in page.calls), next=page.next)
+
+    def _wanted(self, asked: ApiRequest) -> Sequence[view.CallView]:
+        return [call for call in self._calls.all() if _matches(call, asked.query) and asked.reaches(call)]
 
     async def show(self, asked: ApiRequest) -> CallDetailAnswer:
         call = asked.part("id")
         try:
             found = self._calls.detail(call)
         except errors.UnknownCall:
-            found = view.CallDetail(asked.reached(await self._orders.find(call)))
+            found, node = view.CallDetail(asked.reached(await self._orders.find(call))), None
         else:
+            node = self._node
             asked.reached(found.call)
             with suppress(StoreError):  # the answer then lacks what the queue knows
                 found = replace(found, call=await self._orders.with_queue(found.call))
-        return CallDetailAnswer.of_detail(found, words=asked.may("recordings"))
+        return CallDetailAnswer.of_detail(found, words=asked.may("recordings"), node=node)
 
     async def place(self, asked: ApiRequest) -> ApiResponse:
         order = _within(asked.body, asked.limits)
@@ -125,13 +145,12 @@ class Resources:
         call = asked.part("id")
         await self._reached(asked, call)
         try:
-            answer = self._calls.verbs.hang_up(call, by=asked.by)
+            return CallAnswer.of(self._calls.verbs.hang_up(call, by=asked.by), self._node)
         except (errors.UnknownCall, errors.WrongState) as refusal:
             try:
-                answer = await self._orders.cancel(call, by=asked.by)
+                return CallAnswer.of(await self._orders.cancel(call, by=asked.by))
             except errors.UnknownCall:
                 raise refusal from None
-        return CallAnswer.of(answer)
 
     async def _reached(self, asked: ApiRequest, call: str) -> None:
         """Raises UnknownCall for one that a limited key does not reach."""

@@ -101,9 +101,12 @@ VERBS: tuple[Verb[Any], ...] = (
 
 
 class LiveResources:
-    def __init__(self, calls: ports.Calls, orders: OutboundPort) -> None:
+    """`node`: the name of this one."""
+
+    def __init__(self, calls: ports.Calls, orders: OutboundPort, node: str = "node1") -> None:
         self._calls = calls
         self._orders = orders
+        self._node = node
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -118,6 +121,7 @@ class LiveResources:
                 problems=(*_OF_LIVE, "not-allowed"),
                 headers={hdrs.LOCATION: "The participant's URL."},
                 limited=True,
+                of_call=True,
             ),
             Operation(
                 *("drop_participant", "DELETE", "/v1/calls/{id}/participants/{leg}", "Remove a participant"),
@@ -128,6 +132,7 @@ class LiveResources:
                 status=HTTPStatus.ACCEPTED,
                 problems=(*_OF_LIVE, "unknown-participant"),
                 limited=True,
+                of_call=True,
             ),
         )
 
@@ -139,6 +144,7 @@ class LiveResources:
             status=HTTPStatus.ACCEPTED,
             problems=(*_OF_LIVE, *verb.problems),
             limited=True,
+            of_call=True,
         )
 
     def _handle(self, verb: Verb[Any]) -> Handle:
@@ -146,7 +152,7 @@ class LiveResources:
             call = asked.part("id")
             try:
                 self._reached(asked, call)
-                return CallAnswer.of(verb.ask(self._calls.verbs, asked.body, call, asked.by))
+                return CallAnswer.of(verb.ask(self._calls.verbs, asked.body, call, asked.by), self._node)
             except errors.UnknownCall:
                 raise await self._not_live(asked, call) from None
 

@@ -1,14 +1,11 @@
 """The resources of nodes: list them, drain one, take it back. Also what another node carries to this one."""
 
-import time
 from collections.abc import Callable
 
 import structlog
-from aiohttp import hdrs, web
-from pydantic import SecretStr
+from aiohttp import web
 
-from bridge.common.auth_throttle import AuthThrottle
-from bridge.common.token_bucket import RETRY_AFTER
+from controller.api.carrying import NodeGate, carried_path
 from controller.api.models.base import Body, Name, Nothing
 from controller.api.models.nodes import NodeAnswer, NodePage
 from controller.api.operation import AUDIT_DETAILS, ApiRequest, Operation
@@ -17,7 +14,7 @@ from controller.api.problems import REQUEST_ID, Problem
 from controller.api.request_body import read
 from controller.cluster.directory import NodeEnds, UnknownNode
 from controller.cluster.overview import NodeView
-from controller.cluster.peer import PATH, PeerError, PeerTimeout, is_token
+from controller.cluster.peer import PeerError, PeerTimeout
 
 log = structlog.get_logger()
 
@@ -84,15 +81,12 @@ class CarriedDrain(Body):
     """Who has asked the node that carries it. That node has audited it."""
 
 
-def carried_routes(own_name: str, set_own: Callable[[bool], NodeView], token: SecretStr | None) -> list[web.RouteDef]:
+def carried_routes(gate: NodeGate, set_own: Callable[[bool], NodeView]) -> list[web.RouteDef]:
     """What other nodes ask this one, by `cluster.token`: it is done here, and never carried on."""
-    throttle = AuthThrottle()
 
     async def carried(request: web.Request) -> web.Response:
-        _authenticate(request, token, throttle)
+        gate.admit(request)
         body = await read(request, CarriedDrain)
-        if request.match_info["name"] != own_name:
-            raise Problem("unknown-node", f"This is the node {own_name}.")
         drained = request.match_info["verb"] == "drain"
         log.info("asked by way of another node", drain=drained, user=body.by, request=request[REQUEST_ID])
         try:
@@ -101,17 +95,4 @@ def carried_routes(own_name: str, set_own: Callable[[bool], NodeView], token: Se
             raise Problem("refused", str(error)) from None
         return web.json_response(text=answer.model_dump_json())
 
-    return [web.post(PATH.replace("{verb}", "{verb:drain|undrain}"), carried)]
-
-
-def _authenticate(request: web.Request, token: SecretStr | None, throttle: AuthThrottle) -> None:
-    """Raises Problem 401, 403 where no token is set, and 429 for an address with too many wrong ones."""
-    if token is None:
-        raise Problem("forbidden", "`cluster.token` is not set on this node: it takes no requests of other nodes.")
-    given = request.headers.getall(hdrs.AUTHORIZATION, [])
-    right = len(given) == 1 and is_token(token, given[0])
-    if wait := throttle.wait(request.remote, "(node)" if right else None, time.monotonic()):
-        raise Problem("too-many-guesses", headers={RETRY_AFTER: str(int(wait) + 1)})
-    if not right:
-        wanted = 'Bearer realm="voiceai nodes", error="invalid_token"'
-        raise Problem("unauthorized", "This is for other nodes.", headers={hdrs.WWW_AUTHENTICATE: wanted})
+    return [web.post(carried_path("/{verb:drain|undrain}"), carried)]

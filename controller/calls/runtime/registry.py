@@ -163,6 +163,10 @@ class Registry:
             return ended_call
         raise errors.UnknownCall("There is no such call, or it ended long ago.")
 
+    def knows(self, call: str) -> bool:
+        """Whether `detail` has it."""
+        return call in self._live or self._ended.find(call) is not None
+
     def ready(self) -> Mapping[str, bool]:
         workers = any(w.socket is not None and w.media.reached for w in self._workers.all())
         asterisk = self.asterisk.link_up and not self.asterisk.frozen

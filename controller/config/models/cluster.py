@@ -43,4 +43,5 @@ class Cluster(Section):
     """Where other nodes reach the HTTP API of this one. null: they don't."""
     token: Annotated[OptionalSecret, AfterValidator(_long_enough)] = None
     """By it the nodes know each other when one carries a request to another (docs/scaling.md): the same on all, at
-    least 32 characters, such as `openssl rand -hex 32`. null: nothing is carried. Whoever has it may drain nodes."""
+    least 32 characters, such as `openssl rand -hex 32`. null: nothing is carried. Whoever has it may do with
+    calls what anybody may, and drain nodes."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from controller.api.models.calls import LONGEST_CURSOR
-from controller.api.resources.call_pages import NotACursor, page_of
+from controller.api.resources.call_pages import NotACursor, Part, merged, page_of, part_of, read_part, written
 from controller.calls.reporting.view import CallView
 from tests.unit.controller.views import STARTED, call_view, later
 
@@ -81,3 +81,42 @@ def test_a_clock_that_was_set_back_hides_no_call() -> None:
 def test_what_is_no_cursor(cursor: str) -> None:
     with pytest.raises(NotACursor):
         page_of([], limit=1, before=cursor, now=STARTED)
+
+
+@given(CALLS, st.integers(1, 4), st.integers(1, 7), st.data())
+def test_pages_of_several_nodes_are_those_of_one_that_has_all_calls(
+    given_calls: list[tuple[int, int | None]], nodes: int, limit: int, data: st.DataObject
+) -> None:
+    calls = [made(at, *each) for at, each in enumerate(given_calls)]
+    homes = [data.draw(st.integers(0, nodes - 1)) for _ in calls]
+    of_nodes = [[call for call, home in zip(calls, homes, strict=True) if home == each] for each in range(nodes)]
+    before = together = None
+    while True:
+        parts = [
+            part_of(each, limit=limit, before=together, now=later(SPAN + skew)) for skew, each in enumerate(of_nodes)
+        ]
+        told = [
+            Part(each.start, [(key, b'{"%s"}' % call.id.encode()) for key, call in each.calls], each.more)
+            for each in parts
+        ]
+        page = merged([read_part(written(each)) for each in told], limit)
+        alone = page_of(calls, limit=limit, before=before, now=later(SPAN))
+        assert [each[2:-2].decode() for each in page.calls] == [call.id for call in alone.calls]
+        assert (page.next is None) == (alone.next is None)
+        if alone.next is None:
+            return
+        before, together = alone.next, page.next
+
+
+def test_a_call_that_two_nodes_have_is_shown_once_and_live() -> None:
+    ended, live = made(1, 1, 3), made(1, 10, None)
+    parts = [part_of([each], limit=5, before=None, now=later(SPAN)) for each in (ended, live)]
+    assert merged(parts, 5).calls == [live]
+
+
+@pytest.mark.parametrize(
+    "told", [b"", b"x 0", b"1f 0\n", b"1f 0\n1f-1-2-a", b"1f 0\n1f-1-2-a [1]", b"1f 0\nno {}", b"1f 0\n\xff {}"]
+)
+def test_what_no_node_has_written_is_refused(told: bytes) -> None:
+    with pytest.raises(ValueError, match="."):
+        read_part(told)

@@ -1,0 +1,102 @@
+"""Which node has a call, and which other nodes there are, so that a request can be carried to them.
+
+A live call is the node's whose slot it has in the cluster's backend. While that is away, or not all nodes have told it
+yet what they hold, the store says who has it; and always on which node a call was that has ended. What this node has
+is never looked for elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import select
+
+from controller.cluster.membership import Membership
+from controller.cluster.node import NodeId
+from controller.cluster.nodes import NodeRegistry
+from controller.cluster.peer import PeerNode
+from controller.cluster.port import BackendError
+from controller.store.cells import text_or_none_in
+from controller.store.database import Database, StoreError
+from controller.store.tables.call_snapshots import live_calls
+from controller.store.tables.records import calls as past_calls
+
+log = structlog.get_logger()
+
+LONGEST = 64
+"""Characters of a call's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Another node. `live`: it has the call; otherwise it had it, and may still know of it."""
+
+    node: PeerNode
+    live: bool
+
+
+class CallOwners:
+    """`knows`: whether this node has the call, or had it lately."""
+
+    def __init__(self, membership: Membership, database: Database, knows: Callable[[str], bool]) -> None:
+        self._membership, self._database, self._knows = membership, database, knows
+
+    @property
+    def own_name(self) -> str:
+        return self._membership.node.name
+
+    async def elsewhere(self, call: str) -> Owner | None:
+        """None: this node has it, nobody has it, or nobody can say at the moment."""
+        if len(call) > LONGEST:
+            return None
+        if (owner := await self._holder(call)) is not None:
+            return await self._other(owner.name, live=True)
+        if self._knows(call):
+            return None
+        name, live = await self._stored(call)
+        return await self._other(name, live=live) if name is not None else None
+
+    async def others(self) -> tuple[PeerNode, ...]:
+        """Sorted by name: those that have a lease, or had one and were not cared for yet. Of the store, as long as
+        nothing was heard of leases."""
+        found = {
+            each.node.name: each.facts.url for each in sorted(self._membership.leases, key=lambda lease: lease.node)
+        }
+        if not found:
+            found = await self._stored_nodes()
+        found.pop(self.own_name, None)
+        return tuple(PeerNode(*each) for each in sorted(found.items()))
+
+    async def _holder(self, call: str) -> NodeId | None:
+        try:
+            return await self._membership.owner(call)
+        except BackendError:
+            return None
+
+    async def _other(self, name: str, *, live: bool) -> Owner | None:
+        if name == self.own_name:
+            return None
+        node = next((each for each in await self.others() if each.name == name), None)
+        if node is None and not live:
+            return None
+        return Owner(node or PeerNode(name), live)
+
+    async def _stored(self, call: str) -> tuple[str | None, bool]:
+        live = select(live_calls.c.node).where(live_calls.c.call == call, live_calls.c.lost_at.is_(None))
+        past = select(past_calls.c.node).where(past_calls.c.call == call).order_by(past_calls.c.attempt.desc()).limit(1)
+        try:
+            async with self._database.reading() as store:
+                if (name := text_or_none_in(await store.scalar(live))) is not None:
+                    return name, True
+                return text_or_none_in(await store.scalar(past)), False
+        except StoreError as error:
+            log.warning("which node has a call can't be read in the store", reason=str(error))
+            return None, False
+
+    async def _stored_nodes(self) -> dict[str, str]:
+        try:
+            rows = await NodeRegistry(self._database).all()
+        except StoreError as error:
+            log.warning("the table of the nodes can't be read", reason=str(error))
+            return {}
+        return {each.id.name: each.url for each in rows if not each.stopped and not each.lost}
