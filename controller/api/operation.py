@@ -73,7 +73,7 @@ class ApiRequest:
     def reached(self, call: CallView) -> CallView:
         """Raises UnknownCall for one that the key does not reach: it is not to know of it."""
         if not self.reaches(call):
-            raise UnknownCall("There is no such call, or it ended long ago.")
+            raise UnknownCall("No live or recent call has this id.")
         return call
 
     def part(self, name: str) -> str:

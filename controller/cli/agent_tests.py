@@ -18,7 +18,7 @@ from controller import config as configs
 from controller.api.client import Client, Unreachable
 from controller.api.models.agent_tests import AgentTestRun
 from controller.cli import junit
-from controller.cli.connection import LOCAL, Json, Token, Url, connected, err, out
+from controller.cli.connection import AGENTS, LOCAL, Json, Token, Url, connected, err, out
 from controller.cli.replayed_call import replay_call
 from controller.config.models.agent_tests import AgentTest, AgentTests
 from controller.config.test_file import load_tests
@@ -40,7 +40,7 @@ class Account:
     password: str = field(repr=False)
 
 
-@app.command("test")
+@app.command("test", rich_help_panel=AGENTS)
 def run_tests(
     agent: Annotated[str, typer.Argument(help="The agent's name in the config.")],
     token: Token,

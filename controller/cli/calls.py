@@ -1,6 +1,7 @@
 """The commands of `voiceai` that use a running controller: calls, the queue, webhooks, the audit log.
 
 Each asks the API through the typed client and shows the answer, as a table or, with --json, as the API gave it.
+Owns also the former names of the commands of `voiceai calls`, which work and are not listed.
 """
 
 import json
@@ -8,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import copy
 from typing import Annotated
 
 import typer
@@ -15,18 +17,32 @@ from rich.live import Live
 
 from controller.api.client import ApiProblem, Client, StreamEvent, Unreachable
 from controller.cli import history, keys, live_calls, nodes, tables, workers
-from controller.cli.connection import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, out, tell
+from controller.cli.connection import (
+    ADMINISTRATION,
+    CALLS,
+    LOCAL,
+    SET_UP,
+    CallId,
+    Json,
+    Limit,
+    Token,
+    Trunk,
+    Url,
+    connected,
+    full_id,
+    out,
+    tell,
+)
 
 app = typer.Typer()
-app.add_typer(live_calls.app)
-queue = typer.Typer(invoke_without_command=True, help="Calls that wait to be placed.")
-webhooks = typer.Typer(no_args_is_help=True, help="Messages that a webhook's receiver did not accept.")
-app.add_typer(workers.workers, name="workers")
-app.add_typer(nodes.nodes, name="nodes")
-app.add_typer(keys.keys, name="keys")
-app.add_typer(queue, name="queue")
-app.add_typer(history.history, name="history")
-app.add_typer(webhooks, name="webhooks")
+calls = typer.Typer(invoke_without_command=True, help="Calls: list, place, show, watch; hold, transfer, hang up, …")
+calls.add_typer(live_calls.app)
+queue = typer.Typer(invoke_without_command=True, help="Outbound queue: list, pause, resume.")
+webhooks = typer.Typer(no_args_is_help=True, help="Webhook messages that were not delivered: list, replay, discard.")
+for group, name in ((calls, "calls"), (queue, "queue"), (history.history, "history")):
+    app.add_typer(group, name=name, rich_help_panel=CALLS)
+for group, name in ((keys.keys, "keys"), (workers.workers, "workers"), (nodes.nodes, "nodes"), (webhooks, "webhooks")):
+    app.add_typer(group, name=name, rich_help_panel=ADMINISTRATION)
 
 REFRESH_SECONDS, POLL_SECONDS = 0.5, 2.0
 
@@ -34,17 +50,17 @@ REFRESH_SECONDS, POLL_SECONDS = 0.5, 2.0
 # ---------------------------------------------------------------- placing and looking
 
 
-@app.command()
-def call(
+@calls.command("place")
+def place_call(
     to: Annotated[str, typer.Argument(help="The number to call.")],
     token: Token,
     url: Url = LOCAL,
     trunk: Annotated[str | None, typer.Option(help="Which trunk; default: the first one.")] = None,
     agent: Annotated[str | None, typer.Option(help="Which agent talks; default: the first one.")] = None,
-    caller_id: Annotated[str | None, typer.Option(help="The number that the callee sees.")] = None,
+    caller_id: Annotated[str | None, typer.Option(help="The caller ID that the callee sees.")] = None,
     var: Annotated[list[str] | None, typer.Option(help="name=text for the agent's {{name}}; may be repeated.")] = None,
-    detect: Annotated[bool, typer.Option("--detect", help="The agent finds out whether a machine answers.")] = False,
-    priority: Annotated[int, typer.Option(help="Higher comes first.")] = 0,
+    detect: Annotated[bool, typer.Option("--detect", help="Detect answering machines.")] = False,
+    priority: Annotated[int, typer.Option(help="A higher priority is dialed first.")] = 0,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the events of the call until it ends.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -69,8 +85,10 @@ def call(
         return None
 
 
-@app.command()
-def calls(
+@calls.command("list")
+@calls.callback()
+def list_calls(
+    context: typer.Context,
     token: Token,
     url: Url = LOCAL,
     state: Annotated[str | None, typer.Option(help="active or ended")] = None,
@@ -79,20 +97,22 @@ def calls(
     limit: Limit = 100,
     as_json: Json = False,
 ) -> None:
-    """List the calls, live ones first."""
+    """List live and recent calls, live ones first."""
+    if context.invoked_subcommand is not None:
+        return
     with connected(url, token) as client:
         page = client.list_calls(state=state, agent=agent, trunk=trunk, limit=limit)
         tell(page, as_json, lambda _: tables.calls_table(page.calls))
 
 
-@app.command()
+@calls.command()
 def show(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """Show one call with everything that is stored about it."""
     with connected(url, token) as client:
-        tell(client.show_call(call), as_json, tables.call_detail)
+        tell(client.show_call(full_id(client, call)), as_json, tables.call_detail)
 
 
-@app.command()
+@calls.command()
 def watch(
     token: Token,
     call: Annotated[str | None, typer.Argument(help="Show this call until it ends; default: all live calls.")] = None,
@@ -102,7 +122,7 @@ def watch(
     """Show events as they happen."""
     with connected(url, token) as client, suppress(KeyboardInterrupt):
         if call is not None:
-            _follow(client.stream_call_events(call), as_json)
+            _follow(client.stream_call_events(full_id(client, call)), as_json)
         elif as_json:
             _follow(client.stream_events(), as_json)
         else:
@@ -139,6 +159,7 @@ def _show_live_calls(client: Client) -> None:
 # ---------------------------------------------------------------- the queue, webhooks, the audit log
 
 
+@queue.command("list")
 @queue.callback()
 def queue_list(
     context: typer.Context,
@@ -148,7 +169,7 @@ def queue_list(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List calls that wait to be placed, and whether the queue is paused."""
+    """List outbound calls, and whether dialing is paused."""
     if context.invoked_subcommand is not None:
         return
     with connected(url, token) as client:
@@ -160,21 +181,21 @@ def queue_list(
 
 @queue.command()
 def pause(token: Token, url: Url = LOCAL, trunk: Trunk = None, as_json: Json = False) -> None:
-    """Place no more calls; live calls continue."""
+    """Pause dialing; live calls continue."""
     with connected(url, token) as client:
         tell(client.pause_queue(trunk), as_json, tables.queue_table)
 
 
 @queue.command("resume")
 def resume_queue(token: Token, url: Url = LOCAL, trunk: Trunk = None, as_json: Json = False) -> None:
-    """Place calls again."""
+    """Resume dialing."""
     with connected(url, token) as client:
         tell(client.resume_queue(trunk), as_json, tables.queue_table)
 
 
 @webhooks.command("list")
 def letters(token: Token, url: Url = LOCAL, limit: Limit = 100, as_json: Json = False) -> None:
-    """List messages that were given up."""
+    """List messages that were given up (dead letters)."""
     with connected(url, token) as client:
         tell(client.list_dead_letters(limit=limit), as_json, tables.letters_table)
 
@@ -200,7 +221,7 @@ def discard(number: int, token: Token, url: Url = LOCAL) -> None:
         client.discard_dead_letter(number)
 
 
-@app.command()
+@app.command(rich_help_panel=ADMINISTRATION)
 def audit(
     token: Token,
     url: Url = LOCAL,
@@ -209,16 +230,39 @@ def audit(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Who did what, newest first."""
+    """List the audit log, newest first."""
     with connected(url, token) as client:
         tell(client.list_audit(by=by, call=call, limit=limit), as_json, tables.audit_table)
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def ready(token: Annotated[str, typer.Option(envvar="VOICEAI_API_TOKEN")] = "", url: Url = LOCAL) -> None:
-    """Could a call be carried now? Exit status 1 if not."""
+    """Check whether the controller can take a call now. Exit status 1 if not."""
     with connected(url, token) as client:
         found = client.readiness()
     for part, ready_ in found.parts.items():
         out.print(f"{part}: {'there' if ready_ else 'away'}")
     raise typer.Exit(0 if found.ready else 1)
+
+
+# ---------------------------------------------------------------- former names
+
+_FORMER = {
+    "place": "call",
+    "cancel-transfer": "transfer-cancel",
+    "accept-transfer": "transfer-accept",
+    "reject-transfer": "transfer-refuse",
+}
+
+
+def _add_former_names() -> None:
+    """`voiceai hangup CALL` and the like, as before the commands were grouped."""
+    for command in (*calls.registered_commands, *live_calls.app.registered_commands):
+        name = command.name or (command.callback.__name__ if command.callback else "")
+        if name != "list":
+            former = copy(command)
+            former.name, former.hidden = _FORMER.get(name, name), True
+            app.registered_commands.append(former)
+
+
+_add_former_names()

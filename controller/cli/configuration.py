@@ -22,13 +22,13 @@ from controller.api.models.resources import (
 from controller.api.models.routes import RouteAnswer
 from controller.api.models.system import ReloadAnswer
 from controller.api.models.tool_tries import ToolTried
-from controller.cli.connection import LOCAL, Json, Limit, Token, Url, connected, err, tell
+from controller.cli.connection import AGENTS, LOCAL, Json, Limit, Token, Url, connected, err, tell
 from controller.config.differences import as_yaml
 from controller.config.resources import plain
 
 app = typer.Typer()
 config = typer.Typer(help="Agents, routes, tools, webhooks, limits of trunks: versions, drafts, publication.")
-app.add_typer(config, name="config")
+app.add_typer(config, name="config", rich_help_panel=AGENTS)
 
 Kind = Annotated[str, typer.Argument(help="agents, routes, http_tools, mcp, webhooks or trunk-limits.")]
 Name = Annotated[str, typer.Argument(help="Its name; of routes: routes.")]
@@ -36,7 +36,7 @@ Comment = Annotated[str, typer.Option("--comment", "-m", help="What is different
 Yaml = Annotated[Path, typer.Argument(help="A YAML file; - is the standard input.", allow_dash=True)]
 
 
-@app.command()
+@app.command(rich_help_panel=AGENTS)
 def reload(token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """Have the controller read its config file again; with any error nothing changes."""
     with connected(url, token) as client:

@@ -15,13 +15,28 @@ from controller.cli import tables
 out, err = Console(), Console(stderr=True)
 
 Url = Annotated[str, typer.Option("--url", help="Where the controller's API is.", envvar="VOICEAI_URL")]
-Token = Annotated[str, typer.Option("--token", help="An API token.", envvar="VOICEAI_API_TOKEN")]
+Token = Annotated[
+    str,
+    typer.Option("--token", help="An API token.", envvar="VOICEAI_API_TOKEN", default_factory=str, show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")]
-CallId = Annotated[str, typer.Argument(help="The call's id.", metavar="CALL")]
+CallId = Annotated[str, typer.Argument(help="The call's id, or its beginning.", metavar="CALL")]
 Trunk = Annotated[str | None, typer.Option(help="Over this trunk only.")]
 Limit = Annotated[int, typer.Option(help="How many at most.")]
 
 LOCAL = "http://127.0.0.1:8080"
+
+SET_UP, CALLS, AGENTS, ADMINISTRATION = "Set up and run", "Calls", "Agents", "Administration"
+"""The groups of commands in the help."""
+
+_NO_TOKEN = "No API token is given. Set VOICEAI_API_TOKEN, or use --token."
+_WRONG_TOKEN = (
+    "The controller does not know this API token (VOICEAI_API_TOKEN, --token). It is wrong, revoked or expired."
+)
+_ID_LENGTH = 36
+"""Characters of a call's id, a UUID."""
+_SEARCHED = 1000
+"""Of so many calls the beginning of an id is looked for."""
 
 
 @contextmanager
@@ -31,6 +46,9 @@ def connected(url: str, token: str) -> Iterator[Client]:
         with Client(url, token) as client:
             yield client
     except ApiProblem as problem:
+        if problem.type == "unauthorized":
+            err.print(_WRONG_TOKEN if token else _NO_TOKEN, markup=False, soft_wrap=True)
+            raise typer.Exit(1) from None
         err.print(f"{problem} [{problem.type}]", markup=False, soft_wrap=True)
         for each in problem.problem.errors or ():
             line = f" (line {each.line})" if each.line is not None else ""
@@ -45,6 +63,32 @@ def connected(url: str, token: str) -> Iterator[Client]:
     except Unreachable as error:
         err.print(f"{error}. Is `voiceai serve` running there?", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+def full_id(client: Client, given: str) -> str:
+    """The id of the one call whose id begins with `given`. What no call begins with is left to the API to refuse.
+
+    Prints the calls and ends the command with exit status 1 if there are several.
+    """
+    if len(given) >= _ID_LENGTH or not given:
+        return given
+    found = [each.id for each in client.list_calls(limit=_SEARCHED).calls if each.id.startswith(given)]
+    return _only(given, found)
+
+
+def full_past_id(client: Client, given: str) -> str:
+    """Likewise, of the calls in the history."""
+    if len(given) >= _ID_LENGTH or not given:
+        return given
+    return _only(given, [each.id for each in client.list_history(limit=_SEARCHED).calls if each.id.startswith(given)])
+
+
+def _only(given: str, found: list[str]) -> str:
+    several = sorted(set(found))
+    if len(several) > 1:
+        err.print(f"Several calls begin with {given}:", *several, sep="\n  ", markup=False, highlight=False)
+        raise typer.Exit(1)
+    return several[0] if several else given
 
 
 def tell(answer: Answer, as_json: bool, show: Callable[[Any], RenderableType | str]) -> None:

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.api.models.history import HistoryPage, PastCall, PastCallDetail
-from controller.cli.connection import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, err, tell
+from controller.cli.connection import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, err, full_past_id, tell
+from controller.cli.tables import id_column
 
-history = typer.Typer(invoke_without_command=True, help="Calls of the past.")
+history = typer.Typer(invoke_without_command=True, help="Past calls: list, show, recordings, export, delete.")
 
-Since = Annotated[datetime | None, typer.Option(help="Calls that began then or later, local time.")]
-Until = Annotated[datetime | None, typer.Option(help="Calls that began earlier.")]
+Since = Annotated[datetime | None, typer.Option(help="Calls that started at this time or later, local time.")]
+Until = Annotated[datetime | None, typer.Option(help="Calls that started before this time.")]
 Agent = Annotated[str | None, typer.Option(help="Only of this agent.")]
 Outcome = Annotated[str | None, typer.Option(help="answered, busy, failed, …")]
 Number = Annotated[str | None, typer.Option(help="Of the caller or the callee.")]
@@ -27,6 +28,7 @@ def _query(since: datetime | None, until: datetime | None, **others: Any) -> dic
     return times | others
 
 
+@history.command("list")
 @history.callback()
 def list_calls(
     context: typer.Context,
@@ -38,11 +40,11 @@ def list_calls(
     trunk: Trunk = None,
     outcome: Outcome = None,
     number: Number = None,
-    text: Annotated[str | None, typer.Option(help="A text that somebody said.")] = None,
+    text: Annotated[str | None, typer.Option(help="A text in the transcript.")] = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """Calls of the past, newest first."""
+    """List past calls, newest first."""
     if context.invoked_subcommand is not None:
         return
     query = _query(since, until, agent=agent, trunk=trunk, outcome=outcome, number=number, text=text)
@@ -54,7 +56,7 @@ def list_calls(
 def show(call: CallId, token: Token, url: Url = LOCAL, attempt: Attempt = None, as_json: Json = False) -> None:
     """Show one call with everything that is stored about it."""
     with connected(url, token) as client:
-        tell(client.show_past_call(call, attempt), as_json, _detail)
+        tell(client.show_past_call(full_past_id(client, call), attempt), as_json, _detail)
 
 
 @history.command()
@@ -68,7 +70,7 @@ def recording(
 ) -> None:
     """Download the recording of a call."""
     with connected(url, token) as client:
-        pieces = client.get_recording(call, number, attempt)
+        pieces = client.get_recording(full_past_id(client, call), number, attempt)
         first = next(pieces, b"")  # a problem is raised here, before there is a file
         with file.open("wb") as out:
             out.write(first)
@@ -103,7 +105,7 @@ def forget(
 ) -> None:
     """Delete everything that is stored about calls from and to a number. This can't be undone."""
     if not yes:
-        typer.confirm("All calls of this number, what was said in them and their recordings will be deleted. Go on?")
+        typer.confirm("All calls of this number will be deleted, with transcripts and recordings. Continue?")
     shown = "{0.calls} calls and {0.recordings} recordings deleted".format
     with connected(url, token) as client:
         done = client.forget_caller(number)
@@ -127,7 +129,7 @@ def _table(page: HistoryPage) -> RenderableType:
 
 
 def _rows(calls: tuple[PastCall, ...]) -> Table:
-    table = Table("began (UTC)", "call", "", "agent", "from", "to", "talked", "outcome", "cost", box=None)
+    table = Table("began (UTC)", id_column("call"), "", "agent", "from", "to", "talked", "outcome", "cost", box=None)
     for each in calls:
         arrow = "→" if each.direction == "outbound" else "←"
         parties = map(_plain, (each.agent, each.caller, each.callee))

@@ -1,4 +1,4 @@
-"""The commands of `voiceai keys`: make, list, change and revoke API keys; who is logged in to the console."""
+"""The commands of `voiceai keys`: make, list, change and revoke API keys; console sessions."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from controller.api.client import Client
@@ -119,7 +119,7 @@ def end_session(
     token: Token,
     url: Url = LOCAL,
 ) -> None:
-    """Log somebody out of the console."""
+    """End a console session."""
     with connected(url, token) as client:
         client.end_session(session)
 
@@ -142,7 +142,7 @@ def _when(moment: datetime | None) -> str:
 
 
 def _sessions(page: ConsoleSessionPage) -> RenderableType:
-    table = Table("id", "who", "since", "last use", "from", box=None)
+    table = Table(Column("id", no_wrap=True, overflow="fold"), "user", "since", "last use", "from", box=None)
     for each in page.sessions:
         cells = (each.id, each.name, _when(each.began_at), _when(each.used_at), each.source or "")
         table.add_row(*map(Text, cells))

@@ -1,10 +1,10 @@
-"""The commands of `voiceai` that act on a live call: one per verb of the API."""
+"""The commands of `voiceai calls` that act on a live call: one per operation of the API."""
 
 from typing import Annotated
 
 import typer
 
-from controller.cli.connection import LOCAL, CallId, Json, Token, Url, connected, table, tell
+from controller.cli.connection import LOCAL, CallId, Json, Token, Url, connected, full_id, table, tell
 
 app = typer.Typer()
 
@@ -16,7 +16,7 @@ Side = Annotated[str, typer.Argument(help="caller or agent: the side that the ot
 def hangup(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """End a call, or cancel one that waits in the queue."""
     with connected(url, token) as client:
-        tell(client.hang_up(call), as_json, table)
+        tell(client.hang_up(full_id(client, call)), as_json, table)
 
 
 @app.command()
@@ -32,77 +32,81 @@ def transfer(
 ) -> None:
     """Connect a caller with another party; the caller stays with the agent until that party answers."""
     with connected(url, token) as client:
-        tell(client.transfer(call, to=to, kind=kind, announce=announce, timeout=timeout), as_json, table)
+        tell(
+            client.transfer(full_id(client, call), to=to, kind=kind, announce=announce, timeout=timeout), as_json, table
+        )
 
 
-@app.command("transfer-cancel")
+@app.command("cancel-transfer")
 def cancel_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """Cancel a transfer; the caller returns to the agent."""
     with connected(url, token) as client:
-        tell(client.cancel_transfer(call), as_json, table)
+        tell(client.cancel_transfer(full_id(client, call)), as_json, table)
 
 
-@app.command("transfer-accept")
+@app.command("accept-transfer")
 def accept_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """Accept an attended transfer for its target."""
     with connected(url, token) as client:
-        tell(client.decide_transfer(call, accept=True), as_json, table)
+        tell(client.decide_transfer(full_id(client, call), accept=True), as_json, table)
 
 
-@app.command("transfer-refuse")
-def refuse_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Refuse an attended transfer for its target."""
+@app.command("reject-transfer")
+def reject_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """Reject an attended transfer for its target."""
     with connected(url, token) as client:
-        tell(client.decide_transfer(call, accept=False), as_json, table)
+        tell(client.decide_transfer(full_id(client, call), accept=False), as_json, table)
 
 
 @app.command()
 def supervise(
     call: CallId,
     token: Token,
-    to: Annotated[str | None, typer.Argument(help="From supervisor.extensions; default: the present one.")] = None,
+    to: Annotated[
+        str | None, typer.Argument(help="A name of supervisor.extensions; default: the supervisor in the call.")
+    ] = None,
     url: Url = LOCAL,
     mode: Annotated[str, typer.Option(help="listen, whisper or take_over")] = "listen",
     as_json: Json = False,
 ) -> None:
     """Let a supervisor listen, whisper, or take over."""
     with connected(url, token) as client:
-        tell(client.supervise(call, to=to, mode=mode), as_json, table)
+        tell(client.supervise(full_id(client, call), to=to, mode=mode), as_json, table)
 
 
 @app.command()
 def leave(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """End the supervisor's part in a call."""
     with connected(url, token) as client:
-        tell(client.leave(call), as_json, table)
+        tell(client.leave(full_id(client, call)), as_json, table)
 
 
 @app.command()
 def hold(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """Put the caller on hold with music; the agent pauses."""
     with connected(url, token) as client:
-        tell(client.hold(call), as_json, table)
+        tell(client.hold(full_id(client, call)), as_json, table)
 
 
 @app.command()
 def resume(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """End a hold."""
     with connected(url, token) as client:
-        tell(client.resume(call), as_json, table)
+        tell(client.resume(full_id(client, call)), as_json, table)
 
 
 @app.command()
 def mute(call: CallId, side: Side, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """Mute one side: the other does not hear it."""
     with connected(url, token) as client:
-        tell(client.mute(call, side=side), as_json, table)
+        tell(client.mute(full_id(client, call), side=side), as_json, table)
 
 
 @app.command()
 def unmute(call: CallId, side: Side, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """End a mute."""
     with connected(url, token) as client:
-        tell(client.unmute(call, side=side), as_json, table)
+        tell(client.unmute(full_id(client, call), side=side), as_json, table)
 
 
 @app.command()
@@ -115,7 +119,7 @@ def dtmf(
 ) -> None:
     """Send DTMF digits to the other party."""
     with connected(url, token) as client:
-        tell(client.send_digits(call, digits=digits), as_json, table)
+        tell(client.send_digits(full_id(client, call), digits=digits), as_json, table)
 
 
 @app.command()
@@ -129,7 +133,7 @@ def say(
 ) -> None:
     """Make the agent say a text, or follow an instruction."""
     with connected(url, token) as client:
-        tell(client.say(call, text=text, exact=not instruct), as_json, table)
+        tell(client.say(full_id(client, call), text=text, exact=not instruct), as_json, table)
 
 
 @app.command("agent")
@@ -143,7 +147,7 @@ def switch_agent(
 ) -> None:
     """Change the agent, or its instructions, during a call."""
     with connected(url, token) as client:
-        tell(client.switch_agent(call, agent=agent, instructions=instructions), as_json, table)
+        tell(client.switch_agent(full_id(client, call), agent=agent, instructions=instructions), as_json, table)
 
 
 @app.command()
@@ -156,18 +160,18 @@ def record(
 ) -> None:
     """Start, pause, resume or stop the recording of a call."""
     with connected(url, token) as client:
-        tell(client.record(call, action=action), as_json, table)
+        tell(client.record(full_id(client, call), action=action), as_json, table)
 
 
 @app.command()
 def add(call: CallId, to: str, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """Dial another party into the call. Prints the leg, for `drop`."""
     with connected(url, token) as client:
-        tell(client.add_participant(call, to=to), as_json, lambda found: found.leg)
+        tell(client.add_participant(full_id(client, call), to=to), as_json, lambda found: found.leg)
 
 
 @app.command()
 def drop(call: CallId, leg: str, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """Remove a participant from the call."""
     with connected(url, token) as client:
-        tell(client.drop_participant(call, leg), as_json, lambda found: f"{found.leg}: {found.state}")
+        tell(client.drop_participant(full_id(client, call), leg), as_json, lambda found: f"{found.leg}: {found.state}")

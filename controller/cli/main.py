@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import sys
+from importlib import metadata
 from typing import Annotated, get_args
 
 import typer
@@ -14,11 +15,13 @@ from rich.console import Console
 from controller import config as configs
 from controller.cli import agent_tests, calls, configuration, serve_command, try_agent
 from controller.cli.config_file import DEFAULT_CONFIG, ConfigPath, load
+from controller.cli.connection import ADMINISTRATION, SET_UP
 from controller.cli.doctor import command
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     help="An AI call controller for Asterisk.",
 )
@@ -27,11 +30,25 @@ app.add_typer(try_agent.app)
 app.add_typer(configuration.app)
 app.add_typer(agent_tests.app)
 app.add_typer(command.app)
-app.command()(serve_command.serve)
+app.command(rich_help_panel=SET_UP)(serve_command.serve)
 out, err = Console(), Console(stderr=True)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Options of `voiceai` itself."""
+    if version:
+        typer.echo(f"voiceai {metadata.version('voiceai')}")
+        raise typer.Exit()
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+    rich_help_panel=SET_UP,
+)
 def bridge(context: typer.Context) -> None:
     """Run one bridge worker (see `voiceai bridge --help` for its options).
 
@@ -46,7 +63,7 @@ def bridge(context: typer.Context) -> None:
     raise typer.Exit(subprocess.call(argv))
 
 
-@app.command("check-config")
+@app.command("check-config", rich_help_panel=SET_UP)
 def check_config(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Check the config file and list everything that is wrong with it."""
     file = load(config)
@@ -55,13 +72,13 @@ def check_config(config: ConfigPath = DEFAULT_CONFIG) -> None:
     out.print(f"{config}: ok ({agents}, {len(loaded.trunks)} trunks)", highlight=False)
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def schema() -> None:
     """Print the JSON Schema of the config file, for editors."""
     sys.stdout.write(configs.json_schema() + "\n")
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def demo(keep: Annotated[bool, typer.Option(help="Keep running, so that a softphone can call.")] = False) -> None:
     """Place a real SIP call through a real Asterisk and let a caller and an agent talk."""
     from demo.run import run
@@ -69,7 +86,7 @@ def demo(keep: Annotated[bool, typer.Option(help="Keep running, so that a softph
     raise typer.Exit(asyncio.run(run(keep)))
 
 
-@app.command()
+@app.command(rich_help_panel=ADMINISTRATION)
 def token(
     name: Annotated[str, typer.Argument(help="Who it is for.")],
     scope: Annotated[

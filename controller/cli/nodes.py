@@ -15,6 +15,7 @@ nodes = typer.Typer(
 NodeName = Annotated[str, typer.Argument(help="`cluster.node` of its config.", metavar="NAME")]
 
 
+@nodes.command("list")
 @nodes.callback()
 def nodes_list(context: typer.Context, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """List the nodes, their state and load."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from controller.api.client import StreamEvent
@@ -32,6 +32,11 @@ def _plain(value: object) -> Text:
     return Text("" if value is None else str(value))
 
 
+def id_column(name: str) -> Column:
+    """A column of ids, which are never cut: they are to be copied."""
+    return Column(name, no_wrap=True, min_width=36)
+
+
 def _state(state: str) -> Text:
     return Text(state, style=_COLOURS.get(state, ""))
 
@@ -43,7 +48,9 @@ def seconds(call: CallAnswer, now: datetime) -> str:
 
 
 def calls_table(calls: Iterable[CallAnswer], now: datetime | None = None, title: str | None = None) -> Table:
-    table = Table("call", "", "state", "agent", "from", "to", "time", "turns", "outcome", title=title, box=None)
+    table = Table(
+        id_column("call"), "", "state", "agent", "from", "to", "time", "turns", "outcome", title=title, box=None
+    )
     for each in calls:
         arrow = "→" if each.direction == "outbound" else "←"
         parties = (_plain(each.agent), _plain(each.caller), _plain(each.callee))
@@ -99,7 +106,7 @@ def queue_table(queue: QueueAnswer) -> Table:
 
 
 def audit_table(page: AuditPage) -> Table:
-    table = Table("at (UTC)", "who", "did", "call", "with", "status", "from", box=None)
+    table = Table("at (UTC)", "who", "did", id_column("call"), "with", "status", "from", box=None)
     for each in page.entries:
         request = ", ".join(f"{name}={value}" for name, value in each.asked.items())
         cells = (_plain(each.by or "(wrong token)"), _plain(each.operation), _plain(each.call), _plain(request))
@@ -108,7 +115,7 @@ def audit_table(page: AuditPage) -> Table:
 
 
 def letters_table(page: LetterPage) -> Table:
-    table = Table("number", "receiver", "call", "type", "attempts", "reason", box=None)
+    table = Table("number", "receiver", id_column("call"), "type", "attempts", "reason", box=None)
     for each in page.dead_letters:
         cells = map(_plain, (each.receiver, each.call, each.type, each.attempts, each.reason))
         table.add_row(str(each.number), *cells)

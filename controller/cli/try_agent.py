@@ -13,7 +13,7 @@ import typer
 
 from controller.api.client import ApiProblem, Client
 from controller.api.models.text_sessions import TextEventAnswer
-from controller.cli.connection import LOCAL, Token, Url, connected, err, out
+from controller.cli.connection import AGENTS, LOCAL, Token, Url, connected, err, out
 from controller.cli.saved_test import saved_test
 
 app = typer.Typer()
@@ -22,7 +22,7 @@ WAIT_S = 20.0
 """Seconds of one long poll."""
 
 
-@app.command("try")
+@app.command("try", rich_help_panel=AGENTS)
 def try_agent(
     agent: Annotated[str, typer.Argument(help="The agent's name in the config.")],
     token: Token,

@@ -11,6 +11,7 @@ from controller.cli.connection import LOCAL, Json, Token, Url, connected, tell
 workers = typer.Typer(help="Bridge workers: list, drain, replace.", invoke_without_command=True)
 
 
+@workers.command("list")
 @workers.callback()
 def workers_list(context: typer.Context, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """List the bridge workers and their load."""

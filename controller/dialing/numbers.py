@@ -231,7 +231,7 @@ def tool_destination(config: Destinations, to: str, trunk: str | None) -> Number
     targets = config.transfer.targets
     if to not in targets and not config.transfer.any_number:
         names = "There are: " + ", ".join(targets) + "." if targets else "There are none."
-        raise NotAllowed(f"There is no such destination. {names}")
+        raise NotAllowed(f"Unknown destination. {names}")
     return destination(config, to, trunk)
 
 

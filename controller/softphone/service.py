@@ -103,7 +103,7 @@ class Softphones:
         """One that this user has opened. Raises UnknownSoftphone."""
         session = self._table.get(id_)
         if session is None or session.by != by:
-            raise errors.UnknownSoftphone("There is no such session of a softphone, or it is over.")
+            raise errors.UnknownSoftphone("No softphone session has this id, or it has ended.")
         return session
 
     async def close(self, session: SoftphoneSession, why: str) -> None:

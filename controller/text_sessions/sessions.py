@@ -74,7 +74,7 @@ class TextSessions:
         """Raises UnknownTextSession."""
         session = self._live.get(session_id) or self._ended.get(session_id)
         if session is None:
-            raise errors.UnknownTextSession("There is no such text session, or it ended long ago.")
+            raise errors.UnknownTextSession("No text session has this id, or it has ended.")
         return session
 
     def take(self, event: contract.CallEvent) -> bool:

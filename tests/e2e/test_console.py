@@ -140,7 +140,7 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
 
 async def acts(page: Page, running: Installation, phone: Phone) -> None:
     """Says something, mutes, holds, transfers to somebody who is busy, calls a transfer off."""
-    await page.get_by_label("Let the agent say").fill("We close in five minutes.")
+    await page.get_by_label("Make the agent say").fill("We close in five minutes.")
     await press(page, "Say")
     await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=PATIENCE)
     phone.rtp.say(tone(0.6, 620))
@@ -156,7 +156,7 @@ async def acts(page: Page, running: Installation, phone: Phone) -> None:
         dialog = page.get_by_role("dialog")
         await dialog.get_by_label("To", exact=True).fill("112")
         await dialog.get_by_role("button", name="Transfer").click()
-        await expect(dialog.get_by_role("alert")).to_contain_text("may not be dialled")
+        await expect(dialog.get_by_role("alert")).to_contain_text("not allowed")
         await dialog.get_by_label("To", exact=True).fill(TARGET)
         await dialog.get_by_role("button", name="Transfer").click()
         await target.wait("refused", timeout=PATIENCE)
@@ -164,7 +164,7 @@ async def acts(page: Page, running: Installation, phone: Phone) -> None:
     async with running.callee() as target:
         await transfer(page, "attended")
         await target.wait("called", timeout=PATIENCE)
-        await press(page, "Call transfer off")
+        await press(page, "Cancel transfer")
         await target.wait("cancelled", timeout=PATIENCE)
     await expect(page.locator(".title .badge")).to_have_text("talking")
     assert not has_tone(phone.rtp.stretches()[-1].samples[-800:], 1100)
@@ -213,14 +213,14 @@ async def nothing_smuggled_in(browser: Browser, running: Installation) -> None:
 async def listens_and_takes_over(page: Page, supervisor: Phone) -> list[str]:
     await press(page, "Listen or take over")
     dialog = page.get_by_role("dialog")
-    await dialog.get_by_label("Who").select_option("ada")
+    await dialog.get_by_label("Supervisor").select_option("ada")
     found = await look(page, "dialog")
-    await dialog.get_by_role("button", name="Call them").click()
+    await dialog.get_by_role("button", name="Call supervisor").click()
     await supervisor.wait("called", timeout=PATIENCE)
     await supervisor.command("answer")
     await supervisor.answered(PATIENCE)
     await expect(page.get_by_text(re.compile("ada.*, listen: on"))).to_be_visible()
-    await press(page, "Let the supervisor take over")
+    await press(page, "Take over the call")
     await expect(page.locator(".title .badge")).to_have_text("transferred")
     return found
 
@@ -239,7 +239,7 @@ async def another_call(page: Page, running: Installation, port: int) -> list[str
         await expect(page.get_by_text(f"refer to {TARGET}: busy")).to_be_visible()
         async with consulted(page, running):
             found = await look(page, "consulting")
-            await press(page, "Refuse transfer")
+            await press(page, "Reject transfer")
             await expect(page.get_by_text(f"attended to {TARGET}: declined")).to_be_visible()
         async with consulted(page, running) as colleague, running.callee(port) as supervisor:
             await press(page, "Accept transfer")
@@ -268,9 +268,9 @@ async def consulted(page: Page, running: Installation) -> AsyncIterator[Phone]:
 async def whispers_and_takes_over(page: Page, phone: Phone, colleague: Phone, supervisor: Phone) -> list[str]:
     await press(page, "Listen or take over")
     dialog = page.get_by_role("dialog")
-    await dialog.get_by_label("Who").select_option("ada")
+    await dialog.get_by_label("Supervisor").select_option("ada")
     await dialog.get_by_label("How").select_option("whisper")
-    await dialog.get_by_role("button", name="Call them").click()
+    await dialog.get_by_role("button", name="Call supervisor").click()
     await supervisor.wait("called", timeout=PATIENCE)
     await supervisor.command("answer")
     await supervisor.answered(PATIENCE)
@@ -278,11 +278,11 @@ async def whispers_and_takes_over(page: Page, phone: Phone, colleague: Phone, su
     supervisor.rtp.say(tone(60.0, 1500))
     await colleague.rtp.hears(lambda samples: has_tone(samples, 1500), timeout=PATIENCE)
     assert not any(has_tone(each.samples, 1500) for each in phone.rtp.stretches())
-    await press(page, "Let the supervisor only listen")
+    await press(page, "Switch to listening")
     await expect(page.get_by_text(re.compile("ada.*, listen: on"))).to_be_visible()
     await expect(page.get_by_role("meter")).to_have_count(0)  # of an agent who has gone
     found = await look(page, "supervised")
-    await press(page, "Let the supervisor take over")
+    await press(page, "Take over the call")
     await phone.rtp.hears(lambda samples: has_tone(samples, 1500), timeout=PATIENCE)
     return found
 
@@ -298,7 +298,7 @@ async def places(page: Page, running: Installation) -> list[str]:
     await expect(page.locator(".title .badge")).to_have_text("ended")
     await page.get_by_role("link", name="Queue", exact=True).click()
     await expect(page.get_by_role("row").filter(has_text=TARGET)).to_contain_text("busy")
-    await press(page, "Pause all")
+    await press(page, "Pause dialing")
     await expect(page.locator("dl.tiles")).to_contain_text("Paused")
     return await look(page, "queue")
 
@@ -327,10 +327,10 @@ async def hangs_up_by_keyboard(page: Page, phone: Phone) -> None:
 async def past(page: Page) -> list[str]:
     """The call in the history: found by a word, heard, and its words follow the sound."""
     await page.get_by_role("link", name="History", exact=True).click()
-    await page.get_by_label("Somebody said").fill("nothing like that")
+    await page.get_by_label("Transcript contains").fill("nothing like that")
     await press(page, "Search")
-    await expect(page.get_by_text("Nothing was found.")).to_be_visible()
-    await page.get_by_label("Somebody said").fill("Saturdays")
+    await expect(page.get_by_text("No calls found.")).to_be_visible()
+    await page.get_by_label("Transcript contains").fill("Saturdays")
     await press(page, "Search")
     await expect(page.get_by_role("link", name="+4930123456")).to_be_visible()
     found = await look(page, "history")

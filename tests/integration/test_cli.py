@@ -10,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import Awaitable, Iterator
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from time import monotonic
 from types import SimpleNamespace
@@ -128,6 +129,59 @@ async def test_verbs(words: list[str], verb: str, asked: dict[str, Any]) -> None
         assert it.calls.asked == [(verb, {"call": call, **asked, "by": "admin"})] * 2
 
 
+FORMER = {
+    "transfer-cancel": "cancel-transfer",
+    "transfer-accept": "accept-transfer",
+    "transfer-refuse": "reject-transfer",
+}
+
+
+@pytest.mark.parametrize(("words", "verb", "asked"), VERBS)
+async def test_verbs_in_their_group_with_the_beginning_of_an_id(
+    words: list[str], verb: str, asked: dict[str, Any]
+) -> None:
+    async with harness() as it:
+        call = it.calls.add().id
+        command, *others = words
+        assert await said(it, "calls", FORMER.get(command, command), *(call[:8] if w == "CALL" else w for w in others))
+        assert it.calls.asked == [(verb, {"call": call, **asked, "by": "admin"})]
+
+
+async def test_the_beginning_of_several_ids_is_refused_with_their_names() -> None:
+    async with harness() as it:
+        one, two = "3f0c5a52-6d0c-4c3e-9f06-0c2b6a1f3c11", "3f0c5a52-0000-4c3e-9f06-0c2b6a1f3c11"
+        it.calls.add(id=one)
+        it.calls.add(id=two)
+        result = await voiceai(it, "calls", "hangup", "3f0c")
+        assert (result.exit_code, one in result.output, two in result.output, it.calls.asked) == (1, True, True, [])
+        assert await said(it, "calls", "hangup", "3f0c5a52-6")
+
+
+async def test_an_id_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with harness() as it:
+        monkeypatch.setattr(connection.out, "_width", 60)
+        call = it.calls.add(agent="an agent with a long name", caller="+493012345678", callee="+493012345679")
+        assert call.id in await said(it, "calls")
+
+
+@pytest.mark.parametrize("group", ["calls", "queue", "workers", "nodes", "history"])
+async def test_each_group_has_a_list(group: str) -> None:
+    alone, listed = (CliRunner().invoke(app, words) for words in ([group, "--help"], [group, "list", "--help"]))
+    assert (alone.exit_code, listed.exit_code) == (0, 0)
+
+
+async def test_a_token_may_follow_the_command_of_a_group() -> None:
+    async with harness() as it:
+        address = ("--url", f"http://127.0.0.1:{it.port}", "--token", ADMIN)
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["queue", "pause", *address], env={})
+        assert (result.exit_code, it.calls.asked) == (0, [("pause", {"trunk": None, "by": "admin"})]), result.output
+
+
+def test_the_version_is_shown() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"voiceai {metadata.version('voiceai')}\n")
+
+
 async def test_a_call_is_placed_and_shown() -> None:
     async with harness() as it:
         placed = (await said(it, "call", "+4930123", "--agent", "desk", "--var", "name=Zoe=1")).strip()
@@ -187,7 +241,7 @@ async def test_readiness_is_an_exit_status() -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["hangup", "nobody"], "There is no such call"),
+        (["hangup", "nobody"], "Call not found"),
         (["dtmf", "x", "5&6"], "/digits: "),
         (["calls", "--state", "dead"], "state: "),
         (["say", "x", "caf\udce9"], "a text is not UTF-8"),
@@ -201,7 +255,8 @@ async def test_what_goes_wrong_is_said_and_is_an_exit_status(words: list[str], e
 
 async def test_nobody_at_home_and_a_wrong_token() -> None:
     async with harness() as it:
-        assert "A token is needed" in (await voiceai(it, "calls", token="wrong-0123456789")).output
+        assert "does not know this API token" in (await voiceai(it, "calls", token="wrong-0123456789")).output
+        assert "No API token is given. Set VOICEAI_API_TOKEN" in (await voiceai(it, "calls", token="")).output
         it.port = 1
         result = await voiceai(it, "calls")
         assert (result.exit_code, "Is `voiceai serve` running there?" in result.output) == (1, True)
@@ -231,7 +286,7 @@ async def test_problems_are_typed() -> None:
 
         problem = await asyncio.to_thread(ask)
         assert (problem.type, problem.status, problem.retry_after) == ("at-limit", 429, 5.0)
-        assert str(problem) == "Too many calls at once: Full."
+        assert str(problem) == "A limit of calls is reached: Full."
 
 
 async def test_all_pages_are_walked() -> None:

@@ -132,7 +132,7 @@ async def signs_in(page: Page, login: str) -> None:
 
 async def makes(page: Page, problems: list[str]) -> str:
     """By keyboard."""
-    await page.get_by_role("button", name="Make a key").focus()
+    await page.get_by_role("button", name="Create key").focus()
     await page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     await expect(dialog.get_by_label("Name")).to_be_focused()
@@ -146,7 +146,7 @@ async def makes(page: Page, problems: list[str]) -> str:
     await expect(dialog.get_by_role("alert")).to_contain_text("write 127.0.0.0/8")
     await dialog.get_by_label("Addresses").fill("127.0.0.0/8")
     await dialog.get_by_label("Expires").select_option("90")
-    await page.get_by_role("button", name="Make it").click()
+    await page.get_by_role("button", name="Create").click()
     shown = page.get_by_role("dialog", name="The key of nightly")
     await expect(shown.get_by_role("button", name="Copy")).to_be_focused()
     await page.keyboard.press("Escape")
@@ -156,7 +156,7 @@ async def makes(page: Page, problems: list[str]) -> str:
     secret = await page.evaluate("() => navigator.clipboard.readText()")
     assert secret == await shown.locator("code").inner_text()
     problems += await look(page, "the-key")
-    await shown.get_by_role("button", name="I have it").click()
+    await shown.get_by_role("button", name="Done").click()
     await expect(page.get_by_role("dialog")).to_have_count(0)
     return str(secret)
 
@@ -166,7 +166,7 @@ async def changes(page: Page) -> None:
     dialog = page.get_by_role("dialog")
     await dialog.get_by_role("checkbox", name=re.compile("^read")).uncheck()
     await dialog.get_by_role("checkbox", name="metrics").check()
-    await dialog.get_by_role("button", name="Change it").click()
+    await dialog.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("nightly is changed.")).to_be_visible()
 
 

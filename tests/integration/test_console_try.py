@@ -36,8 +36,8 @@ async def test_a_draft_is_typed_to_with_tools_answered_by_hand(tmp_path: Path) -
         await page.keyboard.press("Enter")
         await page.get_by_role("link", name="Try by typing").click()
         await expect(page.get_by_label("Version")).to_have_value("draft")
-        await page.get_by_label("Tools over HTTP are").select_option("by_hand")
-        await page.get_by_role("button", name="Begin").click()
+        await page.get_by_label("HTTP tools").select_option("by_hand")
+        await page.get_by_role("button", name="Start").click()
         log = page.get_by_role("log")
         await expect(log).to_contain_text("Good day.")
         await expect(page.get_by_text("your turn")).to_be_visible()
@@ -67,7 +67,7 @@ async def test_a_draft_is_typed_to_with_tools_answered_by_hand(tmp_path: Path) -
             client.validate_draft("agents", "reception")
 
         await page.get_by_label("Version").select_option("")
-        await page.get_by_role("button", name="Begin").click()
+        await page.get_by_role("button", name="Start").click()
         await expect(log).to_contain_text("Hello again.")
         assert running.realtime.sessions[-1].config["instructions"] == "You are the receptionist."
         await page.get_by_role("link", name="Live", exact=True).click()

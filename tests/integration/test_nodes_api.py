@@ -224,7 +224,7 @@ async def test_nodes_in_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         told = (await voiceai(a.api, "nodes", "undrain", "b", "--json")).output.splitlines()[-1]
         assert json.loads(told)["state"] == "accepting"
         refused = await voiceai(a.api, "nodes", "drain", "c")
-        assert (refused.exit_code, "There is no such node" in refused.output) == (1, True)
+        assert (refused.exit_code, "Node not found" in refused.output) == (1, True)
 
 
 @pytest.mark.parametrize("token", ["short", "ü" * 40, "x y" * 20])

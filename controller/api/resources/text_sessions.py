@@ -148,7 +148,7 @@ class TextSessionResources:
         """Raises UnknownTextSession."""
         session = self._sessions.get(asked.part("id"))
         if not _may_see(asked, session):
-            raise errors.UnknownTextSession("There is no such text session, or it ended long ago.")
+            raise errors.UnknownTextSession("No text session has this id, or it has ended.")
         return session
 
 

@@ -151,7 +151,7 @@ class OutboundCalls:
         """As the queue knows it. Raises UnknownCall."""
         entry = await self._queue.get(call)
         if entry is None:
-            raise errors.UnknownCall("There is no such call, or it ended long ago.")
+            raise errors.UnknownCall("No live or recent call has this id.")
         return self._placed(self.view_of(entry), await self._queue.place(entry, datetime.now(UTC)))
 
     def _placed(self, shown: view.CallView, place: int | None) -> view.CallView:

@@ -161,7 +161,7 @@ class Registry:
             return view.detail_of(actor.call, actor.call_log)
         if (ended_call := self._ended.find(call)) is not None:
             return ended_call
-        raise errors.UnknownCall("There is no such call, or it ended long ago.")
+        raise errors.UnknownCall("No live or recent call has this id.")
 
     def knows(self, call: str) -> bool:
         """Whether `detail` has it."""

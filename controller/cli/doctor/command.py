@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from controller import config as configs
-from controller.cli.connection import LOCAL, Url, connected
+from controller.cli.connection import LOCAL, SET_UP, Url, connected
 from controller.cli.doctor.findings import Finding, Verdict, as_json, as_markdown, failure, healthy, summary
 
 app = typer.Typer()
@@ -28,7 +28,7 @@ _LOOKS = {
 }
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def doctor(
     config: Annotated[Path, typer.Option("--config", "-c", envvar="VOICEAI_CONFIG")] = Path("config.yaml"),
     live: Annotated[

@@ -39,7 +39,7 @@ class Ari(Section):
     url: HttpUrl = "http://127.0.0.1:8088/ari"
     """Where Asterisk's HTTP server answers for ARI. Without https keep it on loopback or a private network."""
     ca_file: str | None = None
-    """For https: whom to believe, a PEM file of the authority or of Asterisk's own certificate. None: the system's."""
+    """For https: PEM file with the CA certificate, or Asterisk's own certificate. None: the system's CA store."""
     username: SomeText = "voiceai"
     password: Secret
     app: Name = "voiceai"

@@ -56,7 +56,7 @@ class OpenHours(Section):
 
 
 class Route(Section):
-    """Which agent answers. The first route that fits wins; a call that none fits is declined.
+    """Which agent answers. The first route that matches is used. A call that matches no route is declined.
 
     With no route at all the first agent answers everything.
     """

@@ -79,19 +79,25 @@ function here() {
 
 function go() {
   if (!me) return;
-  const found = PAGES.find((each) => each.path.test(here()) && open(each)) || PAGES.find((each) => each.menu && open(each)) || PAGES[0];
+  const asked = PAGES.find((each) => each.path.test(here()));
+  const found = asked?.name === "live" && !open(asked) ? PAGES.find((each) => each.menu && open(each)) || asked : asked;
   leave();
   fill(main);
-  if (!may(found.needs)) {
-    fill(main, h("h1", {}, "Nothing to see"), h("p", {}, `The token “${me.name}” has no scope to read calls.`));
-    return;
-  }
+  for (const link of bar.querySelectorAll("nav a")) link.removeAttribute("aria-current");
+  if (!found || !open(found)) return refuse(found);
   document.title = `${found.title} · voiceai`;
   for (const link of bar.querySelectorAll("nav a")) {
-    const current = link.dataset.name === (found.part || found.name);
-    if (current) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
+    if (link.dataset.name === (found.part || found.name)) link.setAttribute("aria-current", "page");
   }
   close = found.page.open(main, me, ...(found.path.exec(here()) || []).slice(1));
+}
+
+function refuse(page) {
+  const title = page ? "No permission" : "Page not found";
+  document.title = `${title} · voiceai`;
+  fill(main, h("h1", {}, title), h("p", {}, !page ? "The console has no page at this address."
+    : may(page.needs) ? `“${page.title}” is switched off in config.yaml.` : `The page “${page.title}” needs the scope “${page.needs}”. The token “${me.name}” does not have it.`),
+    h("p", {}, h("a", { href: "#/" }, "Live calls")));
 }
 
 function drawBar() {

@@ -8,7 +8,7 @@ export function table({ caption, columns, key, signature = JSON.stringify, empty
   const heads = columns.map((each) => h("th", { scope: "col", role: "columnheader", class: each.kind }, each.label));
   const made = h("table", { role: "table" }, h("caption", { class: "unseen" }, caption),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)), body);
-  const nothing = h("p", { class: "empty" }, empty);
+  const nothing = h("p", { class: "empty" }, "Loading…");
   const frame = h("div", { class: "table" }, made, nothing);
   const rows = new Map();
 
@@ -33,8 +33,9 @@ export function table({ caption, columns, key, signature = JSON.stringify, empty
       before = kept.element;
     }
     made.hidden = !found.length;
+    nothing.textContent = empty;
     nothing.hidden = found.length > 0;
   };
-  update([]);
+  made.hidden = true; // until the first update
   return { element: frame, update, row: (name) => rows.get(name)?.element };
 }

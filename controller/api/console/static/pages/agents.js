@@ -29,7 +29,7 @@ export function open(main, me) {
 function section(kind, resources, writes) {
   const rows = table({
     caption: TITLES[kind],
-    empty: "None yet.",
+    empty: "No calls yet.",
     key: (each) => each.name,
     columns: [
       { label: "Name", kind: "wide", cell: (each) => h("a", { href: linkTo(kind, each.name) }, each.name) },
@@ -41,7 +41,7 @@ function section(kind, resources, writes) {
     ],
   });
   rows.update(resources);
-  const empty = kind === "routes" && !resources.length && writes && h("a", { href: linkTo("routes", "routes") }, "Make routes");
+  const empty = kind === "routes" && !resources.length && writes && h("a", { href: linkTo("routes", "routes") }, "Create routes");
   const make = NAMED[kind] && writes && h("button", { type: "button", class: "small", on: { click: () => create(kind) } }, NAMED[kind]);
   return [h("div", { class: "title" }, h("h2", {}, TITLES[kind]), make, empty), rows.element];
 }

@@ -5,20 +5,20 @@ import { read } from "../lib/resources.js";
 import { attempt } from "../lib/toasts.js";
 import { chat } from "../parts/chat.js";
 
-const TOOLS = [{ value: "call", label: "really asked" }, { value: "by_hand", label: "answered by me (dry run)" },
-  { value: "none", label: "not run" }];
+const TOOLS = [{ value: "call", label: "sent to their servers" }, { value: "by_hand", label: "answered by me (dry run)" },
+  { value: "none", label: "not called" }];
 
 export function open(main, me, name) {
   const agent = field("agent", "Agent", { options: me.choices.agents.includes(name) || !name ? me.choices.agents : [name, ...me.choices.agents] });
   const version = field("version", "Version", { options: [{ value: "", label: "published" }] });
-  const tools = field("tools", "Tools over HTTP are", { options: TOOLS });
-  const go = h("button", { type: "submit", class: "main" }, "Begin");
+  const tools = field("tools", "HTTP tools", { options: TOOLS });
+  const go = h("button", { type: "submit", class: "main" }, "Start");
   const form = h("form", { class: "card fields" }, h("div", { class: "grid" }, agent.element, version.element, tools.element), h("div", { class: "buttons" }, go));
   const place = h("div", {});
   let close = null, over = false;
   if (name) agent.input.value = name;
   fill(main, h("h1", {}, "Try by typing"), h("p", { class: "quiet" },
-    "The agent as in a call, without the sound. Nothing is dialled: transfers and hang-ups are told and end the conversation. It costs what the AI costs."), form, place);
+    "Chat with the agent in text. Nothing is dialed: a transfer or hang-up is shown and ends the conversation. The AI provider's costs apply."), form, place);
 
   const look = async () => {
     const wanted = agent.value();
@@ -31,7 +31,7 @@ export function open(main, me, name) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     close?.();
-    attempt(go, "Begin", async () => {
+    attempt(go, "Start", async () => {
       const begun = await chat(agent.value(), me, { tools: tools.value(), draft: version.value() === "draft" });
       if (over) return begun.close();
       close = begun.close;

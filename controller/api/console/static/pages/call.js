@@ -7,6 +7,7 @@ import { failed } from "../lib/toasts.js";
 import { answerTimes, facts } from "../parts/facts.js";
 import { badge, levels } from "../parts/levels.js";
 import { scenes } from "../parts/scenes.js";
+import { staleness } from "../parts/stale.js";
 import { transcript } from "../parts/transcript.js";
 import { speaking, verbs } from "../parts/verbs.js";
 
@@ -15,18 +16,18 @@ export function open(main, me, id) {
   const heading = h("h1", {}, "Call");
   const state = h("span", { class: "state", role: "status" });
   const clock = h("dd"), cost = h("dd"), answers = h("dd"), turns = h("dd");
-  const tiles = [["Lasts", clock], ["Cost", cost], ["Answers in", answers], ["Turns", turns]];
+  const tiles = [["Duration", clock], ["Cost", cost], ["Response time", answers], ["Turns", turns]];
   const sums = h("dl", { class: "tiles" }, tiles.map(([label, value]) => h("div", {}, h("dt", {}, label), value)));
   const said = transcript({ may: me.may("recordings") }), meters = levels();
-  const aside = h("aside", { class: "facts", "aria-label": "About this call" });
+  const aside = h("aside", { class: "facts", "aria-label": "Call details" });
   const bars = h("section", { class: "card" }, h("h2", {}, "Sound"), meters.element);
   const tools = verbs(me, () => refresh());
   const saying = me.may("control") ? speaking(() => call, () => refresh()) : null;
   if (saying) saying.hidden = true;
-  const words = h("section", { class: "card words" }, h("h2", {}, "What is said"), said.element, saying);
+  const words = h("section", { class: "card words" }, h("h2", {}, "Transcript"), said.element, saying);
   const past = h("p", { hidden: true }, h("a", { href: `#/history/${encodeURIComponent(id)}` }, "Recording and records of this call"));
-  fill(main, h("p", { class: "back" }, h("a", { href: "#/" }, "← Live calls")),
-    h("div", { class: "title" }, heading, state), tools.element, past, sums, h("div", { class: "columns" }, words, aside));
+  const data = staleness(h("div", { class: "title" }, heading, state), tools.element, past, sums, h("div", { class: "columns" }, words, aside));
+  fill(main, h("p", { class: "back" }, h("a", { href: "#/" }, "← Live calls")), data.element);
 
   const draw = (found) => {
     const before = call?.state;
@@ -48,13 +49,15 @@ export function open(main, me, id) {
   const refresh = paced(async () => {
     try {
       draw(await ask("GET", path`/v1/calls/${id}`));
+      data.fresh();
     } catch (error) {
-      if (error.type === "unknown-call") gone(main);
-      else if (error.status && error.status !== 401) failed(error);
+      if (!error.status) data.lost();
+      else if (error.type === "unknown-call") gone(main);
+      else if (error.status !== 401) failed(error);
     }
   }, 250);
   const stops = [
-    listen("/v1/events", TYPES, { fresh: refresh, event: (told) => { if (told.data.call === id) refresh(); } }),
+    listen("/v1/events", TYPES, { fresh: refresh, event: (told) => { if (told.data.call === id) refresh(); }, state: (up) => { if (!up) data.lost(); } }),
     scenes(id, (scene) => { meters.show(scene); said.live(scene); say(cost, money(scene.cost)); }),
     every(1000, () => { if (call && !call.ended_at) say(clock, lasted(call)); }),
     every(2000, refresh), // no event tells that a supervisor has answered, or is gone
@@ -65,6 +68,6 @@ export function open(main, me, id) {
 }
 
 function gone(main) {
-  fill(main, h("h1", {}, "There is no such call"), h("p", {}, "It ended long ago, or was never here."),
-    h("p", {}, h("a", { href: "#/history" }, "Look in the history"), " or go ", h("a", { href: "#/" }, "back to the live calls"), "."));
+  fill(main, h("h1", {}, "Call not found"), h("p", {}, "The call ended a while ago, or the id is wrong."),
+    h("p", {}, h("a", { href: "#/history" }, "Search the history"), " or go ", h("a", { href: "#/" }, "back to the live calls"), "."));
 }

@@ -9,9 +9,9 @@ const STARS = /^\*{10}$/;
 export function open(main) {
   const wanted = field("wanted", "Find", { type: "search" });
   const sections = h("div", { class: "sections" });
-  const none = h("p", { class: "empty", hidden: true }, "Nothing of that name or value.");
+  const none = h("p", { class: "empty", hidden: true }, "No key or value matches.");
   fill(main, h("h1", {}, "Configuration"),
-    h("p", { class: "quiet" }, "As it is in force, with what it has by default. Secrets are not shown. To change it, edit the file and have it read again; agents and the like: see Agents."),
+    h("p", { class: "quiet" }, "Effective configuration, including defaults. Secrets are hidden. To change a value, edit config.yaml and reload it. Agents, tools and routes can be edited on the Agents page."),
     h("div", { class: "filters" }, wanted.element), none, sections);
   let config = {};
   const draw = () => {

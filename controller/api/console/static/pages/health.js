@@ -5,23 +5,24 @@ import { every, fill, h, paced } from "../lib/dom.js";
 import { milliseconds } from "../lib/format.js";
 import { table } from "../lib/table.js";
 import { attempt, failed } from "../lib/toasts.js";
+import { staleness } from "../parts/stale.js";
 
 const KINDS = { up: "good", late: "bad", draining: "held", away: "bad" };
 const NODE_KINDS = { accepting: "good", draining: "held", away: "bad", lost: "bad" };
-const PARTS = { asterisk: "Asterisk is there", workers: "A worker is free", accepting: "Takes calls" };
+const PARTS = { asterisk: "Asterisk", workers: "Worker available", accepting: "Accepting calls" };
 const SECONDS = 2;
 
 export function open(main, me) {
   const workers = table({
     caption: "Bridge workers",
-    empty: "No worker is here: no call can be carried. Is the supervisor running, or a worker on another machine?",
+    empty: "No worker is connected, so no call can be handled. Check that a worker runs on this or another machine.",
     key: (worker) => worker.name,
     columns: [
       { label: "Worker", cell: (worker) => worker.name, kind: "wide" },
       { label: "State", cell: (worker) => h("span", { class: `badge ${KINDS[worker.state] || "wait"}` }, worker.state) },
       { label: "Calls", cell: load },
-      { label: "Lateness", cell: (worker) => `${worker.late_ms.toFixed(1)} ms`, kind: "number" },
-      { label: "Sound at", cell: (worker) => h("code", {}, worker.media) },
+      { label: "Tick delay", cell: (worker) => `${worker.late_ms.toFixed(1)} ms`, kind: "number" },
+      { label: "Audio address", cell: (worker) => h("code", {}, worker.media) },
       { label: "Process", cell: (worker) => String(worker.pid), kind: "number" },
       ...(me.may("admin") ? [{ label: "", kind: "acts", cell: (worker) => worker.state !== "away" && h("button",
         { type: "button", class: "small", "data-focus": worker.name, "aria-label": `Drain ${worker.name}`,
@@ -31,8 +32,9 @@ export function open(main, me) {
   const nodes = nodeTable(me, () => refresh());
   const tiles = h("dl", { class: "tiles" });
   let before = null;
-  fill(main, h("h1", {}, "Health"), tiles, h("h2", {}, "Nodes"), nodes.element, h("h2", {}, "Bridge workers"), workers.element,
-    h("p", { class: "quiet" }, "Lateness is that of a worker's 20 ms tick, p99 of the last half second. Beyond 20 ms callers hear it."));
+  const data = staleness(tiles, h("h2", {}, "Nodes"), nodes.element, h("h2", {}, "Bridge workers"), workers.element,
+    h("p", { class: "quiet" }, "Tick delay: how late a worker's 20 ms audio tick runs (p99 of the last half second). Callers hear delays above 20 ms."));
+  fill(main, h("h1", {}, "Health"), data.element);
 
   const refresh = paced(async () => {
     try {
@@ -43,7 +45,9 @@ export function open(main, me) {
       workers.update(found.workers);
       draw(tiles, ready, found.workers, spent(before, now));
       before = now;
+      data.fresh();
     } catch (error) {
+      if (!error.status) data.lost();
       if (error.status && error.status !== 401) failed(error);
     }
   }, 500);
@@ -56,7 +60,7 @@ function nodeTable(me, refresh) {
   const seconds = (value) => value === null ? "" : `${value.toFixed(1)} s`;
   return table({
     caption: "Nodes",
-    empty: "No node is known.",
+    empty: "No nodes.",
     key: (node) => node.name,
     columns: [
       { label: "Node", cell: (node) => node.this ? `${node.name} (this one)` : node.name, kind: "wide" },
@@ -64,7 +68,7 @@ function nodeTable(me, refresh) {
       { label: "Calls", cell: (node) => node.calls === null ? "" : node.capacity ? load(node) : String(node.calls) },
       { label: "Version", cell: (node) => node.version },
       { label: "Lease", cell: (node) => seconds(node.lease_s), kind: "number" },
-      { label: "Silent for", cell: (node) => seconds(node.silent_s), kind: "number" },
+      { label: "Last heartbeat", cell: (node) => seconds(node.silent_s), kind: "number" },
       ...(me.may("admin") ? [{ label: "", kind: "acts", cell: (node) => drainButton(node, refresh) }] : []),
     ],
   });
@@ -79,7 +83,7 @@ function drainButton(node, refresh) {
 
 async function drainNode(node, does, button, refresh) {
   const sure = does === "Undrain" || await confirm({ title: `Drain the node ${node.name}?`, yes: "Drain", danger: false,
-    text: "It takes no new calls and dials nobody until it is taken back or started again. Its calls go on." });
+    text: "The node takes no new calls and places none until you undrain or restart it. Its live calls continue." });
   if (sure) await attempt(button, does, () => ask("POST", path`/v1/nodes/${node.name}/${does.toLowerCase()}`, {}));
   refresh();
 }
@@ -88,9 +92,9 @@ function draw(tiles, ready, workers, asterisk) {
   const calls = workers.reduce((sum, each) => sum + each.calls, 0);
   const room = workers.reduce((sum, each) => sum + each.capacity, 0);
   const parts = Object.entries(ready.parts).map(([name, there]) =>
-    [PARTS[name] || name, there ? "Yes" : "No", there ? "good" : "bad"]);
-  const shown = [...parts, ["Asterisk answers in", milliseconds(asterisk.mean)], ["Requests to Asterisk", `${asterisk.rate.toFixed(1)} /s`],
-    ["Calls carried", `${calls} of ${room}`]];
+    [PARTS[name] || name, name === "asterisk" ? (there ? "Connected" : "Not connected") : there ? "Yes" : "No", there ? "good" : "bad"]);
+  const shown = [...parts, ["Asterisk response time", milliseconds(asterisk.mean)], ["ARI requests", `${asterisk.rate.toFixed(1)} /s`],
+    ["Calls in use", `${calls} of ${room}`]];
   fill(tiles, shown.map(([label, value, kind]) => h("div", { class: kind }, h("dt", {}, label), h("dd", {}, value))));
 }
 
@@ -104,7 +108,7 @@ function load(worker) {
 
 async function drain(worker, button, refresh) {
   const sure = await confirm({ title: `Drain ${worker.name}?`, yes: "Drain", danger: false,
-    text: "It takes no new calls and ends with its last one; what runs it starts the next." });
+    text: "The worker takes no new calls and exits after its last call. Its supervisor then starts a new one." });
   if (sure) await attempt(button, "Drain", () => ask("POST", path`/v1/workers/${worker.name}/drain`, {}));
   refresh();
 }

@@ -14,7 +14,7 @@ let kept = {}; // what was sought: whoever comes back from a call finds it again
 export function open(main, me) {
   const fields = [
     field("number", "Number", { type: "search", maxlength: 300, placeholder: "as written down" }),
-    ...(me.may("recordings") ? [field("text", "Somebody said", { type: "search", maxlength: 200 })] : []),
+    ...(me.may("recordings") ? [field("text", "Transcript contains", { type: "search", maxlength: 200 })] : []),
     field("since", "From", { type: "date" }),
     field("until", "Until", { type: "date" }),
     field("agent", "Agent", { options: [{ value: "", label: "Any" }, ...me.choices.agents] }),
@@ -26,7 +26,7 @@ export function open(main, me) {
   const exports = h("p", { class: "quiet" });
   const count = h("p", { class: "quiet", role: "status" });
   const form = h("form", { class: "search", role: "search" }, fields.map((each) => each.element), button);
-  const calls = table({ caption: "Calls of the past", empty: "Nothing was found.", key: (call) => `${call.id} ${call.attempt}`, columns });
+  const calls = table({ caption: "Call history", empty: "No calls found.", key: (call) => `${call.id} ${call.attempt}`, columns });
   fill(main, h("h1", {}, "History"), form, count, calls.element, more, exports);
 
   let found = [], next = null;
@@ -38,7 +38,7 @@ export function open(main, me) {
       calls.update(found);
       more.hidden = next === null;
       count.textContent = `${found.length}${next === null ? "" : " or more"} ${found.length === 1 ? "call" : "calls"}`;
-      fill(exports, "All of these as ", ["csv", "json", "cdr"].map((format, at) => [at ? ", " : "",
+      fill(exports, "Export: ", ["csv", "json", "cdr"].map((format, at) => [at ? ", " : "",
         h("a", { href: `/v1/history/export${query({ ...sought(), format })}`, download: "" }, format.toUpperCase())]).flat());
     });
   };
@@ -55,8 +55,8 @@ export function open(main, me) {
 }
 
 const columns = [
-  { label: "Began", cell: (call) => day(call.started_at) },
-  { label: "Who", kind: "wide", cell: (call) => [
+  { label: "Started", cell: (call) => day(call.started_at) },
+  { label: "Number", kind: "wide", cell: (call) => [
     h("span", { class: "direction", "aria-hidden": "true" }, call.direction === "inbound" ? "↘" : "↗"),
     h("span", { class: "unseen" }, call.direction === "inbound" ? "Inbound from " : "Outbound to "),
     h("a", { href: `#/history/${encodeURIComponent(call.id)}${call.attempt > 1 ? `?attempt=${call.attempt}` : ""}` }, party(call))] },
@@ -64,6 +64,6 @@ const columns = [
   { label: "Outcome", cell: (call) => (call.ended_at ? outcome(call.outcome) : "goes on") },
   { label: "Talked", kind: "number", cell: (call) => (call.talked_s === null ? "–" : span(call.talked_s)) },
   { label: "Turns", kind: "number", cell: (call) => String(call.turns) },
-  { label: "Answers in", kind: "number", cell: (call) => milliseconds(call.first_frame_ms?.p50) },
+  { label: "Response time", kind: "number", cell: (call) => milliseconds(call.first_frame_ms?.p50) },
   { label: "Cost", kind: "number", cell: (call) => money(call.cost) },
 ];

@@ -8,16 +8,16 @@ import { attempt, failed, told } from "../lib/toasts.js";
 
 const SECONDS = 5;
 const SCOPES = [
-  { value: "metrics", help: "/metrics and nothing else" }, { value: "read", help: "see calls, not what was said" },
-  { value: "recordings", help: "what was said, with read; sound" }, { value: "call", help: "whatever dials" },
-  { value: "control", help: "act on calls and the queue" }, { value: "supervise", help: "listen, whisper, take over" },
+  { value: "metrics", help: "only /metrics" }, { value: "read", help: "see calls, without transcripts" },
+  { value: "recordings", help: "transcripts and recordings" }, { value: "call", help: "place calls and transfer" },
+  { value: "control", help: "control live calls and the queue" }, { value: "supervise", help: "listen, whisper, take over" },
   { value: "config", help: "the configuration" }, { value: "admin", help: "everything" },
 ];
 const DAYS = { "30": "in 30 days", "90": "in 90 days", "365": "in a year" };
 
 export function open(main, me) {
   const keys = table({
-    caption: "API keys", empty: "There are none.", key: (key) => key.id || `config ${key.name}`,
+    caption: "API keys", empty: "None.", key: (key) => key.id || `config ${key.name}`,
     columns: [
       { label: "Name", cell: (key) => h("span", { title: key.comment || null }, h("strong", {}, key.name)), kind: "wide" },
       { label: "Key", cell: (key) => (key.id ? h("code", {}, `${key.prefix}_…`) : "in the config") },
@@ -30,9 +30,9 @@ export function open(main, me) {
     ],
   });
   const sessions = table({
-    caption: "Sessions of the console", empty: "Nobody is logged in.", key: (session) => session.id,
+    caption: "Console sessions", empty: "No sessions.", key: (session) => session.id,
     columns: [
-      { label: "Who", cell: (session) => session.name, kind: "wide" },
+      { label: "User", cell: (session) => session.name, kind: "wide" },
       { label: "Since", cell: (session) => day(session.began_at) },
       { label: "Last use", cell: (session) => day(session.used_at) },
       { label: "From", cell: (session) => session.source || "–" },
@@ -41,8 +41,8 @@ export function open(main, me) {
           on: { click: (event) => end(session, event.currentTarget, refresh) } }, "End")) },
     ],
   });
-  const make = h("button", { type: "button", class: "main", on: { click: () => create(me, refresh) } }, "Make a key");
-  const logins = h("section", {}, h("h2", {}, "Logged in"), sessions.element);
+  const make = h("button", { type: "button", class: "main", on: { click: () => create(me, refresh) } }, "Create key");
+  const logins = h("section", {}, h("h2", {}, "Console sessions"), sessions.element);
   fill(main, h("h1", {}, "API keys"), h("div", { class: "verbs" }, make), keys.element, logins);
 
   const refresh = paced(async () => {
@@ -81,10 +81,10 @@ function fields(me, kept = {}) {
   const now = kept.expires_at ? [{ value: "as it is", label: `as it is: ${day(kept.expires_at)}` }] : [];
   return [
     choices("scopes", "Scopes", { options: SCOPES, chosen: kept.scopes || ["read"] }),
-    choices("agents", "Agents", { options: me.choices.agents, chosen: kept.agents || [], help: "Only calls of these; none chosen: of all." }),
-    choices("trunks", "Trunks", { options: me.choices.trunks, chosen: kept.trunks || [], help: "Only calls over these; none chosen: over all." }),
+    choices("agents", "Agents", { options: me.choices.agents, chosen: kept.agents || [], help: "Limits the key to calls of these agents. None chosen: all agents." }),
+    choices("trunks", "Trunks", { options: me.choices.trunks, chosen: kept.trunks || [], help: "Limits the key to calls over these trunks. None chosen: all trunks." }),
     field("sources", "Addresses", { value: (kept.sources || []).join(", "), placeholder: "10.1.0.0/16, 192.0.2.7",
-      help: "Only from these addresses and networks; empty: from everywhere." }),
+      help: "Allowed source addresses and networks. Empty: any." }),
     field("expires", "Expires", { options: [...now, { value: "", label: "never" }, ...until] }),
     field("comment", "Comment", { value: kept.comment || "", maxlength: 500 }),
   ];
@@ -100,8 +100,8 @@ function sent(given) {
 
 function create(me, refresh) {
   const name = field("name", "Name", { required: true, maxlength: 64, pattern: "[A-Za-z0-9][A-Za-z0-9_.\\-]*",
-    help: "Who it is for: letters, digits, dots, dashes, underlines." });
-  form({ title: "Make an API key", yes: "Make it", fields: [name, ...fields(me)], send: async (given) => {
+    help: "Letters, digits, dots, hyphens and underscores." });
+  form({ title: "Create an API key", yes: "Create", fields: [name, ...fields(me)], send: async (given) => {
     const made = await ask("POST", "/v1/keys", { name: given.name, ...sent(given) });
     refresh();
     setTimeout(() => secret(made), 0); // once the form is closed
@@ -116,15 +116,15 @@ function secret(made) {
       copied.textContent = "Copied.";
     } catch {
       getSelection().selectAllChildren(text);
-      copied.textContent = "Selected: copy it with the keyboard.";
+      copied.textContent = "Selected. Copy it with the keyboard.";
     }
   } } }, "Copy");
-  notice({ title: `The key of ${made.name}`, done: "I have it",
-    content: [h("p", {}, "It is shown here and never again."), h("p", {}, text), copy, copied] });
+  notice({ title: `API key ${made.name}`, done: "Done",
+    content: [h("p", {}, "Copy the key now. It is not shown again."), h("p", {}, text), copy, copied] });
 }
 
 function change(key, me, refresh) {
-  form({ title: `Change ${key.name}`, yes: "Change it", fields: fields(me, key), send: async (given) => {
+  form({ title: `Change ${key.name}`, yes: "Save", fields: fields(me, key), send: async (given) => {
     await ask("PATCH", path`/v1/keys/${key.id}`, sent(given), { "If-Match": `"${key.version}"` });
     told(`${key.name} is changed.`);
     refresh();
@@ -133,13 +133,13 @@ function change(key, me, refresh) {
 
 async function revoke(key, button, refresh) {
   const sure = await confirm({ title: `Revoke ${key.name}?`, yes: "Revoke",
-    text: "Its next request fails; its streams and sessions end. This can't be undone." });
+    text: "The key stops working at once. Its streams and sessions end. You cannot undo this." });
   if (sure && await attempt(button, "Revoke", () => ask("DELETE", path`/v1/keys/${key.id}`))) told(`${key.name} is revoked.`);
   refresh();
 }
 
 async function end(session, button, refresh) {
-  const sure = await confirm({ title: `Log ${session.name} out?`, yes: "Log out", text: "What is open in that browser ends." });
+  const sure = await confirm({ title: `Log ${session.name} out?`, yes: "Log out", text: "Calls and streams that are open in that browser end." });
   if (sure) await attempt(button, "Log out", () => ask("DELETE", path`/v1/sessions/${session.id}`));
   refresh();
 }

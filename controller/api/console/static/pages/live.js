@@ -8,44 +8,46 @@ import { failed } from "../lib/toasts.js";
 import { hangUp } from "../parts/verbs.js";
 import { badge, levels } from "../parts/levels.js";
 import { scenes } from "../parts/scenes.js";
+import { staleness } from "../parts/stale.js";
 
 const LATELY = 10;
+const MISSING = { asterisk: "no connection to Asterisk", workers: "no worker is free", accepting: "draining" };
 
 export function open(main, me) {
   const meters = new Map();
   const meterOf = (call) => meters.get(call) || meters.set(call, levels()).get(call);
   const live = table({
     caption: "Live calls",
-    empty: "No call is up.",
+    empty: "No live calls.",
     key: (call) => call.id,
     columns: [
       { label: "State", cell: (call) => badge(call.state) },
-      { label: "Who", cell: who, kind: "wide" },
+      { label: "Number", cell: who, kind: "wide" },
       { label: "Agent", cell: (call) => call.agent },
       { label: "Sound", cell: (call) => meterOf(call.id).element, kind: "sound" },
-      { label: "Answers in", cell: (call) => milliseconds(call.latency.first_frame_ms?.p50), kind: "number" },
+      { label: "Response time", cell: (call) => milliseconds(call.latency.first_frame_ms?.p50), kind: "number" },
       { label: "Cost", cell: (call) => money(call.cost), kind: "number" },
-      { label: "Lasts", cell: clock, kind: "number" },
+      { label: "Duration", cell: clock, kind: "number" },
       ...(me.may("control") ? [{ label: "", cell: (call) => end(call), kind: "acts" }] : []),
     ],
   });
   const ended = table({
-    caption: "Ended lately",
-    empty: "None yet.",
+    caption: "Recent calls",
+    empty: "No calls yet.",
     key: (call) => call.id,
     columns: [
       { label: "Ended", cell: (call) => time(call.ended_at) },
-      { label: "Who", cell: who, kind: "wide" },
+      { label: "Number", cell: who, kind: "wide" },
       { label: "Agent", cell: (call) => call.agent },
       { label: "Outcome", cell: (call) => outcome(call.outcome) },
-      { label: "Answers in", cell: (call) => milliseconds(call.latency.first_frame_ms?.p50), kind: "number" },
+      { label: "Response time", cell: (call) => milliseconds(call.latency.first_frame_ms?.p50), kind: "number" },
       { label: "Cost", cell: (call) => money(call.cost), kind: "number" },
-      { label: "Lasted", cell: lasted, kind: "number" },
+      { label: "Duration", cell: lasted, kind: "number" },
     ],
   });
   const tiles = h("dl", { class: "tiles" });
-  const off = h("p", { class: "away", role: "status", hidden: true }, "No connection to the controller; trying again.");
-  fill(main, h("h1", {}, "Live calls"), off, tiles, live.element, h("h2", {}, "Ended lately"), ended.element);
+  const data = staleness(tiles, live.element, h("h2", {}, "Recent calls"), ended.element);
+  fill(main, h("h1", {}, "Live calls"), data.element);
 
   const refresh = paced(async () => {
     try {
@@ -55,12 +57,14 @@ export function open(main, me) {
       live.update(up.calls);
       ended.update(over.calls);
       drawTiles(tiles, up.calls, ready);
+      data.fresh();
     } catch (error) {
+      if (!error.status) data.lost();
       if (error.status && error.status !== 401) failed(error);
     }
   }, 800);
   const stops = [
-    listen("/v1/events", TYPES, { fresh: refresh, event: refresh, state: (up) => { off.hidden = up; } }),
+    listen("/v1/events", TYPES, { fresh: refresh, event: refresh, state: (up) => { if (!up) data.lost(); } }),
     scenes("", (scene) => {
       meters.get(scene.call)?.show(scene);
       const cost = live.row(scene.call)?.querySelector('[data-label="Cost"]');
@@ -76,13 +80,13 @@ export function open(main, me) {
 
 function drawTiles(tiles, calls, ready) {
   const answers = calls.map((call) => call.latency.first_frame_ms?.p50).filter((each) => each !== undefined);
-  const missing = Object.entries(ready.parts).filter(([, there]) => !there).map(([part]) => part);
+  const missing = Object.entries(ready.parts).filter(([, there]) => !there).map(([part]) => MISSING[part] || part);
   const shown = [
     ["Live calls", String(calls.length)],
     ["Talking", String(calls.filter((call) => call.state === "talking").length)],
-    ["Slowest answer", answers.length ? `${Math.max(...answers)} ms` : "–"],
-    ["Cost of these", money(calls.reduce((sum, call) => sum + call.cost, 0))],
-    ["System", ready.ready ? "Ready" : `Away: ${missing.join(", ")}`, ready.ready ? "good" : "bad"],
+    ["Slowest response", answers.length ? `${Math.max(...answers)} ms` : "–"],
+    ["Cost (live)", money(calls.reduce((sum, call) => sum + call.cost, 0))],
+    ["System", ready.ready ? "Ready" : `Not ready: ${missing.join(", ")}`, ready.ready ? "good" : "bad"],
   ];
   fill(tiles, shown.map(([label, value, kind]) => h("div", { class: kind }, h("dt", {}, label), h("dd", {}, value))));
 }

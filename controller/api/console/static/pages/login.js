@@ -12,7 +12,7 @@ export function open(main, done) {
   const form = h("form", { class: "login fields" }, h("h1", {}, "voiceai console"),
     elsewhere,
     h("div", { class: "field" }, h("label", { for: "token" }, "API token"), token,
-      h("small", { id: "token-help" }, "An API key, or a token of the config: ", h("code", {}, "voiceai token NAME"), " makes one.")),
+      h("small", { id: "token-help" }, "An API key, or a token from config.yaml. To create one: ", h("code", {}, "voiceai token NAME"), " makes one.")),
     problem, h("div", { class: "buttons" }, button));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -24,7 +24,7 @@ export function open(main, done) {
       await done();
     } catch (error) {
       const later = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
-      problem.textContent = (error.status === 401 ? "This token is not known here." : `${error.message}. ${error.detail}`) + later;
+      problem.textContent = (error.status === 401 ? "Wrong token." : `${error.message}. ${error.detail}`) + later;
       token.select();
     } finally {
       button.disabled = false;

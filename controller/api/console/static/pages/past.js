@@ -15,7 +15,7 @@ export function open(main, me, id) {
     if (!over) close = draw(main, me, asLive(call, me));
   }).catch((error) => {
     if (error.type !== "unknown-call") return failed(error);
-    fill(main, h("h1", {}, "There is no record of this call"), h("p", {}, "It was deleted, or never written down."),
+    fill(main, h("h1", {}, "No record of this call"), h("p", {}, "The record was deleted, or the call was not recorded."),
       h("p", {}, h("a", { href: "#/history" }, "Back to the history")));
   });
   return () => { over = true; close(); };
@@ -35,8 +35,8 @@ function draw(main, me, call) {
   const said = transcript({ seek, may: me.may("recordings") });
   said.show(call);
   sound = player(call, said);
-  const tiles = [["Lasted", lasted(call)], ["Talked", call.talked_s === null ? "–" : span(call.talked_s)], ["Cost", money(call.cost)],
-    ["Answers in", milliseconds(call.first_frame_ms?.p50)], ["Turns", call.turns], ["Outcome", outcome(call.outcome)]];
+  const tiles = [["Duration", lasted(call)], ["Talked", call.talked_s === null ? "–" : span(call.talked_s)], ["Cost", money(call.cost)],
+    ["Response time", milliseconds(call.first_frame_ms?.p50)], ["Turns", call.turns], ["Outcome", outcome(call.outcome)]];
   const others = call.attempts.filter((each) => each !== call.attempt);
   fill(main, h("p", { class: "back" }, h("a", { href: "#/history" }, "← History")),
     h("div", { class: "title" }, h("h1", {}, `${call.direction === "inbound" ? "From" : "To"} ${party(call)}`)),
@@ -44,8 +44,8 @@ function draw(main, me, call) {
       h("a", { href: `#/history/${encodeURIComponent(call.id)}?attempt=${each}` }, String(each))]).flat()),
     h("dl", { class: "tiles" }, tiles.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, String(value))))),
     sound.element,
-    h("div", { class: "columns" }, h("section", { class: "card words" }, h("h2", {}, "What was said"), said.element),
-      h("aside", { class: "facts", "aria-label": "About this call" }, answerTimes(call), facts(call), more(call))));
+    h("div", { class: "columns" }, h("section", { class: "card words" }, h("h2", {}, "Transcript"), said.element),
+      h("aside", { class: "facts", "aria-label": "Call details" }, answerTimes(call), facts(call), more(call))));
   return sound.close;
 }
 

@@ -6,6 +6,7 @@ import { day, outcome, party, time } from "../lib/format.js";
 import { listen } from "../lib/streams.js";
 import { table } from "../lib/table.js";
 import { attempt, failed } from "../lib/toasts.js";
+import { staleness } from "../parts/stale.js";
 import { hangUp } from "../parts/verbs.js";
 
 const PAGE = 50;
@@ -13,8 +14,8 @@ const PAGE = 50;
 export function open(main, me) {
   const control = me.may("control");
   const calls = table({
-    caption: "Calls that we place",
-    empty: "There are none.",
+    caption: "Outbound calls",
+    empty: "None.",
     key: (call) => call.id,
     columns: [
       { label: "No.", cell: (call) => String(call.queue.number), kind: "number" },
@@ -25,7 +26,7 @@ export function open(main, me) {
       { label: "Due", cell: (call) => day(call.queue.due_at) },
       { label: "Attempts", cell: attempts, kind: "number" },
       { label: "Outcome", cell: (call) => outcome(call.outcome) },
-      { label: "Asked by", cell: (call) => call.queue.asked_by },
+      { label: "Requested by", cell: (call) => call.queue.asked_by },
       ...(control ? [{ label: "", kind: "acts", cell: (call) => call.queue.status === "queued" && h("button",
         { type: "button", class: "danger small", "data-focus": `end ${call.id}`, "aria-label": `Cancel the call to ${party(call)}`,
           on: { click: (event) => hangUp(call, event.currentTarget) } }, "Cancel") }] : []),
@@ -35,7 +36,8 @@ export function open(main, me) {
   const tiles = h("dl", { class: "tiles" }), acts = h("div", { class: "verbs" });
   const more = h("button", { type: "button", hidden: true }, "More");
   let limit = PAGE;
-  fill(main, h("h1", {}, "Outbound queue"), tiles, h("div", { class: "filters" }, status.element, acts), calls.element, more);
+  const data = staleness(tiles, h("div", { class: "filters" }, status.element, acts), calls.element, more);
+  fill(main, h("h1", {}, "Outbound queue"), data.element);
 
   const refresh = paced(async () => {
     try {
@@ -44,7 +46,9 @@ export function open(main, me) {
       more.hidden = found.next === null;
       draw(tiles, found);
       if (control) refill(acts, pauses(found, me.choices.trunks, refresh));
+      data.fresh();
     } catch (error) {
+      if (!error.status) data.lost();
       if (error.status && error.status !== 401) failed(error);
     }
   }, 500);
@@ -63,10 +67,10 @@ function attempts(call) {
 }
 
 function draw(tiles, found) {
-  const paused = found.paused ? "Paused" : found.paused_trunks.length ? `Paused: ${found.paused_trunks.join(", ")}` : "Calling";
-  const shown = [...Object.entries(found.counts).map(([name, count]) => [name, String(count)]), ["Dialler", paused],
-    ...(found.suspended_trunks || []).map((each) => [`Trunk ${each.trunk} fails`,
-      `${outcome(each.outcome)}${each.sip_status ? ` (SIP ${each.sip_status})` : ""}, tried again at ${time(each.next_probe_at)}`])];
+  const paused = found.paused ? "Paused" : found.paused_trunks.length ? `Paused: ${found.paused_trunks.join(", ")}` : "Dialing";
+  const shown = [...Object.entries(found.counts).map(([name, count]) => [name, String(count)]), ["Status", paused],
+    ...(found.suspended_trunks || []).map((each) => [`Trunk ${each.trunk} suspended`,
+      `${outcome(each.outcome)}${each.sip_status ? ` (SIP ${each.sip_status})` : ""}, next try at ${time(each.next_probe_at)}`])];
   fill(tiles, shown.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value))));
 }
 
@@ -75,9 +79,9 @@ function pauses(found, trunks, refresh) {
     await attempt(event.currentTarget, label, () => ask("POST", `/v1/queue/${verb}`, body));
     refresh();
   } } }, label);
-  const all = found.paused ? act("Go on calling", "resume", {}) : act("Pause all", "pause", {});
+  const all = found.paused ? act("Resume dialing", "resume", {}) : act("Pause dialing", "pause", {});
   const each = trunks.length < 2 ? [] : trunks.map((trunk) => (found.paused_trunks.includes(trunk)
-    ? act(`Go on over ${trunk}`, "resume", { trunk }) : act(`Pause ${trunk}`, "pause", { trunk })));
+    ? act(`Resume ${trunk}`, "resume", { trunk }) : act(`Pause ${trunk}`, "pause", { trunk })));
   const probes = (found.suspended_trunks || []).map(({ trunk }) => act(`Try ${trunk} now`, "resume", { trunk }));
   return [all, ...each, ...probes];
 }

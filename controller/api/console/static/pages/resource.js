@@ -32,7 +32,7 @@ async function start(main, me, kind, name, over) {
   if (!resource && locked) throw Object.assign(new Error(`There is no ${titleOf(kind, name)}`), { type: "unknown-resource" });
   const makeForm = await formOf(kind, me);
   if (over()) return null;
-  const why = !store ? FILE_SOURCE : "Your token may look at this, but not change it: that needs the scope config.";
+  const why = !store ? FILE_SOURCE : "Read-only: changes need the scope “config”.";
   return editor(main, { me, kind, name, resource, fresh: NEW[kind] || {}, locked, why, makeForm, makeBeside: besideOf(kind, name, me) });
 }
 

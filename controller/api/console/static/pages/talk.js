@@ -10,7 +10,7 @@ import { answered, busy, changed, talk } from "../parts/phone.js";
 import { scenes } from "../parts/scenes.js";
 import { transcript } from "../parts/transcript.js";
 
-const PUBLISHED = { value: "", label: "As it is published" };
+const PUBLISHED = { value: "", label: "Published version" };
 
 export function open(main, me) {
   const given = new URLSearchParams(location.hash.split("?")[1] || ""), wanted = given.get("agent");
@@ -21,7 +21,7 @@ export function open(main, me) {
   const form = h("form", { class: "card fields" }, agent.element, version.element, input.element, h("div", { class: "buttons" }, button));
   const words = h("section", { class: "card words", hidden: true });
   fill(main, h("h1", {}, "Talk"), h("p", { class: "quiet" },
-    "A real call through Asterisk to an agent, from this browser. It counts, and costs, as any other."), form, words);
+    "Place a real call through Asterisk to an agent from this browser. The call counts towards limits and costs."), form, words);
   let stops = [], followed = null;
   const quiet = () => stops.splice(0).forEach((stop) => stop());
 
@@ -30,8 +30,8 @@ export function open(main, me) {
     words.hidden = !me.may("read");
     if (words.hidden) return;
     const said = transcript({ may: me.may("recordings") });
-    fill(words, h("h2", {}, "What is said"), said.element,
-      h("p", {}, h("a", { href: `#/calls/${encodeURIComponent(call)}` }, "All about this call")));
+    fill(words, h("h2", {}, "Transcript"), said.element,
+      h("p", {}, h("a", { href: `#/calls/${encodeURIComponent(call)}` }, "Call details")));
     const refresh = paced(async () => {
       try {
         const found = await ask("GET", path`/v1/calls/${call}`);

@@ -107,7 +107,7 @@ export function argumentsForm(state) {
       if (!same(now, schema())) { state.content = { ...state.content, parameters: now }; state.changed(); }
       return true;
     } catch (error) {
-      wrongJson([`Is no JSON: ${error.message}`]);
+      wrongJson([`Not valid JSON: ${error.message}`]);
       return false;
     }
   };

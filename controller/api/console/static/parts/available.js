@@ -9,7 +9,7 @@ const RESOURCE = "/v1/softphone/available";
 const AGAIN_MS = 5000, CHECK_MS = 10000, LOOK_MS = 700, RING_MS = 2000;
 
 let on = false, waiting = null, timer = null, reads = false;
-const button = h("button", { type: "button", id: "available", "aria-pressed": "false", title: "Calls that are transferred to who is available ring here",
+const button = h("button", { type: "button", id: "available", "aria-pressed": "false", title: "Transferred calls ring in this browser while you are available",
   on: { click: () => attempt(button, "Available", () => (on ? leave() : come())) } }, "Available");
 
 /** The switch, for who may. */
@@ -38,7 +38,7 @@ function draw() {
   button.setAttribute("aria-pressed", String(on));
   const there = on && waiting?.ready;
   button.classList.toggle("there", Boolean(there));
-  say(button, on && !busy() && !there ? "Available soon…" : "Available");
+  say(button, on && !busy() && !there ? "Becoming available…" : "Available");
 }
 
 /** One session is for one call; the next one begins when it is over. */
@@ -113,11 +113,11 @@ function over(mine, why) {
 /** A call is there. */
 function ring(mine) {
   if (busy()) return drop(mine);
-  const words = h("ul", { class: "consultation", "aria-label": "What the agent tells you", "aria-live": "polite" }), who = h("p", {}, "Who is it…");
+  const words = h("ul", { class: "consultation", "aria-label": "Message of the agent", "aria-live": "polite" }), who = h("p", {}, "Loading the caller…");
   const show = (offer) => {
     if (!offer.call) return;
-    fill(who, offer.person || "A number that is withheld", `, from the agent ${offer.agent}. `,
-      reads && h("a", { href: `#/calls/${encodeURIComponent(offer.call)}` }, "About this call"));
+    fill(who, offer.person || "Number withheld", `, from the agent ${offer.agent}. `,
+      reads && h("a", { href: `#/calls/${encodeURIComponent(offer.call)}` }, "Call details"));
     if (words.children.length !== offer.consultation.length) fill(words, offer.consultation.map((each) => h("li", {},
       h("span", { class: "who" }, each.who === "agent" ? "Agent" : "You"), " ", each.text)));
     mine.call.decide(offer.state === "consulting");

@@ -7,7 +7,7 @@ import { attempt, failed } from "../lib/toasts.js";
 import { saveTest } from "./savetest.js";
 
 const WAIT_S = 20, RETRY_MS = 1000;
-const BY = { tool: "answered", test: "answered beforehand", hand: "answered by you", built_in: "built in", check: "refused by the check", nobody: "not run" };
+const BY = { tool: "answered", test: "answered beforehand", hand: "answered by you", built_in: "built in", check: "refused by the check", nobody: "not called" };
 
 /** Opens the session. Resolves once the AI is there. */
 export async function chat(agent, me, options) {

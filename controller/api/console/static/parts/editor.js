@@ -44,7 +44,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
     drop.disabled = !draft && !dirty();
     if (talks) {
       talks.href = `#/talk?agent=${encodeURIComponent(name)}${draft ? "&version=draft" : ""}`;
-      fill(talks, draft ? "Talk to the draft" : "Talk to it as it is published");
+      fill(talks, draft ? "Talk to the draft" : "Talk to the published version");
     }
     form?.changed?.();
     beside?.changed?.();
@@ -73,7 +73,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
     view.show();
     for (const each of tabs.children) each.setAttribute("aria-pressed", String(each.dataset.view === views.find(([, one]) => one === view)[0]));
     const keys = form?.keys?.(), rest = keys ? Object.keys(state.content || {}).filter((key) => !keys.has(key)) : [];
-    fill(more, view === form && rest.length ? `Also set, and kept as it is: ${rest.join(", ")}. Text shows all of it.` : "");
+    fill(more, view === form && rest.length ? `Also set, and kept: ${rest.join(", ")}. The text view shows all keys.` : "");
     drawState();
   };
 
@@ -111,7 +111,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
     drawState();
     if (!fits) return;
     const comment = field("comment", "Comment", { lines: 2, maxlength: 1000, help: "What is different, for whoever reads the versions." });
-    ask({ title: `Publish ${name}?`, fields: [comment], yes: "Publish", note: "The next call has it. Live calls keep what they began with.",
+    ask({ title: `Publish ${name}?`, fields: [comment], yes: "Publish", note: "New calls use it. Live calls keep their version.",
       send: async (given) => {
         const kept = await guarded(() => publish(kind, name, found.etag, given.comment), "Not published");
         if (kept) { take(kept); told(`Version ${kept.published.version} is published.`); }
@@ -135,7 +135,7 @@ export function editor(main, { me, kind, name, resource, fresh, locked, why, mak
     const sure = await confirm({ title: `Publish version ${version} again?`, yes: "Roll back", danger: false,
       text: "It becomes a new version, and the next call has it. A draft stays as it is." });
     if (sure) await alter(it, "Roll back", (etag) => rollBack(kind, name, etag, version, ""),
-      (kept) => told(`Version ${kept.published.version} is published: it says what version ${version} said.`));
+      (kept) => told(`Version ${kept.published.version} is published with the content of version ${version}.`));
   }
 
   /** Changes what is published, or which calls it gets, upon what was seen; what somebody has not saved stays. */

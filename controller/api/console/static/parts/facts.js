@@ -8,18 +8,18 @@ const SLOW_MS = 1200;
 export function facts(call) {
   const rows = [
     ["Caller", call.caller], ["Called", call.callee], ["Agent", call.agent], ["Version", call.agent_version === 0 ? "a draft" : call.agent_version], ["Trunk", call.trunk],
-    ["Began", day(call.started_at)], ["Answered", call.answered_at && day(call.answered_at)], ["Ended", call.ended_at && day(call.ended_at)],
-    ["Lasted", call.ended_at && lasted(call)], ["Outcome", call.outcome && outcome(call.outcome)], ["Ended by", call.ended_by && outcome(call.ended_by)],
-    ["SIP status", call.sip_status], ["Cause", call.cause], ["Detail", call.detail], ["On hold by", call.held_by || (call.caller_hold ? "their own telephone" : null)], ["Not heard", call.muted.join(", ")],
+    ["Started", day(call.started_at)], ["Answered", call.answered_at && day(call.answered_at)], ["Ended", call.ended_at && day(call.ended_at)],
+    ["Duration", call.ended_at && lasted(call)], ["Outcome", call.outcome && outcome(call.outcome)], ["Ended by", call.ended_by && outcome(call.ended_by)],
+    ["SIP status", call.sip_status], ["Hang-up cause", call.cause], ["Detail", call.detail], ["On hold by", call.held_by || (call.caller_hold ? "the caller" : null)], ["Muted", call.muted.join(", ")],
     ["Recording", call.recording === "off" ? null : call.recording],
-    ["Place in line", call.place], ["Cost", money(call.cost)],
+    ["Queue position", call.place], ["Cost", money(call.cost)],
     ["Transfer", call.transfer && `${call.transfer.kind} to ${call.transfer.to}: ${outcome(call.transfer.outcome || call.transfer.state)}`],
     ["Supervision", call.supervision && `${call.supervision.to}, ${outcome(call.supervision.mode)}: ${call.supervision.state}`],
     ...call.participants.map((each) => ["Participant", `${each.to}: ${each.state}`]),
     ...(call.recordings || []).map((each) => ["Recorded", `${span(each.seconds)}, ${each.path}`]),
     ["Id", h("code", {}, call.id)],
   ];
-  return h("section", { class: "card" }, h("h2", {}, "Facts"), list(rows), counters(call));
+  return h("section", { class: "card" }, h("h2", {}, "Details"), list(rows), counters(call));
 }
 
 export function list(rows) {
@@ -48,7 +48,7 @@ export function answerTimes(call) {
     return bar;
   });
   const spread = call.latency.first_frame_ms;
-  return h("section", { class: "card" }, h("h2", {}, "Answer times"), h("ol", { class: "bars" }, bars),
-    h("p", { class: "quiet" }, `Last ${milliseconds(latest.at(-1).first_frame_ms)}, half of ${turns.length} under ${milliseconds(spread?.p50)}, `
+  return h("section", { class: "card" }, h("h2", {}, "Response times"), h("ol", { class: "bars" }, bars),
+    h("p", { class: "quiet" }, `Last ${milliseconds(latest.at(-1).first_frame_ms)}, median ${milliseconds(spread?.p50)} of ${turns.length}, `
       + `slowest ${milliseconds(spread?.max)}; ${counted(call.barge_ins.length, "interruption")}`));
 }

@@ -10,7 +10,7 @@ export function headersForm(state, known) {
   const list = h("div", { class: "entries" }), problem = h("p", { class: "problem" });
   const examples = known.filter((name) => !name.endsWith("*")).flatMap((name) => [`\${${name}}`, `Bearer \${${name}}`]);
   const help = h("small", {}, "A secret is an environment variable's name, ", h("code", {}, "${NAME}"), ", alone or after a word: ",
-    h("code", {}, "Bearer ${NAME}"), ". ", known.length ? `Allowed here: ${known.join(", ")}.` : "Allowed are those that resources.secrets in the config file lists.");
+    h("code", {}, "Bearer ${NAME}"), ". ", known.length ? `Allowed here: ${known.join(", ")}.` : "Allowed names are listed under resources.secrets in config.yaml.");
   const add = h("button", { type: "button", on: { click: () => { redraw([...rows, ["", ""]]); drawn.at(-1).name.input.focus(); } } }, "Add a header");
   const headers = () => state.content?.headers ?? {};
 

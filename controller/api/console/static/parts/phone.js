@@ -68,7 +68,7 @@ export function hangUp() {
 }
 
 async function begin(resource, body, label, device, registered) {
-  if (current) throw new PhoneProblem("You are in a call already", "Hang it up first.");
+  if (current) throw new PhoneProblem("You are already in a call", "Hang up first.");
   const mine = current = { resource, label, phone: null, account: null };
   let stream = null;
   const given = () => current !== mine; // up, before there was a call

@@ -11,7 +11,7 @@ const SPOKEN_S = 0.06; // a character of text, roughly
 export function player(call, said) {
   const there = call.sounds?.filter((each) => each.url) || [];
   if (!there.length) {
-    const why = !call.sounds ? "Your token has no scope to hear recordings." : call.sounds.length ? "The recording is not on the controller's machine (any more)." : "This call was not recorded.";
+    const why = !call.sounds ? "Your token lacks the scope “recordings”." : call.sounds.length ? "The recording file is not on the controller's machine." : "This call was not recorded.";
     return { element: h("p", { class: "quiet" }, why), seek() {}, close() {} };
   }
   const stage = h("div");

@@ -10,8 +10,8 @@ const SHOWN = new Set(["to", "agent", "caller", "trunk", "hours"]);
 /** `found`: {agents, trunks, config: may try routes that are not published}. */
 export function routesForm(state, found) {
   const rows = h("tbody", { role: "rowgroup" }), said = h("p", { class: "unseen", role: "status" });
-  const nobody = h("p", { class: "empty" }, "No routes: the first agent answers everything.");
-  const heads = ["", "Called", "Agent", "Only if", ""].map((label) => h("th", { scope: "col", role: "columnheader" }, label || h("span", { class: "unseen" }, "Order")));
+  const nobody = h("p", { class: "empty" }, "No routes. The first agent answers all calls.");
+  const heads = ["", "Called", "Agent", "Conditions", ""].map((label) => h("th", { scope: "col", role: "columnheader" }, label || h("span", { class: "unseen" }, "Order")));
   const table = h("table", { role: "table" }, h("caption", { class: "unseen" }, "Routes"), h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)), rows);
   const asked = question(state, found);
   let problems = new Map();
@@ -34,7 +34,7 @@ export function routesForm(state, found) {
     "data-focus": `${name.toLowerCase()} ${at}`, "data-row": at, disabled: off, on: { click: work } }, label);
   const row = (route, at) => h("tr", { role: "row" }, [
     ["Order", String(at + 1), "number"], ["Called", h("strong", {}, String(route?.to ?? "?")), "wide"], ["Agent", agents(route?.agent)],
-    ["Only if", [conditions(route || {}), ...(problems.get(at) || []).map((each) => h("p", { class: "problem" }, each))]],
+    ["Conditions", [conditions(route || {}), ...(problems.get(at) || []).map((each) => h("p", { class: "problem" }, each))]],
     ["", state.locked ? [] : [act("↑", "Up", at, () => move(at, -1), at === 0), " ", act("↓", "Down", at, () => move(at, 1), at === list().length - 1), " ",
       act("Edit", "Edit", at, () => edit(at)), " ", act("Remove", "Remove", at, () => set(list().filter((_, each) => each !== at), `edit ${Math.max(0, at - 1)}`))], "acts"],
   ].map(([label, content, kind]) => h("td", { role: "cell", class: kind, "data-label": label }, content)));
@@ -47,16 +47,16 @@ export function routesForm(state, found) {
   function edit(at) {
     const route = list()[at] || {};
     const fields = [
-      field("to", "Number called", { value: route.to ?? "", required: true, help: "As it is dialled. A final * stands for the rest." }),
-      field("agent", "Agent", { value: written(route.agent), required: true, known: found.agents, help: "Several by weight: reception: 90, trial: 10" }),
-      field("caller", "Caller's number", { value: route.caller ?? "", help: "Likewise; empty: any." }),
+      field("to", "Number called", { value: route.to ?? "", required: true, help: "The number as dialed. A * at the end matches any further digits." }),
+      field("agent", "Agent", { value: written(route.agent), required: true, known: found.agents, help: "Several agents by weight: reception: 90, trial: 10" }),
+      field("caller", "Caller's number", { value: route.caller ?? "", help: "Empty: any caller." }),
       field("trunk", "Trunk", { options: [{ value: "", label: "any" }, ...new Set([...found.trunks, ...(route.trunk ? [route.trunk] : [])])] }),
-      field("windows", "Hours", { lines: 2, help: "One a line: mon-fri 08:00-18:00. Empty: always." }),
+      field("windows", "Hours", { lines: 2, help: "One entry per line, such as mon-fri 08:00-18:00. Empty: always." }),
       field("zone", "Time zone of the hours", { value: route.hours?.time_zone ?? "", placeholder: "Europe/Berlin" }),
     ];
     fields[3].input.value = route.trunk ?? "";
     fields[4].input.value = (route.hours?.windows || []).join("\n");
-    dialog({ title: at === undefined ? "New route" : `Route ${at + 1}`, fields, yes: "Take over", send: async (given) => {
+    dialog({ title: at === undefined ? "New route" : `Route ${at + 1}`, fields, yes: "Apply", send: async (given) => {
       const next = { ...route, to: given.to, agent: weights(given.agent) };
       for (const key of ["caller", "trunk"]) if (given[key]) next[key] = given[key]; else delete next[key];
       const windows = given.windows.split("\n").map((line) => line.trim()).filter(Boolean);
@@ -65,8 +65,8 @@ export function routesForm(state, found) {
     } });
   }
 
-  const add = h("button", { type: "button", on: { click: () => edit() } }, "Add a route");
-  const element = h("div", {}, h("p", { class: "quiet" }, "The first route that fits wins; a call that none fits is declined."),
+  const add = h("button", { type: "button", on: { click: () => edit() } }, "Add route");
+  const element = h("div", {}, h("p", { class: "quiet" }, "The first route that matches is used. A call that matches no route is declined."),
     h("div", { class: "table" }, table, nobody), said, state.locked ? "" : h("div", { class: "verbs" }, add), asked.element);
   return {
     element,
@@ -85,15 +85,15 @@ export function routesForm(state, found) {
 }
 
 function question(state, found) {
-  const to = field("to", "Number called", { required: true, type: "tel" }), caller = field("caller", "Caller's number", { type: "tel", help: "Empty: withheld." });
+  const to = field("to", "Number called", { required: true, type: "tel" }), caller = field("caller", "Caller's number", { type: "tel", help: "Empty: number withheld." });
   const trunk = field("trunk", "Trunk", { options: [{ value: "", label: "none" }, ...found.trunks] });
   const at = field("at", "When", { type: "datetime-local", help: "Empty: now." });
-  const answer = h("p", { role: "status", class: "answer" }), go = h("button", { type: "submit" }, "Ask");
+  const answer = h("p", { role: "status", class: "answer" }), go = h("button", { type: "submit" }, "Test");
   const form = h("form", { class: "fields" }, h("div", { class: "grid" }, to.element, caller.element, trunk.element, at.element), h("div", {}, go));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     answer.textContent = "";
-    attempt(go, "Ask", async () => {
+    attempt(go, "Test", async () => {
       const when = at.value() ? new Date(at.value()).toISOString() : undefined;
       const body = { to: to.value(), caller: caller.value(), trunk: trunk.value() || undefined, at: when };
       if (found.config) body.routes = state.content;
@@ -101,19 +101,19 @@ function question(state, found) {
         answer.textContent = told(await ask("POST", "/v1/routes/test", body));
       } catch (error) {
         if (error.type !== "invalid-config") throw error;
-        answer.textContent = `These routes can't be tried: ${faults(error, "routes", "routes").map((each) => `${each.path} ${each.text}`).join("; ")}`;
+        answer.textContent = `These routes are not valid: ${faults(error, "routes", "routes").map((each) => `${each.path} ${each.text}`).join("; ")}`;
       }
     });
   });
-  const element = h("section", { class: "card", "aria-labelledby": "who-answers" }, h("h2", { id: "who-answers" }, "Which agent would answer?"),
-    h("p", { class: "quiet" }, found.config ? "By the routes as they stand above, saved or not." : "By the routes in force."), form, answer);
+  const element = h("section", { class: "card", "aria-labelledby": "who-answers" }, h("h2", { id: "who-answers" }, "Test the routes"),
+    h("p", { class: "quiet" }, found.config ? "Uses the routes above, saved or not." : "Uses the routes in force."), form, answer);
   return { element, clear: () => { answer.textContent = ""; } };
 }
 
 function told(found) {
-  if (!Object.keys(found.agents).length) return `Nobody: the call is declined. ${found.nearest ? `Nearest: ${found.nearest}.` : ""}`;
+  if (!Object.keys(found.agents).length) return `No route matches: the call is declined. ${found.nearest ? `Nearest: ${found.nearest}.` : ""}`;
   const by = found.route === null ? "there are no routes" : `by route ${found.route + 1}`;
-  return found.agent ? `${found.agent}, ${by}.` : `One of ${agents(found.agents)}, ${by}, drawn for each call.`;
+  return found.agent ? `${found.agent}, ${by}.` : `One of ${agents(found.agents)}, ${by}, chosen at random for each call.`;
 }
 
 const agents = (given) => {

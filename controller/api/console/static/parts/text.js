@@ -15,7 +15,7 @@ export function text(state) {
       if (!same(now, state.content)) { state.content = now; state.changed(); }
       return true;
     } catch (error) {
-      problem.textContent = `Is no JSON: ${error.message}`;
+      problem.textContent = `Not valid JSON: ${error.message}`;
       made.input.setAttribute("aria-invalid", "true");
       return false;
     }

@@ -14,7 +14,7 @@ export function choice(state, form, key, label, known, unset = []) {
     const strange = has.filter((name) => !known.some((each) => each.name === name)).map((name) => ({ name, about: "is not there" }));
     const all = [...known, ...strange];
     const focused = body.contains(document.activeElement) && document.activeElement.type === "checkbox" && document.activeElement.value;
-    fill(body, all.length ? all.map((each) => tick(each, has)) : h("p", { class: "quiet" }, "There are none."));
+    fill(body, all.length ? all.map((each) => tick(each, has)) : h("p", { class: "quiet" }, "None."));
     if (focused) [...body.querySelectorAll("input[type=checkbox]")].find((each) => each.value === focused)?.focus();
   };
   const mores = new Map(); // kept: somebody may have unfolded them

@@ -9,8 +9,8 @@ const NAMES = { caller: "Caller", agent: "Agent", target: "Target" };
 export function transcript({ seek = null, may = true } = {}) {
   const lines = h("ol", { class: "lines" });
   const now = h("p", { class: "line agent now", hidden: true }, h("span", { class: "who" }, "Agent"), h("span", { class: "text" }));
-  const empty = h("p", { class: "empty" }, may ? "Nothing has been said yet." : "Your token has no scope to read what is said (recordings).");
-  const element = h("div", { class: "transcript", role: "log", "aria-live": "polite", "aria-label": "What is said", tabindex: "0" },
+  const empty = h("p", { class: "empty" }, may ? "No words yet." : "Your token lacks the scope “recordings”, which shows transcripts.");
+  const element = h("div", { class: "transcript", role: "log", "aria-live": "polite", "aria-label": "Transcript", tabindex: "0" },
     empty, lines, now);
   let shown = 0, lastItem = null, lastShown = null;
 

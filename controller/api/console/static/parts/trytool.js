@@ -22,7 +22,7 @@ export function tryTool(name, { content, ready, before = null }) {
         wrong([]);
         return [row.name, argumentOf(row.schema, made.input.value)];
       } catch (error) {
-        wrong([`Is no JSON: ${error.message}`]);
+        wrong([`Not valid JSON: ${error.message}`]);
         throw error;
       }
     }));
@@ -44,7 +44,7 @@ export function tryTool(name, { content, ready, before = null }) {
   };
   const update = () => {
     const now = content(), next = rowsOf(now?.parameters ?? {}) ?? [], method = now?.method || "GET";
-    fill(note, `One real ${method} request, as in a call${method === "GET" ? "." : ": what it changes is really changed."} Secrets are not shown.`);
+    fill(note, `Sends one real ${method} request, as in a call${method === "GET" ? "." : ". It can change data on the server."} Secrets are hidden.`);
     if (same(rows, next)) return;
     const kept = new Map(inputs.map(({ row, made }) => [row.name, made.input.value]));
     rows = next;
@@ -69,7 +69,7 @@ export function tryTool(name, { content, ready, before = null }) {
       if (sent === null || typeof sent !== "object" || Array.isArray(sent)) throw new Error("must be an object");
       wrongRaw([]);
     } catch (error) {
-      wrongRaw([`Is no JSON object: ${error.message}`]);
+      wrongRaw([`Not a JSON object: ${error.message}`]);
       raw.input.closest("details").open = true;
       return raw.input.focus();
     }

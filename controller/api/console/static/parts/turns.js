@@ -6,23 +6,23 @@ import { fill, h } from "../lib/dom.js";
 const PATH = ["turn_detection"];
 const DEFAULTS = { type: "server_vad", threshold: 0.7, prefix_padding_ms: 500, silence_duration_ms: 300 };
 const WORDS = {
-  quick: ["Quickly: after 0.3 s of silence", { type: "server_vad", silence_duration_ms: 300 }],
-  patient: ["With patience: after 0.6 s of silence", { type: "server_vad", silence_duration_ms: 600 }],
-  slow: ["With much patience: after 1 s of silence", { type: "server_vad", silence_duration_ms: 1000 }],
-  meaning: ["When the sentence sounds finished", { type: "semantic_vad", eagerness: "auto" }],
-  waits: ["When it sounds finished; callers take their time", { type: "semantic_vad", eagerness: "low" }],
-  eager: ["When it sounds finished; as soon as possible", { type: "semantic_vad", eagerness: "high" }],
+  quick: ["Fast: after 0.3 s of silence", { type: "server_vad", silence_duration_ms: 300 }],
+  patient: ["Normal: after 0.6 s of silence", { type: "server_vad", silence_duration_ms: 600 }],
+  slow: ["Slow: after 1 s of silence", { type: "server_vad", silence_duration_ms: 1000 }],
+  meaning: ["Semantic: when the sentence sounds finished", { type: "semantic_vad", eagerness: "auto" }],
+  waits: ["Semantic, slow: callers may take their time", { type: "semantic_vad", eagerness: "low" }],
+  eager: ["Semantic, fast: as soon as possible", { type: "semantic_vad", eagerness: "high" }],
 };
 
 /** `form`: of `parts/fields`. */
 export function turns(state, form) {
   const chosen = field("turns", "When does the agent answer?", { options: [
-    ...Object.entries(WORDS).map(([value, [label]]) => ({ value, label })), { value: "", label: "As the numbers below say" }] });
+    ...Object.entries(WORDS).map(([value, [label]]) => ({ value, label })), { value: "", label: "Custom (see the values below)" }] });
   const said = h("p", { class: "quiet" });
-  const silence = form.number([...PATH, "silence_duration_ms"], "Silence before it answers (ms)", { min: 0, max: 10000, placeholder: "300" });
-  const threshold = form.number([...PATH, "threshold"], "How loud speech must be (0 to 1)", { min: 0, max: 1, step: "any", placeholder: "0.7",
-    help: "Higher: noise counts less often as speech." });
-  const padding = form.number([...PATH, "prefix_padding_ms"], "Sound kept from before the speech (ms)", { min: 0, max: 5000, placeholder: "500" });
+  const silence = form.number([...PATH, "silence_duration_ms"], "Silence before the answer (ms)", { min: 0, max: 10000, placeholder: "300" });
+  const threshold = form.number([...PATH, "threshold"], "Speech threshold (0 to 1)", { min: 0, max: 1, step: "any", placeholder: "0.7",
+    help: "A higher value ignores more noise." });
+  const padding = form.number([...PATH, "prefix_padding_ms"], "Audio kept from before the speech (ms)", { min: 0, max: 5000, placeholder: "500" });
   const eagerness = form.choice([...PATH, "eagerness"], "Eagerness", [{ value: "", label: "auto" }, "low", "medium", "high"]);
   const bySilence = h("div", { class: "grid" }, silence, threshold, padding), byMeaning = h("div", { class: "grid" }, eagerness);
   chosen.input.disabled = state.locked;
@@ -42,10 +42,10 @@ export function turns(state, form) {
     const found = Object.entries(WORDS).find(([, [, wanted]]) => Object.entries(wanted).every(([key, value]) => same(whole[key], value))
       && (meaning || whole.threshold === DEFAULTS.threshold && whole.prefix_padding_ms === DEFAULTS.prefix_padding_ms));
     chosen.input.value = found ? found[0] : "";
-    fill(said, meaning ? `Decided by what was said (semantic_vad), eagerness ${whole.eagerness}.`
-      : `It answers once the caller has been silent for ${whole.silence_duration_ms / 1000} s. Sound counts as speech from ${whole.threshold} of 1.`);
+    fill(said, meaning ? `The model decides by the words (semantic_vad), eagerness ${whole.eagerness}.`
+      : `It answers once the caller has been silent for ${whole.silence_duration_ms / 1000} s. Speech threshold: ${whole.threshold}.`);
   };
   const element = h("div", { class: "fields" }, chosen.element, said,
-    h("details", {}, h("summary", {}, "The numbers"), bySilence, byMeaning));
+    h("details", {}, h("summary", {}, "Values"), bySilence, byMeaning));
   return { element: form.part(PATH[0], element, show), show };
 }

@@ -14,11 +14,11 @@ const MOVABLE = ["talking", "holding"];
 
 /** What a supervisor may do in which state of the call. */
 const MODES = [
-  { value: "listen", label: "Listen to both sides", change: "Let the supervisor only listen",
+  { value: "listen", label: "Listen to both sides", change: "Switch to listening",
     states: [...MOVABLE, "transferring", "consulting", "transferred"] },
-  { value: "whisper", label: "Whisper: the colleague hears them, the caller does not", change: "Let the supervisor whisper",
+  { value: "whisper", label: "Whisper: the colleague hears the supervisor, the caller does not", change: "Switch to whispering",
     states: ["transferred"] },
-  { value: "take_over", label: "Take over: they talk with the caller, the agent leaves", change: "Let the supervisor take over",
+  { value: "take_over", label: "Take over: the supervisor talks with the caller, the agent leaves", change: "Take over the call",
     states: [...MOVABLE, "transferred"] },
 ];
 
@@ -26,7 +26,7 @@ export async function hangUp(call, button) {
   const waits = call.state === "queued";
   const sure = await confirm({
     title: waits ? "Cancel this call?" : "Hang up?",
-    text: waits ? `${party(call)} is not called then.` : `The call with ${party(call)} ends at once, whatever is being said.`,
+    text: waits ? `The call to ${party(call)} will not be placed.` : `The call with ${party(call)} ends at once.`,
     yes: waits ? "Cancel the call" : "Hang up",
   });
   if (sure) await attempt(button, waits ? "Cancel" : "Hang up", () => post(call, "hangup"));
@@ -34,7 +34,7 @@ export async function hangUp(call, button) {
 
 /** A toolbar of what fits the state of the call; `show(call)` draws it. */
 export function verbs(me, changed) {
-  const element = h("div", { class: "verbs", role: "toolbar", "aria-label": "What to do with this call" });
+  const element = h("div", { class: "verbs", role: "toolbar", "aria-label": "Call actions" });
   let drawn = "";
   const show = (call) => {
     const now = actsOf(call, me);
@@ -67,16 +67,16 @@ function actsOf(call, me) {
       const off = call.muted.includes(side);
       acts.push({ label: `${off ? "Unmute" : "Mute"} ${side}`, work: () => post(call, off ? "unmute" : "mute", { side }) });
     }
-    acts.push({ label: "Keys", ask: () => keys(call) });
+    acts.push({ label: "Send DTMF", ask: () => keys(call) });
     if (MOVABLE.includes(call.state) && me.may("call")) acts.push({ label: "Transfer", ask: () => transfer(call, me) });
     acts.push(recording(call));
   }
   if (["transferring", "consulting"].includes(call.state)) { // a REFER can't be called off
     if (call.state === "consulting") {
       acts.push({ label: "Accept transfer", kind: "main", work: () => post(call, "transfer/decision", { accept: true }) });
-      acts.push({ label: "Refuse transfer", work: () => post(call, "transfer/decision", { accept: false }) });
+      acts.push({ label: "Reject transfer", work: () => post(call, "transfer/decision", { accept: false }) });
     }
-    acts.push({ label: "Call transfer off", work: () => drop(call, "transfer") });
+    acts.push({ label: "Cancel transfer", work: () => drop(call, "transfer") });
   }
   acts.push(...supervised);
   acts.push({ label: call.state === "queued" ? "Cancel" : "Hang up", kind: "danger", ask: (button) => hangUp(call, button) });
@@ -90,11 +90,11 @@ function supervision(call, me) {
     const alone = watched.mode === "take_over" && !accompanied(call);
     const others = watched.state === "on" && !alone ? modes.filter((each) => each.value !== watched.mode) : [];
     return [...others.map(({ value, change }) => ({ label: change, work: () => changeMode(call, value) })),
-      { label: "Let the supervisor go", work: () => drop(call, "supervise") }];
+      { label: "Disconnect supervisor", work: () => drop(call, "supervise") }];
   }
   if (!modes.length) return [];
   const acts = [];
-  if (me.choices.softphone && !busy()) acts.push({ label: "Listen here", ask: () => superviseHere(call, modes) });
+  if (me.choices.softphone && !busy()) acts.push({ label: "Listen in browser", ask: () => superviseHere(call, modes) });
   if (me.choices.supervisors.length && me.may("call")) acts.push({ label: "Listen or take over", ask: () => supervise(call, me, modes) }); // dialled
   return acts;
 }
@@ -110,7 +110,7 @@ function accompanied(call) {
 
 function recording(call) {
   const next = { on: "stop", paused: "resume" }[call.recording] || "start";
-  const label = { stop: "Stop recording", resume: "Go on recording", start: "Record" }[next];
+  const label = { stop: "Stop recording", resume: "Resume recording", start: "Start recording" }[next];
   return { label, work: () => post(call, "recording", { action: next }) };
 }
 
@@ -118,39 +118,39 @@ function transfer(call, me) {
   const to = field("to", "To", { required: true, known: me.choices.targets,
     help: "A number or extension, sip:user@host, extension@context, or a name from the config." });
   const kind = field("kind", "How", { options: [
-    { value: "", label: "As the config says" }, { value: "blind", label: "Blind: joined as soon as somebody answers" },
-    { value: "attended", label: "Attended: the agent talks with them first" }, { value: "refer", label: "By the trunk (REFER)" }] });
-  const announce = field("announce", "What the agent says first (attended)", { lines: 2, maxlength: 2000 });
+    { value: "", label: "As configured" }, { value: "blind", label: "Blind: joined as soon as somebody answers" },
+    { value: "attended", label: "Attended: the agent talks with them first" }, { value: "refer", label: "REFER: the trunk transfers the call" }] });
+  const announce = field("announce", "Announcement by the agent (attended)", { lines: 2, maxlength: 2000 });
   form({ title: "Transfer the caller", yes: "Transfer", fields: [to, kind, announce], send: async (given) => {
     await post(call, "transfer", filled(given));
-    told("The transfer has begun.");
+    told("Transfer started.");
   } });
 }
 
 function supervise(call, me, modes) {
-  const to = field("to", "Who", { options: me.choices.supervisors });
+  const to = field("to", "Supervisor", { options: me.choices.supervisors });
   const mode = field("mode", "How", { options: modes });
-  form({ title: "Listen or take over", yes: "Call them", fields: [to, mode], note: "Their telephone rings; once they answer they are in the call.",
+  form({ title: "Listen or take over", yes: "Call supervisor", fields: [to, mode], note: "The supervisor's telephone rings. After the answer the supervisor is in the call.",
     send: async (given) => { await post(call, "supervise", filled(given)); told(`${given.to} is being called.`); } });
 }
 
 function superviseHere(call, modes) {
   const mode = field("mode", "How", { options: modes });
-  form({ title: "Listen here", yes: "Join", fields: [mode], note: "By this browser, with its microphone.",
+  form({ title: "Listen in browser", yes: "Join", fields: [mode], note: "Sound and microphone of this browser are used.",
     send: async (given) => { await joinHere(call.id, given.mode, `Supervising ${party(call)}`); } });
 }
 
 function keys(call) {
-  const digits = field("digits", "Keys", { required: true, pattern: "[0-9A-Da-dw*#]{1,32}", inputmode: "tel",
+  const digits = field("digits", "Digits", { required: true, pattern: "[0-9A-Da-dw*#]{1,32}", inputmode: "tel",
     help: "0 to 9, A to D, * and #; w is a pause of half a second." });
-  form({ title: "Press keys", yes: "Press", fields: [digits],
+  form({ title: "Send DTMF", yes: "Send", fields: [digits],
     send: async (given) => { await post(call, "dtmf", { digits: given.digits.toUpperCase().replaceAll("W", "w") }); } });
 }
 
 /** What is to be said, in one line under the transcript. */
 export function speaking(callOf, changed) {
-  const text = field("text", "Let the agent say", { maxlength: 8192, required: true });
-  const how = field("how", "How", { options: [{ value: "exact", label: "Word for word" }, { value: "free", label: "As an instruction" }] });
+  const text = field("text", "Make the agent say", { maxlength: 8192, required: true });
+  const how = field("how", "How", { options: [{ value: "exact", label: "Word for word" }, { value: "free", label: "As an instruction to the model" }] });
   const button = h("button", { type: "submit", class: "main" }, "Say");
   const element = h("form", { class: "saying" }, text.element, how.element, button);
   element.addEventListener("submit", async (event) => {

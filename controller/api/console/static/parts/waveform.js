@@ -5,9 +5,9 @@ const MOST_COMPRESSED = 12e6; // bytes: some 25 minutes of Opus, which has to be
 /** `grown(peaks)` again and again while it is read: per channel an array of 0 to 1, NaN where nothing has come yet. */
 export async function peaks(url, columns, grown, signal) {
   const answer = await fetch(url, { credentials: "same-origin", signal });
-  if (!answer.ok) throw new Error(`The recording can't be had (HTTP status ${answer.status}).`);
+  if (!answer.ok) throw new Error(`The recording could not be loaded (HTTP status ${answer.status}).`);
   if ((answer.headers.get("Content-Type") || "").includes("wav")) return readWav(answer, columns, grown);
-  if (Number(answer.headers.get("Content-Length")) > MOST_COMPRESSED) throw new Error("It is too long for a picture; it can be heard.");
+  if (Number(answer.headers.get("Content-Length")) > MOST_COMPRESSED) throw new Error("The recording is too long for a waveform. You can still play it.");
   return readPacked(answer, columns, grown);
 }
 
@@ -59,7 +59,7 @@ function header(bytes, length, columns) {
     const name = String.fromCharCode(...bytes.subarray(at, at + 4)), size = view.getUint32(at + 4, true);
     if (name === "fmt " && at + 24 <= bytes.length) format = { channels: view.getUint16(at + 10, true), rate: view.getUint32(at + 12, true), bits: view.getUint16(at + 22, true) };
     if (name === "data") {
-      if (format?.bits !== 16) throw new Error("It is no recording of ours.");
+      if (format?.bits !== 16) throw new Error("This file is not a voiceai recording.");
       const frameBytes = 2 * format.channels, frames = Math.max(1, Math.floor((length ? length - at - 8 : size) / frameBytes));
       const empty = () => new Float32Array(columns).fill(NaN);
       return { dataAt: at + 8, frameBytes, frames, seconds: frames / format.rate, channels: [...Array(format.channels)].map(empty), begun: false };
