@@ -62,7 +62,7 @@ class ClientTransport:
     """One connection pool to one controller, with one token."""
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.url, self.token = url.rstrip("/"), token
         with _made(self.url):
             proxy = socks_for(self.url)
