@@ -48,15 +48,34 @@ def seconds(call: CallAnswer, now: datetime) -> str:
 
 
 def calls_table(calls: Iterable[CallAnswer], now: datetime | None = None, title: str | None = None) -> Table:
-    table = Table(
-        id_column("call"), "", "state", "agent", "from", "to", "time", "turns", "outcome", title=title, box=None
-    )
-    for each in calls:
-        arrow = "→" if each.direction == "outbound" else "←"
-        parties = (_plain(each.agent), _plain(each.caller), _plain(each.callee))
-        passed = seconds(each, now or datetime.now(UTC)) if each.state != "queued" else ""
-        table.add_row(each.id, arrow, _state(each.state), *parties, passed, str(each.turns or ""), _plain(each.outcome))
+    """Columns that no call has anything for are left out; long texts are folded, not cut."""
+    rows = [_call_cells(each, now or datetime.now(UTC)) for each in calls]
+    kept = [at for at in range(len(_CALL_COLUMNS)) if at < _ALWAYS or any(row[at] for row in rows)]
+    heads = (id_column("call"), *(Column(name, overflow="fold") for name in _CALL_COLUMNS[1:]))
+    table = Table(*(heads[at] for at in kept), title=title, box=None, collapse_padding=True, pad_edge=False)
+    for row in rows:
+        table.add_row(*(row[at] for at in kept))
     return table
+
+
+_CALL_COLUMNS = ("call", "", "state", "from", "to", "agent", "time", "turns", "outcome")
+_ALWAYS = 5
+"""So many of the columns are shown in any case."""
+
+
+def _call_cells(call: CallAnswer, now: datetime) -> tuple[Text, ...]:
+    arrow = "→" if call.direction == "outbound" else "←"
+    passed = seconds(call, now) if call.state != "queued" else ""
+    parties = map(_plain, (call.caller, call.callee, call.agent))
+    return (
+        _plain(call.id),
+        Text(arrow),
+        _state(call.state),
+        *parties,
+        Text(passed),
+        _plain(call.turns or None),
+        _plain(call.outcome),
+    )
 
 
 def call_detail(call: CallDetailAnswer) -> RenderableType:
