@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Collection
 
 from controller.config.models.records import Records
-from controller.dialing.number_spellings import normalised
+from controller.dialing.number_spellings import spellings
 
 PSEUDONYM = "id:"
 DIGITS = 24
@@ -49,6 +49,6 @@ def pseudonym(number: str, settings: Records) -> str | None:
 
 def names_of(number: str, settings: Records, countries: Collection[str | None] = ()) -> frozenset[str]:
     """The texts under which records of a number are found: the number (records from before numbers were hidden) and its
-    pseudonym, both also as `normalised` in these countries."""
-    spelled = {number, *(normalised(number, each) for each in countries)}
+    pseudonym, both in every spelling of the number in these countries."""
+    spelled = {number, *(spelling for each in countries for spelling in spellings(number, each))}
     return frozenset(name for each in spelled for name in (each, pseudonym(each, settings) or each))

@@ -25,6 +25,8 @@ _SCHEME = re.compile(r"(?:sips?|tel):(?://)?", re.IGNORECASE)
 _NUMBER = re.compile(r"\+?[0-9]{1,32}", re.ASCII)
 _GLOBAL = re.compile(r"\+[0-9]+", re.ASCII)
 _INVISIBLE = re.compile(r"[\s\u200b\u2060\-.\u2010-\u2015]")
+FEWEST = 3
+"""Digits by which numbers are searched for: fewer are in too many numbers."""
 _LONGEST = 20
 """Digits of an E.164 number (15) and of a prefix before it."""
 
@@ -102,6 +104,13 @@ def spellings(number: str, country: str | None) -> list[str]:
     home = (phonenumbers.ndd_prefix_for_region(region, True) or "") if region else ""
     written = [number, normal, f"00{normal[1:]}", normal[1:], f"{home}{rest}", rest]
     return [each for each in dict.fromkeys(written) if normalised(each, country) == normal]
+
+
+def digits_within(text: str) -> str | None:
+    """What a number that holds `text`, in whatever spelling, holds of digits: without the prefixes 0, 00 and +, and
+    without separators. None: fewer than `FEWEST` digits, or no part of a number."""
+    digits = _compact(text).removeprefix("+").lstrip("0")
+    return digits if len(digits) >= FEWEST and _NUMBER.fullmatch(digits) else None
 
 
 # ---------------------------------------------------------------- addresses

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -60,7 +61,7 @@ async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[H
     paths = [sounds / "a.wav", sounds / ".." / "secret.wav", sounds / "link.wav"]
     async with AsyncExitStack() as stack:
         it = await stack.enter_async_context(desk(folder, settings))
-        resources = HistoryResources(it.history, it.repository, (sounds,), settings)
+        resources = HistoryResources(it.history, it.repository, (sounds,), settings, countries={"49"})
         served = await stack.enter_async_context(harness(store=True, more=lambda _, __: resources.operations()))
         recorded: list[lifecycle.LifecycleEvent] = [
             contract.Recorded(call=CALL, path=str(path), seconds=3.0) for path in paths
@@ -197,6 +198,27 @@ async def test_forgetting_takes_an_admin_and_says_what_is_left(tmp_path: Path) -
         assert (tmp_path / "secret.wav").exists()
         assert await desk.history.find(CALL) is None
         assert [each["id"] for each in (await told(it, "/v1/history"))["calls"]] == [IDS[0]]
+
+
+@pytest.mark.parametrize("written", ["751955", "0305751955", "+49 30 5751955", "0049 (30) 575-1955", "30575", "4930575"])
+async def test_a_number_is_found_by_any_part_and_in_any_spelling(tmp_path: Path, written: str) -> None:
+    async with past(tmp_path) as (it, desk):
+        desk.tell(story_of(IDS[2], caller="+49305751955"))
+        desk.tell(story_of(IDS[3], caller="0305751955" if written.startswith(("0", "+")) else "+49305751955"))
+        await desk.written()
+        found = (await told(it, f"/v1/history?number={quote(written)}"))["calls"]
+        assert {each["id"] for each in found} == {IDS[2], IDS[3]}
+        assert (await told(it, "/v1/history?number=99999"))["calls"] == []
+
+
+@pytest.mark.parametrize("written", ["0305751955", "+49 30 5751955", "0049305751955"])
+async def test_a_number_is_forgotten_in_any_spelling_but_not_by_a_part(tmp_path: Path, written: str) -> None:
+    async with past(tmp_path) as (it, desk):
+        desk.tell(story_of(IDS[2], caller="+49305751955"))
+        await desk.written()
+        for part in ("751955", "4930575"):
+            assert (await told(it, "/v1/history/forget", 200, "POST", json={"number": part}))["calls"] == 0
+        assert (await told(it, "/v1/history/forget", 200, "POST", json={"number": written}))["calls"] == 1
 
 
 async def test_a_number_under_a_pseudonym_is_found_and_forgotten_by_itself(tmp_path: Path) -> None:

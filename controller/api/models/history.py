@@ -13,17 +13,17 @@ from controller.events.records.history import RecordFilter
 
 class HistoryFilter(Body):
     since: Instant | None = None
-    """Calls that began then or later."""
+    """Calls that started at this time or later."""
     until: Instant | None = None
-    """Calls that began earlier."""
+    """Calls that started before this time."""
     direction: str | None = Field(None, max_length=16)
     agent: str | None = Field(None, max_length=128)
     trunk: str | None = Field(None, max_length=128)
     outcome: str | None = Field(None, max_length=32)
     number: str | None = Field(None, min_length=1, max_length=300)
-    """Of the caller or the callee, as it is stored."""
+    """Of the caller or the callee: the number in any spelling, or at least three digits of it."""
     text: str | None = Field(None, min_length=1, max_length=200)
-    """A text that somebody said."""
+    """A part of the transcript."""
 
     def as_filter(self) -> RecordFilter:
         return RecordFilter(**{name: getattr(self, name) for name in HistoryFilter.model_fields})
@@ -42,9 +42,9 @@ class ExportQuery(HistoryFilter):
 
 class ComparisonQuery(Body):
     since: Instant | None = None
-    """Calls that began then or later."""
+    """Calls that started at this time or later."""
     until: Instant | None = None
-    """Calls that began earlier."""
+    """Calls that started before this time."""
 
 
 class Measure(Answer):

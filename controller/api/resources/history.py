@@ -41,6 +41,7 @@ from controller.api.problems import Problem
 from controller.config import Config
 from controller.config.models.records import Records
 from controller.config.number_redaction import names_of
+from controller.dialing.number_spellings import digits_within
 from controller.events.records import export
 from controller.events.records.history import History, RecordFilter, StoredCall, TooManySearches
 from controller.events.records.repository import RecordRepository
@@ -232,7 +233,8 @@ class HistoryResources:
             raise lacking(("recordings",))
         if filter_.number is None:
             return filter_
-        return replace(filter_, names=names_of(filter_.number, self._settings, self._countries))
+        names = names_of(filter_.number, self._settings, self._countries)
+        return replace(filter_, names=names, digits=digits_within(filter_.number))
 
     async def _stored(self, asked: ApiRequest) -> StoredCall:
         found = await self._history.find(asked.part("id"), asked.query.attempt)

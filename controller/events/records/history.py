@@ -51,6 +51,8 @@ class RecordFilter:
     """Of the caller or the callee."""
     names: frozenset[str] = field(default=frozenset(), repr=False)
     """Other texts that stand for this number in the records (`number_redaction`)."""
+    digits: str | None = field(default=None, repr=False)
+    """Such a part of a number is enough."""
     text: str | None = field(default=None, repr=False)
     """Part of what anybody said in the call; upper and lower case are the same."""
 
@@ -149,7 +151,10 @@ def _conditions(filter_: RecordFilter) -> list[ColumnElement[bool]]:
         found.append(calls.c.started_at < filter_.until)
     if filter_.number is not None:
         names = {filter_.number, *filter_.names}
-        found.append(or_(calls.c.caller.in_(names), calls.c.callee.in_(names)))
+        sides = [each.in_(names) for each in (calls.c.caller, calls.c.callee)]
+        if filter_.digits is not None:
+            sides += [each.contains(filter_.digits, autoescape=True) for each in (calls.c.caller, calls.c.callee)]
+        found.append(or_(*sides))
     if filter_.text is not None:
         has = func.lower(call_words.c.text).contains(filter_.text.lower(), autoescape=True)
         found.append(

@@ -13,7 +13,7 @@ let kept = {}; // what was sought: whoever comes back from a call finds it again
 
 export function open(main, me) {
   const fields = [
-    field("number", "Number", { type: "search", maxlength: 300, placeholder: "as written down" }),
+    field("number", "Number", { type: "search", maxlength: 300, placeholder: "any part, any spelling" }),
     ...(me.may("recordings") ? [field("text", "Transcript contains", { type: "search", maxlength: 200 })] : []),
     field("since", "From", { type: "date" }),
     field("until", "Until", { type: "date" }),
