@@ -200,7 +200,9 @@ async def test_forgetting_takes_an_admin_and_says_what_is_left(tmp_path: Path) -
         assert [each["id"] for each in (await told(it, "/v1/history"))["calls"]] == [IDS[0]]
 
 
-@pytest.mark.parametrize("written", ["751955", "0305751955", "+49 30 5751955", "0049 (30) 575-1955", "30575", "4930575"])
+@pytest.mark.parametrize(
+    "written", ["751955", "0305751955", "+49 30 5751955", "0049 (30) 575-1955", "30575", "4930575"]
+)
 async def test_a_number_is_found_by_any_part_and_in_any_spelling(tmp_path: Path, written: str) -> None:
     async with past(tmp_path) as (it, desk):
         desk.tell(story_of(IDS[2], caller="+49305751955"))
