@@ -151,7 +151,7 @@ def _conditions(filter_: RecordFilter) -> list[ColumnElement[bool]]:
         found.append(calls.c.started_at < filter_.until)
     if filter_.number is not None:
         names = {filter_.number, *filter_.names}
-        sides = [each.in_(names) for each in (calls.c.caller, calls.c.callee)]
+        sides: list[ColumnElement[bool]] = [each.in_(names) for each in (calls.c.caller, calls.c.callee)]
         if filter_.digits is not None:
             sides += [each.contains(filter_.digits, autoescape=True) for each in (calls.c.caller, calls.c.callee)]
         found.append(or_(*sides))
