@@ -6,6 +6,7 @@ would do for them, and answers; idempotency keys count there. The answer comes b
 carried is never carried again: the routes on which it arrives know no other node.
 """
 
+import asyncio
 import base64
 import json
 import time
@@ -31,9 +32,11 @@ from controller.cluster.peer import (
     PREFIX,
     PeerAnswer,
     PeerError,
+    PeerNode,
     PeerRequest,
     Peers,
     PeerTimeout,
+    check_answered_by,
     is_token,
 )
 from controller.config.models.api import SCOPES
@@ -41,12 +44,16 @@ from controller.config.models.cluster import Cluster
 from controller.config.values import SomeText
 from controller.store.database import Database
 
+STREAM = "text/event-stream"
 ASKED_BY = "Voiceai-Asked-By"
 """A header, or several to be joined: who asks, as JSON in base64 (`Person`)."""
 PIECE = 4000
 """Characters of one: servers take lines of up to 8190."""
 READ_S = 2.0
 """Seconds for what only reads: few of a token's are answered at once."""
+SILENT_S, WRITE_S = 40.0, 30.0
+"""Seconds without anything in a stream after which its node is taken for gone: it says every 15 s that it is there.
+And seconds for which who asked may read nothing."""
 LATER: Mapping[str, str] = {hdrs.RETRY_AFTER: "2"}
 
 CARRIED_PATH = web.RequestKey("carried_path", str)
@@ -54,6 +61,7 @@ CARRIED_PATH = web.RequestKey("carried_path", str)
 
 _GOES = (hdrs.CONTENT_TYPE, "Idempotency-Key", "Last-Event-ID")
 _COMES = (hdrs.CONTENT_TYPE, hdrs.LOCATION, hdrs.RETRY_AFTER, "Idempotency-Replayed", hdrs.ALLOW)
+_OF_STREAM = (hdrs.CONTENT_TYPE, "X-Accel-Buffering")
 """Headers that are carried on, and back."""
 
 
@@ -75,18 +83,41 @@ class Carrier:
     def __init__(self, owners: CallOwners, peers: Peers) -> None:
         self.owners, self.peers = owners, peers
 
-    async def to_owner(self, request: web.Request, call: str) -> web.Response | None:
-        """The answer of the node that has this call; None: no other node has it. Raises Problem 502 and 504."""
+    async def to_owner(self, request: web.Request, call: str, *, stream: bool = False) -> web.StreamResponse | None:
+        """The answer of the node that has this call; None: no other node has it. `stream`: it has no end, and is passed
+        on as it comes. Raises Problem 502 and 504."""
         owner = await self.owners.elsewhere(call)
         if owner is None:
             return None
-        limit = READ_S if request.method in ("GET", "HEAD") else None
+        limit, asked = READ_S if request.method in ("GET", "HEAD") else None, await carried(request)
         try:
-            return _response(await self.peers.carry(owner.node, await carried(request), timeout_s=limit))
+            if stream:
+                return await self._stream(request, owner.node, asked)
+            return _response(await self.peers.carry(owner.node, asked, timeout_s=limit))
         except PeerError as error:
             if not owner.live:  # what is known of it here is an answer, too
                 return None
             raise unreachable(owner, error) from None
+
+    async def _stream(self, request: web.Request, node: PeerNode, asked: PeerRequest) -> web.StreamResponse:
+        """Raises PeerError before it has begun. If the node is gone later, the stream ends: who reads it comes back."""
+        async with self.peers.open(node, asked, timeout_s=READ_S) as answer:
+            check_answered_by(node, answer.status_code, answer.headers)
+            if not answer.headers.get(hdrs.CONTENT_TYPE, "").startswith(STREAM):
+                return _response(await self.peers.rest_of(node, answer, READ_S))
+            response = web.StreamResponse(
+                headers={name: answer.headers[name] for name in _OF_STREAM if name in answer.headers}
+            )
+            await response.prepare(request)
+            try:
+                async for piece in self.peers.pieces(node, answer, SILENT_S):
+                    async with asyncio.timeout(WRITE_S):
+                        await response.write(piece)
+                await response.write_eof()
+            except (PeerError, TimeoutError, ConnectionError):  # one of the two is gone, or hangs
+                if request.transport is not None:
+                    request.transport.abort()
+            return response
 
 
 async def carried(request: web.Request) -> PeerRequest:

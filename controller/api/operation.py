@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from controller.api.auth.authenticator import GRANTED, LIMITS, OWNER, Authenticator, Lasts
 from controller.api.auth.limits import Limits
-from controller.api.carrying import Carrier, NodeGate, carried_path
+from controller.api.carrying import STREAM as STREAM, Carrier, NodeGate, carried_path
 from controller.api.idempotency import Idempotency
 from controller.api.models.base import Answer, Body
 from controller.api.problems import USER, Problem, malformed
@@ -27,8 +27,6 @@ from controller.api.request_body import LARGEST, field_error, read
 from controller.calls.errors import UnknownCall
 from controller.calls.reporting.view import CallView
 from controller.config.models.api import Scope
-
-STREAM = "text/event-stream"
 
 AUDITED = web.RequestKey("audited", tuple[str, Body | None])
 """The name of an operation that the audit log is told of, and its body or query once that was read."""
@@ -195,8 +193,10 @@ def _served(
         asked = await _asked(operation, request)
         if operation.method != "GET" or _discloses(operation, request):
             request[AUDITED] = operation.name, asked.body or asked.query
-        if carrier is not None and (answer := await carrier.to_owner(request, asked.part("id"))) is not None:
-            return answer
+        if carrier is not None:
+            answer = await carrier.to_owner(request, asked.part("id"), stream=operation.media == STREAM)
+            if answer is not None:
+                return answer
         return await _done(operation, asked, keys)
 
     guarded: Handler = serve

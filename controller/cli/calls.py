@@ -102,7 +102,7 @@ def list_calls(
         return
     with connected(url, token) as client:
         page = client.list_calls(state=state, agent=agent, trunk=trunk, limit=limit)
-        tell(page, as_json, lambda _: tables.calls_table(page.calls))
+        tell(page, as_json, lambda _: tables.calls_page(page))
 
 
 @calls.command()
@@ -150,7 +150,7 @@ def _show_live_calls(client: Client) -> None:
     with Live(console=out, auto_refresh=False) as live:
         while True:
             page = client.list_calls(state="active", limit=50)
-            live.update(tables.calls_table(page.calls, title=f"{len(page.calls)} live calls"), refresh=True)
+            live.update(tables.calls_page(page, title=f"{len(page.calls)} live calls"), refresh=True)
             changed.wait(POLL_SECONDS)
             changed.clear()
             time.sleep(REFRESH_SECONDS)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from controller.api.client import StreamEvent
 from controller.api.models.audit import AuditPage
-from controller.api.models.calls import AttemptAnswer, CallAnswer, CallDetailAnswer
+from controller.api.models.calls import AttemptAnswer, CallAnswer, CallDetailAnswer, CallPage
 from controller.api.models.events import LetterPage
 from controller.api.models.queue import QueueAnswer, SuspendedTrunkAnswer
 
@@ -48,8 +48,12 @@ def seconds(call: CallAnswer, now: datetime) -> str:
 
 
 def calls_table(calls: Iterable[CallAnswer], now: datetime | None = None, title: str | None = None) -> Table:
-    """Columns that no call has anything for are left out; long texts are folded, not cut."""
-    rows = [_call_cells(each, now or datetime.now(UTC)) for each in calls]
+    """Columns that no call has anything for are left out, and the node where it is the same; long texts are folded, not
+    cut."""
+    shown = tuple(calls)
+    several = len({each.node for each in shown if each.node is not None}) > 1
+    nodes = [_plain(each.node if several else None) for each in shown]
+    rows = [(*_call_cells(each, now or datetime.now(UTC)), node) for each, node in zip(shown, nodes, strict=True)]
     kept = [at for at in range(len(_CALL_COLUMNS)) if at < _ALWAYS or any(row[at] for row in rows)]
     heads = (id_column("call"), *(Column(name, overflow="fold") for name in _CALL_COLUMNS[1:]))
     table = Table(*(heads[at] for at in kept), title=title, box=None, collapse_padding=True, pad_edge=False)
@@ -58,7 +62,16 @@ def calls_table(calls: Iterable[CallAnswer], now: datetime | None = None, title:
     return table
 
 
-_CALL_COLUMNS = ("call", "", "state", "from", "to", "agent", "time", "turns", "outcome")
+def calls_page(page: CallPage, title: str | None = None) -> RenderableType:
+    """With what is missing in it."""
+    missing = (
+        Text(f"The calls of the node {each.node} are missing: {each.reason}", style="yellow")
+        for each in page.unreachable_nodes
+    )
+    return Group(calls_table(page.calls, title=title), *missing)
+
+
+_CALL_COLUMNS = ("call", "", "state", "from", "to", "agent", "time", "turns", "outcome", "node")
 _ALWAYS = 5
 """So many of the columns are shown in any case."""
 

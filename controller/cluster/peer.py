@@ -126,8 +126,7 @@ class Peers:
         try:
             with _failures(node, seconds):
                 async with asyncio.timeout(seconds), self.open(node, request, timeout_s=seconds) as response:
-                    body = await _body(node, response, most)
-                    return PeerAnswer(response.status_code, response.headers, body)
+                    return await self.rest_of(node, response, seconds, most=most)
         finally:
             room.release()
 
@@ -153,6 +152,30 @@ class Peers:
             yield response
         finally:
             await response.aclose()
+
+    async def rest_of(
+        self, node: PeerNode, response: httpx.Response, timeout_s: float, *, most: int = MOST_CARRIED_BYTES
+    ) -> PeerAnswer:
+        """The whole of an answer that is `open`. Raises PeerTimeout."""
+        told = bytearray()
+        with _failures(node, timeout_s):
+            async with asyncio.timeout(timeout_s):
+                async for piece in response.aiter_raw():
+                    told += piece
+                    if len(told) > most:
+                        raise PeerTimeout(f"{node.name} answered with more than {most} bytes. It may have done it.")
+        return PeerAnswer(response.status_code, response.headers, bytes(told))
+
+    async def pieces(self, node: PeerNode, response: httpx.Response, silent_s: float) -> AsyncIterator[bytes]:
+        """An answer without an end, as it comes. Raises PeerTimeout when nothing comes for so many seconds."""
+        came = response.aiter_raw()
+        while True:
+            with _failures(node, silent_s):
+                async with asyncio.timeout(silent_s):
+                    piece = await anext(came, None)
+            if piece is None:
+                return
+            yield piece
 
     async def close(self) -> None:
         clients, self._clients = self._clients, {}
@@ -211,15 +234,6 @@ def _failures(node: PeerNode, seconds: float) -> Iterator[None]:
         raise PeerTimeout(f"{node.name} gave no answer within {seconds:g} s. It may have done it.") from None
     except (httpx.HTTPError, OSError) as error:
         raise PeerTimeout(f"{node.name} broke off its answer: {type(error).__name__}. It may have done it.") from None
-
-
-async def _body(node: PeerNode, response: httpx.Response, most: int) -> bytes:
-    told = bytearray()
-    async for piece in response.aiter_raw():
-        told += piece
-        if len(told) > most:
-            raise PeerTimeout(f"{node.name} answered with more than {most} bytes. It may have done it.")
-    return bytes(told)
 
 
 def _refusal(name: str, status: int) -> str:

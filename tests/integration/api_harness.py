@@ -183,6 +183,7 @@ class Harness:
     port: int
     http: aiohttp.ClientSession
     kept: ApiStorage | None = None
+    server: ApiServer | None = None
 
     def request(self, method: str, path: str, token: str | None = ADMIN, **more: Any) -> Any:
         headers = more.pop("headers", {})
@@ -232,4 +233,4 @@ async def harness(
         app = make_app(calls, orders, keeper, more(calls, orders), extra, storage=kept, node=node)
         server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", port))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
-        yield Harness(calls, orders, server.port, http, kept)
+        yield Harness(calls, orders, server.port, http, kept, server)

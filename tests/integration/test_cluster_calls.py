@@ -15,16 +15,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import aiohttp
 import pytest
+from aiohttp import web
 from pydantic import SecretStr
 from sqlalchemy import insert
 
 from controller.api import carrying
 from controller.api.audit import AuditLog
+from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.resources import cluster_calls
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.live_calls import VERBS
-from controller.api.server import ApiStorage
+from controller.api.server import ApiServer, ApiStorage
 from controller.calls import errors
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import Utterance
@@ -68,7 +71,7 @@ class Node:
         self.calls, self.database = FakeCalls(), database
         knows = self.calls.views.__contains__
         self.node = carrying.node_of(Cluster(token=token), self.membership, database, knows)
-        self.api = cast(Harness, None)
+        self.api, self.news = cast(Harness, None), asyncio.Queue[str]()
 
     def report(self) -> Report:
         return Report(NodeFacts(self.url, "1", calls=len(self.calls.views)), "2026-11-30")
@@ -82,10 +85,24 @@ class Node:
     async def serving(self, kept: ApiStorage, port: int = 0) -> AsyncIterator["Node"]:
         traced = Trace()
         traced.note(Step(datetime.now(UTC), "call", f"of {self.id.name}"))
-        more = lambda calls, _: TraceResources(calls, lambda _: traced).operations()  # noqa: E731
+        streamed = Operation("stream", "GET", "/v1/calls/{id}/stream", "", self.stream, scopes=("read",), media=STREAM)
+        more = lambda calls, _: (  # noqa: E731
+            *TraceResources(calls, lambda _: traced).operations(),
+            replace(streamed, of_call=True),
+        )
         async with harness(more=more, calls=self.calls, kept=kept, node=self.node, port=port) as self.api:
             self.url = f"http://127.0.0.1:{self.api.port}"
             yield self
+
+    async def stream(self, asked: ApiRequest) -> web.StreamResponse:
+        """Says who asks for what, and then something whenever `news` is set; ends when it is said so."""
+        self.calls.get(asked.part("id"))
+        response = web.StreamResponse(headers={"Content-Type": STREAM})
+        await response.prepare(asked.request)
+        self.news.put_nowait(f"{self.id.name} {asked.by} {asked.request.headers.get('Last-Event-ID')}")
+        while text := await self.news.get():
+            await response.write(f"data: {text}\n\n".encode())
+        return response
 
     async def beat(self) -> None:
         await self.membership._beat(self)
@@ -394,3 +411,24 @@ async def test_while_valkey_is_away_the_store_says_who_has_a_call(nodes: Nodes) 
     nodes.b.url = "http://127.0.0.1:1"
     await nodes.beat()
     assert (await nodes.a.ask("GET", f"/v1/calls/{past}", "reader-0123456789"))[0] == 404  # it is in the history
+
+
+async def test_a_stream_is_passed_on_as_it_comes_until_one_side_ends_it(nodes: Nodes) -> None:
+    call = await nodes.b.call()
+    path, sent = f"/v1/calls/{call}/stream", {"Last-Event-ID": "b-7"}
+    async with nodes.a.api.request("GET", path, "reader-0123456789", headers=sent) as answer:
+        assert (answer.status, answer.content_type) == (200, STREAM)
+        assert await answer.content.readuntil(b"\n\n") == b"data: b reader b-7\n\n"
+        nodes.b.news.put_nowait("more")
+        assert await answer.content.readuntil(b"\n\n") == b"data: more\n\n"
+        nodes.b.news.put_nowait("")
+        assert await answer.content.read() == b""
+    async with nodes.a.api.request("GET", path, "reader-0123456789") as answer:
+        await answer.content.readuntil(b"\n\n")
+        for each in list(cast(ApiServer, nodes.b.api.server).connections._known.values()):
+            each.transport.abort()  # the owner is gone
+        with pytest.raises(aiohttp.ClientError):
+            await answer.content.read()
+    nodes.b.calls.views.clear()
+    status, told = await nodes.a.ask("GET", path, "reader-0123456789")
+    assert (status, told["type"]) == (404, "/problems/unknown-call")
