@@ -78,6 +78,7 @@ class Parts:
         self.workers = WorkerPool(
             *(self.worker_admission, self._worker_event, self._worker_lost),
             retention=session_spec.retention(config),
+            node=config.cluster.node,
             on_refused=metrics.worker_event_refused,
         )
         self.media_checks = MediaChecks(self.workers, ari, self._asterisk_up)

@@ -107,6 +107,11 @@ class Leg(asyncio.Protocol):
         return self._reason is None
 
     @property
+    def sink(self) -> MediaSink | None:
+        """What it was given to; None before that, and after its end."""
+        return self._sink
+
+    @property
     def sent_frames(self) -> int:
         """To Asterisk, silence too."""
         return self.counters.frames_out

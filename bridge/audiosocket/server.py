@@ -41,6 +41,7 @@ CLOSE_TIMEOUT = 1.0
 BACKLOG = 512
 """A storm of calls connects faster than a busy loop accepts; a full backlog costs Asterisk 2 s per call."""
 REMEMBERED_IDS = 4096
+ADDRESS = "address not allowed"
 
 RATE_FIX = (
     "the leg works, resampled, but telephone quality is lost twice: originate it with format slin24 "
@@ -58,11 +59,16 @@ class NoFreePort(CantListen):
     """None of the ports could be listened on."""
 
 
+Network = IPv4Network | IPv6Network
+
+
 @dataclass(frozen=True, slots=True)
 class _Expectation:
     call: str
     sink: MediaSink
     until: float
+    allow: tuple[Network, ...]
+    """From where; empty: from wherever the server lets in."""
 
 
 class AudioSocketServer:
@@ -82,7 +88,7 @@ class AudioSocketServer:
         per_address: int = UNEXPECTED_PER_ADDRESS,
     ) -> None:
         self._ticker = ticker
-        self._allow: list[IPv4Network | IPv6Network] = [ip_network(network) for network in allow]
+        self._allow = tuple(ip_network(network) for network in allow)
         self._handshake_timeout = handshake_timeout
         self._unexpected_limit = unexpected
         self._per_address = per_address
@@ -127,28 +133,32 @@ class AudioSocketServer:
             return bound
         raise NoFreePort(errno.EADDRINUSE, f"no free port on {host} among {ports}")
 
-    def expect(self, media: str, call: str, sink: MediaSink, ttl: float) -> None:
+    def expect(self, media: str, call: str, sink: MediaSink, ttl: float, allow: tuple[Network, ...] = ()) -> None:
         """Accept one connection that shows this media id (a UUID), for this call, within `ttl` seconds. What was
-        expected for the call before is not any more. Raises ValueError for what is no UUID."""
+        expected for the sink before is not any more. `allow`: from these networks only. Raises ValueError for what is
+        no UUID, and for an id that another sink waits for: controllers that share this server choose the ids."""
         now, name = asyncio.get_running_loop().time(), str(uuid.UUID(media))
-        self.forget(call)
+        self.forget(sink)
         for late in [known for known, expectation in self._expected.items() if expectation.until < now]:
             del self._expected[late]
-        early = self._early.pop(name, None)
-        if early is not None and early.open:
+        if name in self._expected:
+            raise ValueError("another session waits for this media id")
+        early = self._early.get(name)
+        if early is not None and early.open and _allowed(early.peer, allow):
+            del self._early[name]
             self._use(early, name)
             early.accept(call, sink)
         else:
-            self._expected[name] = _Expectation(call, sink, now + ttl)
+            self._expected[name] = _Expectation(call, sink, now + ttl, allow)
 
-    def forget(self, call: str) -> None:
-        """No connection for this call any more; one that is open stays open. Unknown calls are ignored."""
-        for media in [media for media, expectation in self._expected.items() if expectation.call == call]:
+    def forget(self, sink: MediaSink) -> None:
+        """No connection for this sink any more; one that is open stays open. Unknown ones are ignored."""
+        for media in [media for media, expectation in self._expected.items() if expectation.sink is sink]:
             del self._expected[media]
 
-    def hang_up(self, call: str, reason: str) -> None:
-        """Closes the leg of a call whose session has failed. Without such a leg nothing happens."""
-        for leg in [leg for leg in self._legs if leg.call == call]:
+    def hang_up(self, sink: MediaSink, reason: str) -> None:
+        """Closes the leg of a session that has failed. Without such a leg nothing happens."""
+        for leg in [leg for leg in self._legs if leg.sink is sink]:
             leg.close(reason)
 
     async def close(self) -> None:
@@ -173,20 +183,23 @@ class AudioSocketServer:
         """At accept. Counts the leg in any case, because it departs in any case."""
         self._legs.add(leg)
         self._empty.clear()
-        if not self._allowed(leg.peer):
-            return "address not allowed"
+        if not _within(leg.peer, self._allow):
+            return ADDRESS
         self._unexpected[leg] = None
         self._make_room(leg.peer)
         return None
 
     def admit(self, leg: Leg, media: str) -> tuple[str, MediaSink] | str | None:
         """Each media id once, and only in its time. One that nobody has told us yet may still be told."""
-        expectation = self._expected.pop(media, None)
+        expectation = self._expected.get(media)
         if expectation is None:
             if media in self._used or media in self._early:
                 return "media id used a second time"
             self._early[media] = leg
             return None
+        if not _allowed(leg.peer, expectation.allow):
+            return ADDRESS  # still expected: from where it may come
+        del self._expected[media]
         if expectation.until < asyncio.get_running_loop().time():
             return "media id too late"
         self._use(leg, media)
@@ -250,11 +263,17 @@ class AudioSocketServer:
                 fix="look who connects to this port; only Asterisk should be able to (--allow, firewall)",
             )
 
-    def _allowed(self, peer: str) -> bool:
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._allow)
+
+def _allowed(peer: str, networks: tuple[Network, ...]) -> bool:
+    """No networks: whoever was let in by the server."""
+    return not networks or _within(peer, networks)
+
+
+def _within(peer: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)

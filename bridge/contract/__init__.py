@@ -55,7 +55,6 @@ from bridge.contract.events import (
     Hello as Hello,
     LiveReport as LiveReport,
     LiveStatus as LiveStatus,
-    Load as Load,
     MediaChecked as MediaChecked,
     MediaConnected as MediaConnected,
     MediaFormat as MediaFormat,
@@ -72,6 +71,7 @@ from bridge.contract.events import (
     Used as Used,
     WrapUpDone as WrapUpDone,
 )
+from bridge.contract.load import Load as Load, WorkerUser as WorkerUser
 from bridge.contract.spec import (
     FunctionTool as FunctionTool,
     HistoryItem as HistoryItem,

@@ -5,12 +5,13 @@ is random, made for one connection and told to the worker only (`ExpectMedia`), 
 connection.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bridge.contract.load import NodeName
 from bridge.contract.spec import HistoryItem, Recording, SessionSpec, StrictModel
-from bridge.contract.versions import VERSION
+from bridge.contract.versions import VERSION, Since
 
 
 class Retention(StrictModel):
@@ -27,6 +28,7 @@ class Welcome(StrictModel):
     version: int = VERSION
     """Of this link."""
     retention: tuple[Retention, ...] = ()
+    node: Annotated[NodeName, Since(10)] = ""
 
 
 class Prepare(StrictModel):

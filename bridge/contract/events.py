@@ -4,33 +4,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from bridge.contract.load import Load
 from bridge.contract.spec import StrictModel
-from bridge.contract.versions import VERSION
+from bridge.contract.versions import VERSION, Since
 
 WORKER_NAME = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}"
 WorkerName = Annotated[str, StringConstraints(pattern=f"^{WORKER_NAME}$")]
 """The name of a worker in logs, metrics and the API."""
-
-
-class Load(StrictModel):
-    """How a worker is doing. Lateness is that of the 20 ms tick over the last heartbeat interval."""
-
-    sessions: int = 0
-    legs: int = 0
-    lateness_p99_ms: float = 0.0
-    lateness_max_ms: float = 0.0
-    busy: float = 0.0
-    """Of the one core that its event loop can use, over the last heartbeat interval. At 1 there is no more."""
-    draining: bool = False
-    """It takes no new call, and ends with its last one."""
-    cpu_s: float = 0.0
-    """Of the whole process, since it began; this and what follows is looked at every few seconds."""
-    memory: int = 0
-    """Resident, in bytes."""
-    files: int = 0
-    """Open ones, sockets too; 0 where the system does not tell."""
-    tasks: int = 0
-    """Of its event loop."""
 
 
 class Hello(StrictModel):
@@ -72,13 +52,15 @@ class Ready(StrictModel):
 class Failed(StrictModel):
     """There is no AI session for this call, and there will be none.
 
-    `kind`: `config` and `account` will fail again for the next call too; `transient` may not.
+    `kind`: `config` and `account` will fail again for the next call too; `transient` may not. `refused`: the worker has
+    not tried, because it is full or ends; another one may take the call.
     """
 
     type: Literal["failed"] = "failed"
     call: str
     kind: Literal["config", "account", "transient"]
     message: str
+    refused: Annotated[bool, Since(10)] = False
 
 
 class MediaConnected(StrictModel):

@@ -9,7 +9,7 @@ the file was written, the end of a call.
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from stat import S_ISREG
 
@@ -56,19 +56,30 @@ def sweep(rules: tuple[contract.Retention, ...], now: float) -> int:
     return deleted
 
 
+def together(rules: Iterable[contract.Retention]) -> tuple[contract.Retention, ...]:
+    """One rule for each folder: of several, the one that keeps longest, so that no controller deletes what another one
+    keeps."""
+    days: dict[str, int] = {}
+    for rule in rules:
+        days[rule.path] = max(rule.keep_days, days.get(rule.path, 0))
+    return tuple(contract.Retention(path=path, keep_days=each) for path, each in days.items())
+
+
 class Retention:
     """`keep` sweeps at once and then every hour, until `close`."""
 
     def __init__(self, disk: DiskThread) -> None:
         self._disk = disk
+        self._told: dict[object, tuple[contract.Retention, ...]] = {}
         self._rules: tuple[contract.Retention, ...] = ()
         self._timer: asyncio.TimerHandle | None = None
 
-    def keep(self, rules: tuple[contract.Retention, ...]) -> None:
-        """The rules from now on."""
+    def keep(self, rules: tuple[contract.Retention, ...], of: object = None) -> None:
+        """The rules from now on. `of`: whose they are; those of others stay."""
         self.close()
-        self._rules = rules
-        if rules:
+        self._told[of] = rules
+        self._rules = together(rule for each in self._told.values() for rule in each)
+        if self._rules:
             self._sweep()
 
     def close(self) -> None:

@@ -85,7 +85,8 @@ class _Frame:
 
 class ControlLink:
     """`hello(local)` gives the introduction, told the IP address from which we reached the controller; `load()` how we
-    are doing, `live_report()` what is heard in our calls, if somebody watches. `run()` is the link's one task."""
+    are doing, `live_report()` what is heard in our calls, if somebody watches. `ping_s`, `pong_s`: seconds between two
+    pings, and for the answer to one. `run()` is the link's one task."""
 
     def __init__(
         self,
@@ -97,8 +98,11 @@ class ControlLink:
         listener: Listener,
         live_report: Callable[[], contract.LiveReport | None] = lambda: None,
         ca_file: str | None = None,
+        ping_s: float = PING_SECONDS,
+        pong_s: float = PING_SECONDS,
     ) -> None:
         self._url = url
+        self._ping_s, self._pong_s = ping_s, pong_s
         self._trust = client_context(url, ca_file)
         self._token = token
         self._hello = hello
@@ -202,8 +206,8 @@ class ControlLink:
                 self._url,
                 additional_headers={"Authorization": f"Bearer {self._token}"},
                 open_timeout=OPEN_TIMEOUT,
-                ping_interval=PING_SECONDS,
-                ping_timeout=PING_SECONDS,
+                ping_interval=self._ping_s,
+                ping_timeout=self._pong_s,
                 close_timeout=1,
                 max_size=contract.MAX_COMMAND_BYTES,
                 max_queue=None,  # commands are few, and pings must be answered however busy we are
@@ -360,9 +364,8 @@ class ControlLink:
     # ------------------------------------------------------------ telling
 
     def _tell_up(self) -> None:
-        log.info(
-            "control link up", link_version=self._version, kept_events=len(self._pending), dropped_events=self._dropped
-        )
+        waited = {"kept_events": len(self._pending), "dropped_events": self._dropped}
+        log.info("control link up", controller=self._url, link_version=self._version, **waited)
         self._dropped = 0
         self._told_reason = ""
         self._backoff.reset()
@@ -372,7 +375,7 @@ class ControlLink:
     def _log_down(self, reason: str) -> None:
         """Each new reason once: the attempts go on, the log need not."""
         tell = log.debug if reason == self._told_reason else log.warning
-        tell("control link down, trying again", reason=reason)
+        tell("control link down, trying again", controller=self._url, reason=reason)
         self._told_reason = reason
 
 

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from bridge import contract
-from bridge.worker.state import Now
+from bridge.worker.state import Linked, Now
 
 NAMESPACE = "voiceai_bridge"
 
@@ -125,3 +125,18 @@ class _Present(Collector):
             ("tasks", "Of its event loop.", load.tasks),
         ):
             yield GaugeMetricFamily(f"{NAMESPACE}_{name}", what, value=value)
+        linked = f"{NAMESPACE}_controller_linked", "1 while the link to this controller stands, of a shared worker."
+        sessions = f"{NAMESPACE}_controller_sessions", "Calls of this controller, of a shared worker."
+        for (family, what), value_of in ((linked, _up), (sessions, _sessions)):
+            gauge = GaugeMetricFamily(family, what, labels=["controller"])
+            for each in now.shared_by:
+                gauge.add_metric([each.address], value_of(each))
+            yield gauge
+
+
+def _up(linked: Linked) -> float:
+    return linked.up
+
+
+def _sessions(linked: Linked) -> float:
+    return linked.sessions

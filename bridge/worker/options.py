@@ -5,8 +5,8 @@ import os
 import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address, ip_network
 from typing import get_args
 
 from bridge import contract
@@ -19,8 +19,21 @@ PRIVATE = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7
 
 
 @dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """One controller that the worker serves, and how it presents itself there. `home`: the first one."""
+
+    url: str
+    name: str
+    advertise: str
+    allow: tuple[str, ...]
+    ca: str | None = None
+    home: bool = False
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
-    """The command line."""
+    """The command line. `controller`, `name`, `advertise`, `allow` and `ca` are those of the first controller."""
 
     controller: str
     listen: str
@@ -37,6 +50,20 @@ class Options:
     metrics: tuple[str, tuple[int, ...]] | None = None
     """Address and ports of its own /metrics."""
     insecure: bool = False
+    others: tuple[LinkOptions, ...] = ()
+    """The further controllers."""
+
+    def links(self, *tokens: str) -> tuple[LinkOptions, ...]:
+        """All controllers, the first one first. `tokens`: of this worker, one for each, in this order."""
+        first = LinkOptions(self.controller, self.name, self.advertise, self.allow, self.ca, home=True)
+        return tuple(replace(link, token=token) for link, token in zip((first, *self.others), tokens, strict=True))
+
+    @property
+    def all_allowed(self) -> tuple[str, ...]:
+        """Networks from which anybody may connect."""
+        return tuple(
+            dict.fromkeys(network for allow in (self.allow, *(each.allow for each in self.others)) for network in allow)
+        )
 
 
 def port_list(text: str) -> tuple[int, ...]:
@@ -63,6 +90,34 @@ def metrics_place(text: str) -> tuple[str, tuple[int, ...]]:
     return place, port_list(ports)
 
 
+OF_A_LINK = ("name", "advertise", "allow", "ca")
+
+
+def link_parts(text: str) -> dict[str, str]:
+    """ "wss://host/link,name=edge-1,allow=10.0.0.5": a controller's URL, and how this worker presents itself there.
+    `allow` may come several times. Raises argparse.ArgumentTypeError."""
+    url, *more = text.split(",")
+    if not re.match(r"wss?://[^/]", url):
+        raise argparse.ArgumentTypeError(f"{url!r} is no URL like wss://host:port{contract.LINK_PATH}")
+    parts = {"url": url}
+    for each in more:
+        key, _, value = each.partition("=")
+        if key not in OF_A_LINK or not value or (key in parts and key != "allow"):
+            raise argparse.ArgumentTypeError(f"{each!r} is none of {'=, '.join(OF_A_LINK)}=, each once, with a value")
+        parts[key] = f"{parts[key]},{value}" if key in parts else value
+    return parts
+
+
+def tokens(text: str, count: int) -> tuple[str, ...]:
+    """From the environment, separated by spaces, in the order of the controllers. Raises ValueError."""
+    found = tuple(text.split()) if count > 1 else tuple(filter(None, [text.strip()]))
+    if len(found) != count:
+        raise ValueError(
+            f"{len(found)} of {count}: one for each --controller, in their order, with spaces between them"
+        )
+    return found
+
+
 def parse(argv: Sequence[str]) -> Options:
     """The command line as `Options`. Exits with status 2 and a usage message when it makes no sense."""
     parser = argparse.ArgumentParser(
@@ -71,7 +126,15 @@ def parse(argv: Sequence[str]) -> Options:
         epilog=f"The link's token is read from the environment: {contract.TOKEN_ENV}.",
     )
     add = parser.add_argument
-    add("--controller", required=True, metavar="URL", help=f"ws://host:port{contract.LINK_PATH}, or wss://…")
+    add(
+        "--controller",
+        required=True,
+        action="append",
+        type=link_parts,
+        metavar="URL[,KEY=VALUE…]",
+        help=f"ws://host:port{contract.LINK_PATH}, or wss://…; again for each further controller that shares this "
+        f"worker, where {', '.join(OF_A_LINK)} may differ",
+    )
     add("--ca", metavar="FILE", help="for wss: whom to believe, an authority or the controller itself (the system's)")
     add("--listen", default="127.0.0.1", metavar="IP", help="address for AudioSocket (default %(default)s)")
     add("--ports", type=port_list, default="9092-9099", metavar="A-B", help="the first free one (default %(default)s)")
@@ -89,16 +152,47 @@ def parse(argv: Sequence[str]) -> Options:
     add("--realtime", nargs="?", const="yes", default="auto", choices=get_args(scheduling.Mode), help=when)
     add("--insecure", action="store_true", help="dial ws:// on another machine: token and keys go there in clear")
     given = parser.parse_args(argv)
-    if is_readable_on_the_way(given.controller) and not given.insecure:
+    given.allow = tuple(part.strip() for part in given.allow.split(","))
+    first, *further = given.controller
+    if set(first) != {"url"}:
+        parser.error("--controller: what goes for the first one is said by --name, --advertise, --allow and --ca")
+    given.controller = first["url"]
+    given.others = tuple(_other(parts, given) for parts in further)
+    _check(parser, given)
+    return Options(**vars(given))
+
+
+def _other(parts: dict[str, str], given: argparse.Namespace) -> LinkOptions:
+    """What is not said is as for the first controller."""
+    return LinkOptions(
+        parts["url"],
+        parts.get("name", given.name),
+        parts.get("advertise", given.advertise),
+        tuple(parts["allow"].split(",")) if "allow" in parts else given.allow,
+        parts.get("ca", given.ca),
+    )
+
+
+def _check(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """Exits with a usage message when it makes no sense."""
+    urls = [given.controller, *(each.url for each in given.others)]
+    if any(map(is_readable_on_the_way, urls)) and not given.insecure:
         parser.error(
             "--controller: ws:// to another machine sends the token, the AI's key and what is said in clear. "
             "Use wss:// (api.tls in the controller's config), or --insecure in a network that nobody else is in"
         )
-    given.allow = tuple(part.strip() for part in given.allow.split(","))
+    if len(set(urls)) < len(urls):
+        parser.error("--controller: the same one twice")
     if not 1 <= given.capacity <= 100_000:
         parser.error("--capacity must be from 1 to 100000")
-    if not re.fullmatch(contract.WORKER_NAME, given.name):
+    if not all(
+        re.fullmatch(contract.WORKER_NAME, name) for name in (given.name, *(each.name for each in given.others))
+    ):
         parser.error("--name: letters, digits and . _ : -, 100 at most, the first a letter or digit")
+    for network in (*given.allow, *(network for each in given.others for network in each.allow)):
+        try:
+            ip_network(network)
+        except ValueError as fault:
+            parser.error(f"--allow: {fault}")
     if given.warm < 0:
         parser.error("--warm must not be negative")
-    return Options(**vars(given))

@@ -6,7 +6,8 @@ Owns the process: arguments, signals, the order of start and end. It starts the 
 dials the controller and acts on its commands until SIGTERM or SIGINT; then it takes no new call, gives the present ones
 `--drain` seconds, closes what is left and goes. A second signal ends the waiting.
 
-The token is read from VOICEAI_BRIDGE_TOKEN: on the command line everybody on the machine could read it.
+It may serve further controllers (`controllers`). The tokens, one for each, are read from VOICEAI_BRIDGE_TOKEN: on the
+command line everybody on the machine could read them.
 """
 
 import asyncio
@@ -34,23 +35,26 @@ from bridge.realtime.transport.client import open_client
 from bridge.realtime.transport.pool import ConnectionPool
 from bridge.recording.disk import DiskThread
 from bridge.recording.recorder import Recordings
-from bridge.worker.control_link import ControlLink
+from bridge.worker.controllers import Controllers
 from bridge.worker.garbage_collection import settle
 from bridge.worker.options import (
+    LinkOptions as LinkOptions,
     Options as Options,
     metrics_place as metrics_place,
     parse as parse,
     port_list as port_list,
+    tokens as tokens,
 )
 from bridge.worker.process_stats import ProcessMeter
 from bridge.worker.scheduling import LONGEST_RUN, RESUME_SECONDS, RealtimePriority
-from bridge.worker.sessions import Sessions
 from bridge.worker.state import Now
 
 NOTICE_SECONDS = 1.0
 FLUSH_SECONDS = 1.0
 ALONE_CHECK_SECONDS = 1.0
 STALE_SECONDS = 1.0
+MEASURE_SECONDS = 0.4
+"""Seconds. What was measured is told to several controllers for so long: less than a heartbeat's interval."""
 
 log = structlog.get_logger()
 
@@ -58,32 +62,24 @@ log = structlog.get_logger()
 class Worker:
     """All of a worker but the process around it: tests run it in their own. `run` returns after `stop`."""
 
-    def __init__(self, options: Options, token: str, *, session_factory: SessionFactory | None = None) -> None:
+    def __init__(self, options: Options, *tokens: str, session_factory: SessionFactory | None = None) -> None:
+        """`tokens`: of this worker, one for each controller."""
         self._options = options
         self._ticker = Ticker()
-        self._server = AudioSocketServer(self._ticker, allow=options.allow)
+        self._server = AudioSocketServer(self._ticker, allow=options.all_allowed)
         self._boot = uuid4().hex
-        # The link tells what the sessions say, and the sessions act on what the link says.
         self._disk = DiskThread()
         self._recordings = Recordings(self._disk)
         self._warm = ConnectionPool(options.warm)
         factory = session_factory or partial(RealtimeSession, opener=self._warm.open if options.warm else open_client)
-        self._sessions = Sessions(
-            self._server,
-            factory,
-            self._emit,
-            capacity=options.capacity,
-            recordings=self._recordings,
-            retire=self.retire,
-        )
-        self._link = ControlLink(
-            *(options.controller, token),
+        self._controllers = Controllers(
+            *(options.links(*tokens), options.capacity, self._server, factory, self._recordings),
             hello=self._hello,
             load=self._load,
-            listener=self._sessions,
-            live_report=self._sessions.live_report,
-            ca_file=options.ca,
+            retire=self.retire,
+            count=self._counted,
         )
+        self._link, self._sessions = self._controllers.home.link, self._controllers.home.sessions
         self._host, self._port = "", 0
         self._drain_s = options.drain
         self._stopping = asyncio.Event()
@@ -95,7 +91,7 @@ class Worker:
         self._count: Callable[[contract.CallEvent], None] | None = None
 
     def __repr__(self) -> str:
-        return f"<Worker {self._options.name} [{self._sessions!r}, {self._link!r}, {self._server!r}]>"
+        return f"<Worker {self._options.name} [{self._controllers!r}, {self._server!r}]>"
 
     @property
     def address(self) -> tuple[str, int]:
@@ -145,16 +141,22 @@ class Worker:
         """Without a controller nobody else asks for the load."""
         told = self._told
         if told is None or monotonic() - self._cpu_and_time[1] > STALE_SECONDS:
-            told = self._load()
-        live = {"sessions": len(self._sessions), "legs": self._server.legs, "draining": self._stopping.is_set()}
-        return Now(told.model_copy(update=live), self._options.capacity, self._link.up, self._link.refused)
+            told = self._measure()
+        served = self._controllers
+        return Now(
+            self._live(told),
+            self._options.capacity,
+            self._link.up,
+            sum(each.link.refused for each in served),
+            served.linked if self._options.others else (),
+        )
 
     async def _carry(self) -> None:
         self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
         systemd.notify("READY=1")
         # The ticker also runs without calls, so that its lateness is known before a caller can hear it.
         own = self._ticker.add(lambda: False, lambda fault: None)
-        link = asyncio.create_task(self._link.run(), name="control link")
+        link = asyncio.create_task(self._controllers.run(), name="control links")
         waiting = [asyncio.create_task(self._stopping.wait(), name="stop"), link]
         if self._options.warm:
             waiting.append(asyncio.create_task(self._warm.run(), name="warm connections"))
@@ -163,8 +165,8 @@ class Worker:
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             await self._drain()
-            if not await self._link.flush(FLUSH_SECONDS if self._link.up else 0):
-                log.warning("the controller was not told everything")
+            if not await self._controllers.flush(FLUSH_SECONDS):
+                log.warning("a controller was not told everything")
         finally:
             own.remove()
             for task in waiting:
@@ -185,7 +187,7 @@ class Worker:
             if not cut_short.is_set() and await self._drained(patience, cut_short):
                 return
             patience = min(patience, self._options.drain)
-        await self._sessions.drain(0)
+        await self._controllers.drain(0)
 
     async def _drained(self, seconds: float, cut_short: asyncio.Event) -> bool:
         """Drains the sessions. False: `cut_short` was set before that was done."""
@@ -200,10 +202,10 @@ class Worker:
             await asyncio.gather(drain, cut, return_exceptions=True)
 
     async def _drain_politely(self, seconds: float) -> None:
-        """The next heartbeat tells the controller that this worker ends; calls on their way here are still taken."""
-        if self._link.up:
+        """The next heartbeat tells each controller that this worker ends; calls on their way here are still taken."""
+        if self._controllers.up:
             await asyncio.sleep(min(NOTICE_SECONDS, seconds / 10))
-        await self._sessions.drain(seconds)
+        await self._controllers.drain(seconds)
 
     async def _alone(self, seconds: float) -> None:
         """Returns when there was neither a controller nor a call for `seconds`: nobody needs this process."""
@@ -211,42 +213,49 @@ class Worker:
         needed = loop.time()
         while loop.time() - needed < seconds:
             await asyncio.sleep(min(ALONE_CHECK_SECONDS, seconds))
-            if self._link.up or len(self._sessions):
+            if self._controllers.up or len(self._controllers):
                 needed = loop.time()
         log.warning("no controller and no call: this worker ends", seconds=seconds)
 
-    def _emit(self, event: contract.CallEvent) -> None:
-        self._link.emit(event)
+    def _counted(self, event: contract.CallEvent) -> None:
         try:
             if self._count is not None:
                 self._count(event)
         except Exception:  # the top of this event: what is counted must cost no call
             log.exception("event not counted: internal error", call=event.call, event_type=event.type)
 
-    def _hello(self, local: str) -> contract.Hello:
-        options = self._options
+    def _hello(self, link: LinkOptions, local: str, calls: tuple[str, ...]) -> contract.Hello:
         return contract.Hello(
-            worker=options.name,
+            worker=link.name,
             boot=self._boot,
             pid=os.getpid(),
-            host=advertised(options.advertise, self._host, local),
+            host=advertised(link.advertise, self._host, local),
             port=self._port,
-            capacity=options.capacity,
-            calls=self._sessions.calls,
+            capacity=self._options.capacity,
+            calls=calls,
         )
 
     def _load(self) -> contract.Load:
+        """Measured once for all controllers, which ask for it at different moments."""
+        told = self._told
+        if told is None or len(self._controllers.all) == 1 or monotonic() - self._cpu_and_time[1] > MEASURE_SECONDS:
+            told = self._measure()
+        return self._live(told)
+
+    def _live(self, told: contract.Load) -> contract.Load:
+        """With what costs nothing to know."""
+        live = {"sessions": len(self._controllers), "legs": self._server.legs, "draining": self._stopping.is_set()}
+        return told.model_copy(update=live)
+
+    def _measure(self) -> contract.Load:
         lateness = self._ticker.read_lateness()
         (cpu, at), self._cpu_and_time = self._cpu_and_time, (thread_time(), monotonic())
         worked, lasted = self._cpu_and_time[0] - cpu, self._cpu_and_time[1] - at
         taken = self._meter.read()
         self._told = contract.Load(
-            sessions=len(self._sessions),
-            legs=self._server.legs,
             lateness_p99_ms=round(lateness.p99_ms, 3),
             lateness_max_ms=round(lateness.max_ms, 3),
             busy=round(worked / lasted, 3) if lasted > 0 else 0.0,
-            draining=self._stopping.is_set(),
             cpu_s=round(taken.cpu_s, 2),
             memory=taken.memory,
             files=taken.files,
@@ -268,13 +277,12 @@ def advertised(wanted: str, bound: str, local: str) -> str:
 
 async def serve(
     options: Options,
-    token: str,
-    *,
+    *tokens: str,
     session_factory: SessionFactory | None = None,
     priority: RealtimePriority | None = None,
 ) -> None:
-    """Run a worker until a signal says otherwise."""
-    worker = Worker(options, token, session_factory=session_factory)
+    """Run a worker until a signal says otherwise. `tokens`: one for each controller."""
+    worker = Worker(options, *tokens, session_factory=session_factory)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
@@ -283,7 +291,8 @@ async def serve(
             with contextlib.suppress(ValueError):
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(worker.stop))
     settle()
-    log.info("worker starts", worker=options.name, pid=os.getpid(), controller=options.controller)
+    others = {"others": [each.url for each in options.others]} if options.others else {}
+    log.info("worker starts", worker=options.name, pid=os.getpid(), controller=options.controller, **others)
     beside = [
         asyncio.create_task(systemd.watchdog(), name="watchdog"),
         asyncio.create_task(_resume_realtime(priority or RealtimePriority(), options), name="realtime"),
@@ -330,14 +339,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse(sys.argv[1:] if argv is None else argv)
     give_large_blocks_back()
     logs.set_up()
-    token = os.environ.get(contract.TOKEN_ENV, "")
-    if not token:
-        log.error("the control link needs a token", set_this=contract.TOKEN_ENV)
+    try:
+        given = tokens(os.environ.get(contract.TOKEN_ENV, ""), 1 + len(options.others))
+    except ValueError as fault:
+        log.error("the control link needs a token", set_this=contract.TOKEN_ENV, fault=str(fault))
         return 2
     priority = RealtimePriority()
     _request_realtime(priority, options)
     try:
-        run(serve(options, token, priority=priority))
+        run(serve(options, *given, priority=priority))
     except CantListen as fault:
         log.error("worker can't listen", listen=options.listen, fault=str(fault))
         return 1

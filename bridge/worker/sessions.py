@@ -1,18 +1,18 @@
-"""The calls that this worker carries: from `Prepare` to `Ended`.
+"""The calls of one controller that this worker carries: from `Prepare` to `Ended`.
 
 Owns one task per call and the promise that every prepared call gets exactly one `Ended`, last, whatever its session
 does; that of a recorded call waits for the file. A fault in one session is logged with its call and ends that call
 only. While the controller is away conversations go on; those that have lost their media leg, or never got one, are
-closed, because nobody else will.
+closed, because nobody else will. All are closed after a while if the worker has other controllers to serve
+(`abandon_s`).
 
-What a session is, and where its events go, is given by arguments.
+Of several controllers each has a `Sessions` of its own: what one says reaches no call of another one. What a session
+is, and where its events go, is given by arguments.
 """
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Literal
+from ipaddress import IPv4Network, IPv6Network
 
 import structlog
 
@@ -20,15 +20,13 @@ from bridge import contract
 from bridge.audiosocket.check import MediaCheck
 from bridge.audiosocket.server import AudioSocketServer
 from bridge.engine import Emit, SessionFactory, VoiceSession
-from bridge.media.levels import Levels
 from bridge.media.sink import MediaSink
 from bridge.recording.recorder import Recordings
 from bridge.recording.tap import RecordingTap
+from bridge.worker.session_entry import Media as Media, SessionEntry as SessionEntry
 
 ORPHAN_SECONDS = 30.0
 """Seconds after the link broke. A call that has no media leg by then will not get one, and is closed."""
-SAYING = 1000
-"""Characters of the agent's present words that a live report shows."""
 CLOSE_SECONDS = 2.0
 """Seconds in which a session may close. Then its task is cancelled."""
 
@@ -37,57 +35,19 @@ REPLACED = "another session of this call was asked for"
 FAULT = "fault in the worker"
 UNREADABLE = "a command for this call could not be read"
 UNSENDABLE = "an event of this call could not be told to the controller"
+ABANDONED = "the controller of this call is away"
 
 log = structlog.get_logger()
 
 
-class Media(Enum):
-    """Where the media leg of a call is."""
-
-    AWAITED = auto()
-    HERE = auto()
-    GONE = auto()
-
-
-@dataclass(slots=True, eq=False)
-class SessionEntry:
-    """One call of this worker."""
-
-    call: str
-    session: VoiceSession | None = None
-    sink: MediaSink | None = None
-    """What its media leg will talk to."""
-    task: asyncio.Task[None] | None = None
-    media: Media = Media.AWAITED
-    ended: bool = False
-    tap: RecordingTap | None = None
-    end: contract.Ended | None = None
-    """What the session said last, kept back until the recording is complete."""
-    successor: contract.Prepare | None = None
-    """Asked for while this one was still there: begins when it is over."""
-    successor_end: str | None = None
-    """Why the successor does not begin: its end is told instead."""
-    reason: str = "the session ended"
-    """For the `Ended` that is told on the session's behalf."""
-
-    def live_status(self) -> contract.LiveStatus | None:
-        """What is heard at this moment, once somebody watches and there is sound."""
-        if self.session is None or self.tap is None or self.media is not Media.HERE:
-            return None
-        measured = self.tap.levels = self.tap.levels or Levels()
-        caller, agent = measured.read()
-        return contract.LiveStatus(
-            call=self.call,
-            caller_dbfs=caller,
-            agent_dbfs=agent,
-            speaking=self.session.speaking(),
-            saying=self.session.saying()[-SAYING:],
-        )
-
-
 class Sessions:
     """Acts on the controller's commands: it is the link's `Listener`. `emit` takes the events of all calls in order;
-    `retire` takes the seconds within which the controller wants the worker to end."""
+    `retire` takes the seconds within which the controller wants the worker to end.
+
+    `elsewhere`: how many calls of other controllers the worker carries; with them it carries `capacity` at most.
+    `abandon_s`: seconds after the link broke in which the controller must be back, else its calls are closed; None:
+    conversations go on without it for as long as there is sound. `allow`: networks from which Asterisk may connect for
+    these calls; none: from wherever the worker lets in."""
 
     def __init__(
         self,
@@ -96,6 +56,9 @@ class Sessions:
         emit: Emit,
         *,
         capacity: int,
+        elsewhere: Callable[[], int] = lambda: 0,
+        abandon_s: float | None = None,
+        allow: tuple[IPv4Network | IPv6Network, ...] = (),
         recordings: Recordings | None = None,
         retire: Callable[[float], None] = lambda _: None,
     ) -> None:
@@ -103,12 +66,16 @@ class Sessions:
         self._server = server
         self._factory = factory
         self._emit = emit
-        self._capacity = capacity
+        self._capacity, self._elsewhere = capacity, elsewhere
+        self._abandon_s, self._allow = abandon_s, allow
         self._recordings = recordings
         self._calls: dict[str, SessionEntry] = {}
         self._link_up = False
         self._draining = False
-        self._orphans: asyncio.TimerHandle | None = None
+        self.node = ""
+        """How the controller calls itself; empty until it has said so."""
+        self._timers: list[asyncio.TimerHandle] = []
+        """Of what happens while the controller is away."""
         self._watched_until: float | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -146,8 +113,9 @@ class Sessions:
             self._prepare(command)
             return
         if isinstance(command, contract.Welcome):
+            self.node = command.node
             if self._recordings is not None:
-                self._recordings.retention.keep(command.retention)
+                self._recordings.retention.keep(command.retention, of=self)
             return
         if isinstance(command, contract.Drain):
             self._retire(command.seconds)
@@ -175,7 +143,7 @@ class Sessions:
         if entry is not None and head.needed:
             self._close(entry, UNREADABLE)
         elif entry is None and head.call and head.type == "prepare":
-            self._refuse(head.call, "transient", UNREADABLE)
+            self._refuse(head.call, UNREADABLE)
 
     def on_unsendable(self, call: str) -> None:
         if (entry := self._calls.get(call)) is not None:
@@ -184,15 +152,16 @@ class Sessions:
 
     def on_up(self) -> None:
         self._link_up = True
-        if self._orphans is not None:
-            self._orphans.cancel()
-            self._orphans = None
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
 
     def on_down(self) -> None:
         self._link_up = False
-        self._orphans = asyncio.get_running_loop().call_later(
-            ORPHAN_SECONDS, self._close_calls_with_media, Media.AWAITED
-        )
+        loop = asyncio.get_running_loop()
+        self._timers.append(loop.call_later(ORPHAN_SECONDS, self._close_calls_with_media, Media.AWAITED))
+        if self._abandon_s is not None:
+            self._timers.append(loop.call_later(self._abandon_s, self._abandon))
         self._close_calls_with_media(Media.GONE)
 
     def live_report(self) -> contract.LiveReport | None:
@@ -231,14 +200,14 @@ class Sessions:
     ) -> None:
         match command:
             case contract.ExpectMedia():
-                self._server.expect(command.media, command.call, entry.sink or session, command.seconds)
+                self._server.expect(command.media, command.call, entry.sink or session, command.seconds, self._allow)
             case contract.Greet():
                 session.greet()
             case contract.AnswerTool():
                 session.answer_tool(command.tool_call, command.output, ok=command.ok, respond=command.respond)
             case contract.Close():
                 entry.successor_end = command.reason
-                self._server.forget(command.call)
+                self._server.forget(entry.sink or session)
                 session.close(command.reason)
             case contract.Record():
                 if entry.tap is not None:
@@ -251,9 +220,9 @@ class Sessions:
         if (former := self._calls.get(call)) is not None:
             self._replace(former, command)
             return
-        if self._draining or len(self._calls) >= self._capacity:
+        if self._draining or len(self._calls) + self._elsewhere() >= self._capacity:
             message = STOPPING if self._draining else f"the worker carries {self._capacity} calls already"
-            self._refuse(call, "transient", message)
+            self._refuse(call, message, refused=True)
             return
         entry = SessionEntry(call)
         try:
@@ -263,7 +232,7 @@ class Sessions:
             entry.sink = self._tap_of(entry, session, command.spec.recording)
         except Exception:  # the top of this command
             log.exception("session can't be made", call=call)
-            self._refuse(call, "transient", FAULT)
+            self._refuse(call, FAULT)
             return
         entry.session = session
         self._calls[call] = entry
@@ -275,12 +244,13 @@ class Sessions:
         log.warning("a call's former session is still here, and ends first", call=former.call)
         if former.successor is None:
             self._close(former, REPLACED)
-            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._cancel_replaced, former)
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._cancel_overdue, former, REPLACED)
         former.successor, former.successor_end = command, None
 
-    def _cancel_replaced(self, entry: SessionEntry) -> None:
+    def _cancel_overdue(self, entry: SessionEntry, reason: str) -> None:
+        """It was closed, and has had the time for that."""
         if entry.session is not None and not entry.ended and entry.end is None:
-            self._cancel(entry, REPLACED)
+            self._cancel(entry, reason)
 
     def _begin_successor(self, entry: SessionEntry) -> None:
         if entry.successor is not None and entry.successor_end is not None:
@@ -299,13 +269,14 @@ class Sessions:
         check = command.check
         told = MediaCheck(lambda: self._emit(contract.MediaChecked(call=check)))
         try:
-            self._server.expect(command.media, check, told, command.seconds)
-        except ValueError:  # the controller will miss the answer
-            log.error("a media id must be a UUID", check=check)
+            self._server.expect(command.media, check, told, command.seconds, self._allow)
+        except ValueError as fault:  # the controller will miss the answer
+            log.error("media check is dropped: its media id can't be expected", check=check, fault=str(fault))
 
-    def _refuse(self, call: str, kind: Literal["config", "transient"], message: str) -> None:
+    def _refuse(self, call: str, message: str, *, refused: bool = False) -> None:
+        """`refused`: another worker may take it."""
         log.warning("call refused", call=call, reason=message)
-        self._emit(contract.Failed(call=call, kind=kind, message=message))
+        self._emit(contract.Failed(call=call, kind="transient", message=message, refused=refused))
         self._emit(contract.Ended(call=call, reason=message))
 
     async def _run(self, entry: SessionEntry, session: VoiceSession) -> None:
@@ -316,8 +287,8 @@ class Sessions:
             log.exception("session failed", call=entry.call)
             entry.reason = FAULT
         finally:
-            self._server.forget(entry.call)
-            self._server.hang_up(entry.call, entry.reason)
+            self._server.forget(entry.sink or session)
+            self._server.hang_up(entry.sink or session, entry.reason)
             try:
                 await self._complete(entry)
             finally:
@@ -363,11 +334,19 @@ class Sessions:
         for entry in [each for each in self._calls.values() if each.media is media]:
             self._close(entry, "no media leg, and the controller is away")
 
+    def _abandon(self) -> None:
+        """The places are for those who are there."""
+        if self._calls:
+            log.error("calls are closed: their controller does not come back", calls=len(self._calls))
+        for entry in list(self._calls.values()):
+            self._close(entry, ABANDONED)
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._cancel_overdue, entry, ABANDONED)
+
     def _close(self, entry: SessionEntry, reason: str) -> None:
-        self._server.forget(entry.call)
         entry.successor_end = reason
         if entry.session is None:
             return
+        self._server.forget(entry.sink or entry.session)
         try:
             entry.session.close(reason)
         except Exception:  # the top of this command

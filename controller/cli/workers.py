@@ -43,7 +43,7 @@ def replace(token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
 
 
 def _table(page: WorkerPage) -> Table:
-    table = Table("worker", "pid", "media", "state", "calls", "late ms", "link", box=None)
+    table = Table("worker", "pid", "media", "state", "calls", "late ms", "link", "used by", box=None)
     for each in page.workers:
         table.add_row(*_row(each))
     reasons = [f"{each.name}: {each.reason}" for each in page.workers if each.reason]
@@ -54,4 +54,10 @@ def _table(page: WorkerPage) -> Table:
 
 def _row(each: WorkerAnswer) -> tuple[str, ...]:
     load = f"{each.calls}/{each.capacity}"
-    return each.name, str(each.pid), each.media, each.state, load, f"{each.late_ms:.1f}", str(each.link_version)
+    late, link = f"{each.late_ms:.1f}", str(each.link_version)
+    return each.name, str(each.pid), each.media, each.state, load, late, link, _users(each)
+
+
+def _users(each: WorkerAnswer) -> str:
+    """Such as "berlin1* 3, berlin2 1": the star is at the node that it belongs to, if that is another one."""
+    return ", ".join(f"{user.node}{'*' if user.node == each.home else ''} {user.calls}" for user in each.users)

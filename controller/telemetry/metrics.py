@@ -239,7 +239,9 @@ class Present(Collector):
 _OF_WORKERS: tuple[tuple[str, str, Callable[[Worker], float]], ...] = (
     ("worker_up", "1 while the link to this worker stands.", lambda worker: worker.socket is not None),
     ("worker_reached", "1 while Asterisk reaches this worker's AudioSocket port.", lambda worker: worker.media.reached),
+    ("worker_shared", "1: it belongs to another node.", lambda worker: worker.home is not None),
     ("worker_capacity", "Calls that this worker carries at most.", lambda worker: worker.capacity),
+    ("worker_sessions_elsewhere", "Those of its calls that are other nodes'.", lambda worker: worker.load.elsewhere),
     ("worker_sessions", "Calls that it carries now.", lambda worker: worker.load.sessions),
     ("worker_legs", "AudioSocket connections that it has now.", lambda worker: worker.load.legs),
     ("worker_busy_ratio", "Of the one core that it can use, over half a second.", lambda worker: worker.load.busy),

@@ -114,6 +114,8 @@ class TextSession:
         self._tools: set[asyncio.Task[None]] = set()
         self._conversed = False
         self._asked_at: float | None = None
+        self._asked, self._refused_by = "", set[str]()
+        """The worker (its boot id) that was asked for the session, and those that have refused it."""
         self._over = False
         """Its last event has been told."""
         self._log = structlog.get_logger().bind(text_session=session_id, agent=plan.name)
@@ -198,7 +200,8 @@ class TextSession:
                 self._tell_end()
 
     async def _prepare(self) -> None:
-        worker = self._workers.assign(self.id)
+        worker = self._workers.assign(self.id, refused=self._refused_by)
+        self._asked = worker.boot
         await self._workers.send(self.id, contract.Prepare(call=self.id, spec=self._spec))
         self._log.info("text session asked for", worker=worker.name, by=self.by)
 
@@ -230,6 +233,9 @@ class TextSession:
                 self.model = event.model
                 self._open.set()
                 await self._workers.send(self.id, contract.Greet(call=self.id))
+            case contract.Failed(refused=True):
+                self._refused_by.add(self._asked)
+                await self._prepare()
             case contract.Failed():
                 self._end(Ending("error", "the AI failed", detail=f"{event.message}. {TEXT_HINT}"))
             case contract.Ended():

@@ -6,7 +6,7 @@ report about a call goes to `on_event`, in the order in which they reported it.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from time import monotonic
 
@@ -18,7 +18,7 @@ from controller.workers.assigned_calls import AssignedCalls
 from controller.workers.link_events import catch_up, received
 from controller.workers.link_handshake import hello_of, holder_of
 from controller.workers.refusals import Refusals
-from controller.workers.worker import SEND_TIMEOUT, NoWorker, UnknownWorker, Worker, WorkerUnreachable
+from controller.workers.worker import SEND_TIMEOUT, NoWorker, OthersWorker, UnknownWorker, Worker, WorkerUnreachable
 from controller.workers.worker_admission import Holder, WorkerAdmission
 from controller.workers.worker_choice import choose, with_room
 
@@ -33,8 +33,9 @@ RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back be
 class WorkerPool:
     """All workers. `on_event(event)` gets each event of a call, `on_lost(call)` each call whose worker is gone.
 
-    `retention`: how long workers keep recordings. `on_refused(type)` is told of each event that was dropped, because it
-    can't be read or because of an internal error; the type is empty if it is not known.
+    `node`: the name of this controller. `retention`: how long workers keep recordings. `on_refused(type)` is told of
+    each event that was dropped, because it can't be read or because of an internal error; the type is empty if it is
+    not known.
     """
 
     def __init__(
@@ -44,13 +45,14 @@ class WorkerPool:
         on_lost: Callable[[str], None],
         *,
         retention: tuple[contract.Retention, ...] = (),
+        node: str = "",
         on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._admission = admission
         self._on_event = on_event
         self._on_lost = on_lost
         self._on_refused = on_refused
-        self._retention = retention
+        self._node, self._retention = node, retention
         self.refusals = Refusals()
         self._workers: dict[str, Worker] = {}
         self._assigned = AssignedCalls(on_lost)
@@ -76,7 +78,10 @@ class WorkerPool:
         """How long from now on. A worker whose link breaks meanwhile is told when it comes back."""
         if retention != self._retention:
             self._retention = retention
-            await self._tell_all(lambda worker: contract.Welcome(version=worker.version, retention=retention))
+            await self._tell_all(lambda worker: self._welcome(worker.version))
+
+    def _welcome(self, version: int) -> contract.Welcome:
+        return contract.Welcome(version=version, retention=self._retention, node=self._node)
 
     # ------------------------------------------------------------ for call control
 
@@ -110,10 +115,12 @@ class WorkerPool:
                 async with asyncio.timeout(self._lost_at + RESTART - monotonic()):
                     await self.wait_changed()
 
-    def assign(self, call: str, failed: Mapping[str, int] | None = None, *, again: bool = False) -> Worker:
+    def assign(
+        self, call: str, failed: Mapping[str, int] | None = None, refused: Collection[str] = (), *, again: bool = False
+    ) -> Worker:
         """Gives the call to the worker that suits it best (`worker_choice.choose`). `again`: it has had a session
         before. Raises NoWorker."""
-        worker = choose(self._workers.values(), failed or {}, call, again=again)
+        worker = choose(self._workers.values(), failed or {}, call, refused=refused, again=again)
         if worker is None:
             raise NoWorker("no bridge worker is free")
         self._assigned.assign(worker, call)
@@ -151,27 +158,16 @@ class WorkerPool:
         worker = self._assigned.of(call)
         if worker is None:
             raise WorkerUnreachable("the worker of this call is gone")
-        try:
-            frame = contract.encode(command, worker.version)
-        except contract.Unsendable as error:
-            raise WorkerUnreachable(f"the worker can't be told `{command.type}`: {error}") from error
-        if worker.socket is None or worker.catching_up:
-            worker.pending.append((call, frame))
-            return
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await worker.socket.send_str(frame)
-        except ConnectionError:
-            worker.pending.append((call, frame))  # the link is breaking: the frame is sent when it is back
-        except TimeoutError as error:
-            raise WorkerUnreachable("the worker does not read its link") from error
+        await worker.send(call, command)
 
     async def retire(self, name: str, seconds: float) -> None:
         """Lets a worker end with its last call, or after `seconds`: then other workers take over the calls that are
-        left. Raises UnknownWorker."""
+        left. Raises UnknownWorker and OthersWorker."""
         worker = self._workers.get(name)
         if worker is None or worker.socket is None:
             raise UnknownWorker("There is no worker of that name whose link is up.")
+        if worker.home is not None:
+            raise OthersWorker(f"It belongs to the node {worker.home or 'that started it'}, which alone may end it.")
         worker.retiring = True
         log.info("worker retires", worker=name, calls=len(worker.calls), seconds=seconds)
         try:
@@ -237,8 +233,7 @@ class WorkerPool:
         refusal = self._admission.refusal(holder, hello, request.remote) or await self._taken(hello, request.remote)
         if refusal is not None:
             return await self.refusals.refuse(socket, hello.worker, request.remote, refusal)
-        welcome = contract.Welcome(version=hello.version, retention=self._retention)
-        await socket.send_str(contract.encode(welcome, hello.version))
+        await socket.send_str(contract.encode(self._welcome(hello.version), hello.version))
         if self._rival(hello) is not None:
             return socket  # another of that name came at the same moment; this one is refused at its next attempt
         worker = self._register(hello, socket, holder)
@@ -351,8 +346,9 @@ class WorkerPool:
         if isinstance(event, contract.CallEvent):
             self._assigned.claim(worker, event.call)  # its session may have ended before the hello
         if isinstance(event, contract.Heartbeat):
+            fitted = worker.fits()
             worker.load = event.load
-            if worker.beat() | worker.update_health():
+            if worker.beat() | worker.update_health() | (not fitted and worker.fits()):
                 self.notify()
             worker.beaten.set()
         elif isinstance(event, contract.LiveReport):
@@ -372,6 +368,8 @@ class WorkerPool:
         if isinstance(event, contract.Ended) and (former or present):
             self._assigned.session_over(worker, call)
             self.notify()
+        if present and isinstance(event, contract.Failed) and event.refused:
+            self.release(call)  # what follows is the end of a session that never was
         if former:
             self.on_former_event(event)
         elif present:

@@ -37,6 +37,10 @@ class UnknownWorker(Exception):
     """There is no such worker, or its link is broken."""
 
 
+class OthersWorker(Exception):
+    """The worker belongs to another node."""
+
+
 class WorkerUnreachable(Exception):
     """The worker that carries this call can't be told anything at the moment."""
 
@@ -94,7 +98,7 @@ class Worker:
         none.
         """
         late, busy = self.load.lateness_p99_ms, self.load.busy
-        well, ill = late < RECOVERED_MS and busy < RECOVERED_BUSY, self.load_score > 0 and bool(self.calls)
+        well, ill = late < RECOVERED_MS and busy < RECOVERED_BUSY, self.load_score > 0 and self.taken > 0
         against = well if self.overloaded else ill
         self._trend = self._trend + 1 if against else 0
         changed = self._trend >= (RECOVERED_BEATS if self.overloaded else OVERLOADED_BEATS)
@@ -126,9 +130,25 @@ class Worker:
         """Its link is up, and it does not end."""
         return self.socket is not None and not self.draining
 
+    @property
+    def taken(self) -> int:
+        """Its places that are taken: by our calls, and by those of other controllers that it has told us of."""
+        return len(self.calls) + self.load.elsewhere
+
+    @property
+    def room(self) -> int:
+        """Calls that it can still take. It refuses what others have taken meanwhile."""
+        return max(0, self.capacity - self.taken)
+
+    @property
+    def home(self) -> str | None:
+        """The node that a worker of another node belongs to, as it says ("": it has not been told); None: it is one of
+        ours."""
+        return None if self.load.home else next((each.node for each in self.load.users if each.home), "")
+
     def fits(self) -> bool:
         """Whether it can take one more call."""
-        return self.serving and not self.overloaded and len(self.calls) < self.capacity
+        return self.serving and not self.overloaded and self.room > 0
 
     def keeps(self, call: str, *, again: bool) -> bool:
         """It may still speak of a former session of this call, so a new one can't be asked for. `again`: the call has
@@ -165,6 +185,24 @@ class Worker:
     def media_address(self) -> str:
         """Where Asterisk connects AudioSocket to."""
         return f"{self.host}:{self.port}"
+
+    async def send(self, call: str, command: contract.Command) -> None:
+        """About a call of its: at once, or as soon as its broken link is back. Raises WorkerUnreachable: it can't be
+        told, or does not read."""
+        try:
+            frame = contract.encode(command, self.version)
+        except contract.Unsendable as error:
+            raise WorkerUnreachable(f"the worker can't be told `{command.type}`: {error}") from error
+        if self.socket is None or self.catching_up:
+            self.pending.append((call, frame))
+            return
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await self.socket.send_str(frame)
+        except ConnectionError:
+            self.pending.append((call, frame))  # the link is breaking: the frame is sent when it is back
+        except TimeoutError as error:
+            raise WorkerUnreachable("the worker does not read its link") from error
 
     async def tell(self, command: contract.Command) -> None:
         """Now or never. Raises WorkerUnreachable."""

@@ -5,6 +5,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import cast
 
 import numpy as np
@@ -329,6 +330,38 @@ async def test_a_new_media_id_of_a_call_replaces_the_one_before(harness: Harness
     harness.logged("media id unknown")
 
 
+async def test_two_controllers_may_name_their_calls_alike(harness: Harness) -> None:
+    """What one forgets, replaces or ends is its own; the media id that the other one was told opens nothing for it."""
+    media, first, second = str(uuid.uuid4()), ScriptedSession(), ScriptedSession()
+    harness.server.expect(media, "c", first, ttl=5)
+    with pytest.raises(ValueError, match="another session waits"):
+        harness.server.expect(media, "c", second, ttl=5)
+    harness.server.forget(second)
+    async with harness.peer(media) as peer:
+        await first.until("connected")
+        harness.server.hang_up(second, "not mine")
+        await peer.hear(3)
+        harness.server.hang_up(first, "mine")
+        await first.until("gone")
+    assert second.told == []
+
+
+async def test_a_media_id_is_taken_from_where_its_controller_says(harness: Harness) -> None:
+    media, session = str(uuid.uuid4()), ScriptedSession()
+    harness.server.expect(media, "c", session, ttl=5, allow=(ip_network("192.0.2.0/24"),))
+    async with harness.peer(media) as stranger:
+        await stranger.ended()
+    harness.logged("address not allowed")
+    harness.server.expect(media, "c", session, ttl=5, allow=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
+    async with harness.peer(media):
+        await session.until("connected")
+    early = str(uuid.uuid4())
+    async with harness.peer(early) as peer:
+        await peer.hear(3)
+        harness.server.expect(early, "c", session, ttl=5, allow=(ip_network("192.0.2.0/24"),))
+        await peer.ended()
+
+
 async def test_a_media_id_is_in_no_log_line(harness: Harness) -> None:
     media, session = str(uuid.uuid4()), ScriptedSession()
     harness.server.expect(media, "c", session, ttl=5)
@@ -357,8 +390,8 @@ async def test_a_uuid_is_not_expected_for_ever(harness: Harness) -> None:
     async with harness.peer(call) as peer:
         await peer.ended()
     harness.logged("media id too late")
-    forgotten, _ = harness.session()
-    harness.server.forget(forgotten)
+    forgotten, former = harness.session()
+    harness.server.forget(former)
     async with harness.peer(forgotten) as peer:
         await peer.ended()
     harness.logged("media id unknown")

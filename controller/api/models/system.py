@@ -26,6 +26,11 @@ class DrainWorker(Body):
     """How long its calls may continue; then other workers take them over. Default: `shutdown.worker_drain_s`."""
 
 
+class WorkerUserAnswer(Answer):
+    node: str
+    calls: int
+
+
 class WorkerAnswer(Answer):
     name: str
     pid: int
@@ -37,7 +42,9 @@ class WorkerAnswer(Answer):
     reason: str | None
     """Why it is `unreached`."""
     calls: int
+    """Of this node."""
     capacity: int
+    """Calls of all nodes that it carries at most."""
     late_ms: float
     """Lateness of its 20 ms tick, p99 of the last half second."""
     busy: float
@@ -45,6 +52,11 @@ class WorkerAnswer(Answer):
     link_version: int = 9
     """The version of the control link that it and the controller speak: lower than others' while it is of an older
     release."""
+    home: str | None = None
+    """The node that it belongs to, if that is another one: it is used when this node's own workers are full, draining
+    or lost."""
+    users: tuple[WorkerUserAnswer, ...] = ()
+    """The nodes that use it, where several do, and how many calls it carries for each."""
 
     @classmethod
     def of(cls, worker: Worker) -> "WorkerAnswer":
@@ -59,6 +71,8 @@ class WorkerAnswer(Answer):
             late_ms=worker.load.lateness_p99_ms,
             busy=worker.load.busy,
             link_version=worker.version,
+            home=worker.home,
+            users=tuple(WorkerUserAnswer(node=each.node, calls=each.calls) for each in worker.load.users),
         )
 
 

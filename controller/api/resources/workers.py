@@ -8,7 +8,7 @@ from controller.api.models.system import DrainWorker, RefusedWorkerAnswer, Worke
 from controller.api.operation import ApiRequest, Operation
 from controller.api.ports import WorkerAdmin
 from controller.api.problems import Problem
-from controller.workers.worker import UnknownWorker
+from controller.workers.worker import OthersWorker, UnknownWorker
 
 
 class WorkerResources:
@@ -31,7 +31,7 @@ class WorkerResources:
                 scopes=("admin",),
                 body=DrainWorker,
                 repeatable=True,
-                problems=("unknown-worker",),
+                problems=("unknown-worker", "refused"),
                 tag="workers",
             ),
             Operation(
@@ -62,6 +62,8 @@ class WorkerResources:
             await self._workers.retire(name, self._drain_s if seconds is None else seconds)
         except UnknownWorker as unknown:
             raise Problem("unknown-worker", str(unknown)) from None
+        except OthersWorker as refusal:
+            raise Problem("refused", str(refusal)) from None
         worker = self._workers.get(name)
         if worker is None:
             raise Problem("unknown-worker", "It has just ended.")

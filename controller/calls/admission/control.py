@@ -125,7 +125,7 @@ class AdmissionControl:
         self._reserved = {
             call: at for call, at in self._reserved.items() if now - at < RESERVED_S and self._workers.of(call) is None
         }
-        return sum(each.capacity - len(each.calls) for each in with_room(self._workers.all())) <= len(self._reserved)
+        return sum(each.room for each in with_room(self._workers.all())) <= len(self._reserved)
 
     def workers_returning(self) -> bool:
         """No worker has room at this moment, and one that was lost is on its way back."""
@@ -148,8 +148,9 @@ class AdmissionControl:
         self._workers.notify()
 
     def capacity(self) -> int:
-        """How many calls the workers that are there can carry."""
-        return sum(each.capacity for each in self._workers.all() if each.socket is not None)
+        """How many calls of this controller the workers that are there can carry."""
+        there = [each for each in self._workers.all() if each.socket is not None]
+        return sum(len(each.calls) + each.room for each in there)
 
     def out_of_service(self) -> bool:
         """No call can be taken, however few are up."""

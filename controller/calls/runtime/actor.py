@@ -119,6 +119,10 @@ class CallActor:
         """From now on the call is not changed: the next controller takes it over. Cancel the call's task after this."""
         self._left = True
 
+    def session_refused(self) -> None:
+        """By the worker that was asked for it."""
+        self._session.refused()
+
     def tool_called(self, tool_call: str, name: str) -> None:
         """Measures the time of this tool call from now until its answer."""
         self._session.tool_called(tool_call, name)

@@ -1,7 +1,7 @@
 """The agent's session of one call, as the call sees it: what its worker is told, and what is measured of that.
 
-Owns the choice of a worker (those that Asterisk did not reach for this call come last), how long tools take, and how
-long the caller was without an agent.
+Owns the choice of a worker (those that Asterisk did not reach for this call come last, those that have refused it not
+before all others), how long tools take, and how long the caller was without an agent.
 """
 
 from collections import Counter
@@ -59,6 +59,10 @@ class AgentSession:
         """By tool call: the tool's name, and when it was called."""
         self._media_failures: Counter[str] = Counter()
         """How often Asterisk did not reach a worker (its boot id) for this call."""
+        self._asked = ""
+        """The worker (its boot id) that was asked for the session."""
+        self._refused_by: set[str] = set()
+        """Workers that have refused it since all others were asked."""
         self._lost_at: datetime | None = None
         """The time at which the worker was lost, if no other has taken over since."""
 
@@ -74,6 +78,10 @@ class AgentSession:
         """Asterisk did not reach the worker for this call's media leg."""
         if failed := self._workers.media_failed(self._id, reason):
             self._media_failures[failed] += 1
+
+    def refused(self) -> None:
+        """The worker that was asked for the session does not take it: it is full, or ends."""
+        self._refused_by.add(self._asked)
 
     def tool_called(self, tool_call: str, name: str) -> None:
         """Measures the time of this tool call from now until its answer."""
@@ -156,10 +164,12 @@ class AgentSession:
         self._workers.release(self._id)
         self.number = self._call.session
         try:
-            worker = self._workers.assign(self._id, self._media_failures, again=resumed)
+            worker = self._workers.assign(self._id, self._media_failures, self._refused_by, again=resumed)
+            self._asked = worker.boot
             await self._workers.send(self._id, contract.Prepare(call=self._id, spec=spec, history=memory))
         except (NoWorker, WorkerUnreachable) as error:
             self._workers.release(self._id)
+            self._refused_by.clear()
             self.put(inputs.NoWorkerFound(str(error)))
         else:
             self._log.info("session asked for", worker=worker.name, agent=spec.agent)

@@ -46,6 +46,8 @@ class WorkerEvents:
         actor.call_log.take(event, datetime.now(UTC))
         actor.memory.take(event, actor.call.plan.agent.spec)
         log_lines.tell(event)
+        if isinstance(event, contract.Failed) and event.refused:
+            actor.session_refused()
         if isinstance(event, contract.ToolCalled):
             actor.tool_called(event.tool_call, event.name)
         for what in inputs_of(self._current.during(actor.begun), actor.call.plan, event):

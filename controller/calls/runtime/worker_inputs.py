@@ -26,6 +26,8 @@ def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[inp
     match event:
         case contract.Ready():
             return [inputs.AiReady()]
+        case contract.Failed(refused=True):
+            return [inputs.SessionRefused(event.message)]
         case contract.Failed():
             return [inputs.AiFailed(event.kind, event.message)]
         case contract.MediaConnected():

@@ -79,6 +79,7 @@ from controller.calls.machine.inputs.worker import (
     MediaLost as MediaLost,
     RecordingTold as RecordingTold,
     SessionOver as SessionOver,
+    SessionRefused as SessionRefused,
     WorkerLost as WorkerLost,
 )
 

@@ -20,6 +20,13 @@ class AiFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRefused:
+    """The worker takes no session at this moment: it is full, or ends. Another worker may."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class MediaFlowing:
     """The media leg has connected to the worker, which sends silence: the leg may join the bridge."""
 
@@ -82,6 +89,7 @@ class DigitPressed:
 Input = (
     AiReady
     | AiFailed
+    | SessionRefused
     | MediaFlowing
     | MediaLost
     | CallerAudio

@@ -8,7 +8,8 @@ soft tones after `QUIET` (or the music of the hold that they are on) until the a
                still speak of the former session of this call is asked once that has ended
     joining    the AI is ready: a new media leg, which joins when it has entered and the worker's silence flows
 
-A worker that Asterisk does not reach (its media leg does not come up) is not taken again for the call.
+A worker that Asterisk does not reach (its media leg does not come up) is not taken again for the call. One that refuses
+the session has taken nothing: the next one is asked at once, which is no loss.
 
 The phases together may take `LIMIT` seconds (`FIRST_LIMIT` before the agent was heard), and a call may lose its agent
 `MOST` times. After that the call goes on without an AI (`fallback`). Before the call is answered, only a new session is
@@ -165,6 +166,14 @@ def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> Steps:
     return [inputs.AgentLost(what.reason)]
 
 
+def refused(call: Call, what: inputs.SessionRefused, _: datetime) -> Steps:
+    """Several controllers may share a worker, so that it is full before this one knows."""
+    looking = call.failover is not None and call.failover.phase == "looking"
+    if call.state in _UNANSWERED or (call.state is State.FAILOVER and looking):
+        return _ask_for_worker(call)
+    return [inputs.AgentLost(what.reason)]
+
+
 def is_look(_: Call, what: inputs.Input) -> bool:
     return isinstance(what, inputs.TimeUp) and what.timer == "again"
 
@@ -314,4 +323,8 @@ ROWS: Rows = {
         },
     ),
 }
-ALWAYS: Always = {inputs.WorkerLost: Row(worker_lost), inputs.NoWorkerFound: Row(no_worker)}
+ALWAYS: Always = {
+    inputs.WorkerLost: Row(worker_lost),
+    inputs.SessionRefused: Row(refused),
+    inputs.NoWorkerFound: Row(no_worker),
+}

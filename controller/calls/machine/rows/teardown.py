@@ -128,6 +128,7 @@ ROWS: Rows = in_states(
         inputs.TimeUp: Row(overdue, to={State.ENDED}),
         inputs.MediaLost: Row(nothing),
         inputs.AiFailed: Row(nothing),
+        inputs.SessionRefused: Row(nothing),
         inputs.CommandFailed: Row(nothing),
         inputs.HangUpAsked: Row(nothing),
     },

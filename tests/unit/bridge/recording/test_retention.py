@@ -80,3 +80,18 @@ async def test_swept_at_once_and_again_every_hour(tmp_path: Path, monkeypatch: p
     await asyncio.sleep(0.03)
     assert set(sweeps) == {rules}
     assert len(sweeps) == count
+
+
+async def test_no_controller_deletes_what_another_one_keeps() -> None:
+    def rule(path: str, days: int) -> contract.Retention:
+        return contract.Retention(path=path, keep_days=days)
+
+    disk = DiskThread()
+    both = Retention(disk)
+    both.keep((rule("/a", 30), rule("/b", 7)), of="home")
+    both.keep((rule("/a", 1), rule("/c", 2)), of="other")
+    assert list(both._rules) == [rule("/a", 30), rule("/b", 7), rule("/c", 2)]
+    both.keep((), of="home")
+    assert list(both._rules) == [rule("/a", 1), rule("/c", 2)]
+    both.close()
+    disk.close(1)

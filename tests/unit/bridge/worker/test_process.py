@@ -117,3 +117,60 @@ def test_the_token_must_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_what_asterisk_is_told(wanted: str, bound: str, told: str) -> None:
     assert advertised(wanted, bound, local="10.1.2.3") == told
+
+
+def test_further_controllers_are_told_what_the_first_one_is_unless_it_is_said() -> None:
+    first = ["--controller", "wss://a/link", "--name", "edge-1", "--allow", "10.0.0.0/24", "--ca", "a.pem"]
+    more = "wss://b:8443/link,name=a.w1,advertise=10.0.0.9,allow=10.1.0.5,allow=10.1.0.6,ca=b.pem"
+    options = parse([*first, "--controller", "wss://c/link", "--controller", more])
+    home, plain, other = options.links("ta", "tc", "tb")
+    assert (home.url, home.name, home.home, home.token) == ("wss://a/link", "edge-1", True, "ta")
+    as_first = ("wss://c/link", "edge-1", "auto", ("10.0.0.0/24",), "a.pem", False, "tc")
+    assert (plain.url, plain.name, plain.advertise, plain.allow, plain.ca, plain.home, plain.token) == as_first
+    assert (other.name, other.advertise, other.allow) == ("a.w1", "10.0.0.9", ("10.1.0.5", "10.1.0.6"))
+    assert (other.ca, other.token) == ("b.pem", "tb")
+    assert options.all_allowed == ("10.0.0.0/24", "10.1.0.5", "10.1.0.6")
+    assert "tb" not in repr(other)
+
+
+@pytest.mark.parametrize(
+    ("further", "said"),
+    [
+        ("http://b/link", "is no URL"),
+        ("wss://b/link,name", "is none of"),
+        ("wss://b/link,name=", "is none of"),
+        ("wss://b/link,name=x,name=y", "is none of"),
+        ("wss://b/link,port=1", "is none of"),
+        ("wss://b/link,url=wss://c", "is none of"),
+        ("wss://b/link,name=a b", "--name"),
+        ("wss://b/link,allow=10.0.0.5/8", "host bits"),
+        ("wss://b/link,allow=anywhere", "--allow"),
+        ("ws://10.0.0.5/link", "--insecure"),
+        ("wss://a/link", "the same one twice"),
+    ],
+)
+def test_a_further_controller_that_makes_no_sense(further: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(["--controller", "wss://a/link", "--controller", further])
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_first_controller_is_described_by_the_other_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--controller", "wss://a/link,name=x"])
+    assert "--name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "found"),
+    [(" t ", 1, ("t",)), ("a b", 1, ("a b",)), ("a b", 2, ("a", "b")), ("a\n b \tc", 3, ("a", "b", "c"))],
+)
+def test_tokens_are_in_the_order_of_the_controllers(text: str, count: int, found: tuple[str, ...]) -> None:
+    assert process.tokens(text, count) == found
+
+
+@pytest.mark.parametrize(("text", "count"), [("", 1), ("  ", 1), ("a", 2), ("a b c", 2), ("", 3)])
+def test_a_controller_without_a_token_is_an_error(text: str, count: int) -> None:
+    with pytest.raises(ValueError, match=f"of {count}: one for each"):
+        process.tokens(text, count)

@@ -192,6 +192,8 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
         memory=99,
         files=12,
         tasks=5,
+        home=False,
+        elsewhere=1,
     )
     workers = [Worker("w1", 1, "127.0.0.1", 9092, 100, None, load)]
     registry.register(Present(lambda: live[0], lambda: {"asterisk": True, "workers": False}, lambda: workers))
@@ -204,6 +206,8 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
         ("worker_reached", ("w1",)): 1,
         ("worker_capacity", ("w1",)): 100,
         ("worker_sessions", ("w1",)): 2,
+        ("worker_shared", ("w1",)): 1,
+        ("worker_sessions_elsewhere", ("w1",)): 1,
         ("worker_legs", ("w1",)): 1,
         ("worker_tick_lateness_seconds", ("w1", "0.99")): 0.004,
         ("worker_tick_lateness_seconds", ("w1", "1")): 0.016,

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import pytest
 from aiohttp import web
+from hypothesis import given, strategies as st
 
 from bridge import contract
 from controller.workers.pool import WorkerPool
@@ -18,6 +19,7 @@ from controller.workers.worker import (
     Worker,
 )
 from controller.workers.worker_admission import WorkerAdmission
+from controller.workers.worker_choice import choose
 
 LATE, MIDDLING, PUNCTUAL = OVERLOADED_MS + 1, (OVERLOADED_MS + RECOVERED_MS) / 2, RECOVERED_MS - 1
 
@@ -107,6 +109,56 @@ def test_who_was_late_or_busy_a_moment_ago_comes_last(load: contract.Load) -> No
     made = workers(strained, well)
     assert [made.assign(str(number)).name for number in range(3)] == ["w2", "w1", "w1"]
     assert not made.has_room()
+
+
+def others(elsewhere: int, name: str = "b.w1", *, capacity: int = 2, **keys: Any) -> Worker:
+    """A worker of another node, with so many calls of other controllers."""
+    users = (contract.WorkerUser(node="b", calls=elsewhere, home=True),)
+    load = contract.Load(home=False, elsewhere=elsewhere, users=users, **keys)
+    return worker(name, capacity=capacity, load=load, boot=name)
+
+
+def test_own_workers_come_first_however_busy_until_they_are_full() -> None:
+    made = workers(others(0), worker("w1", load=contract.Load(lateness_p99_ms=LATE)))
+    assert [made.assign(str(number)).name for number in range(4)] == ["w1", "w1", "b.w1", "b.w1"]
+    assert not made.has_room()
+
+
+@pytest.mark.parametrize("away", [{"overloaded": True}, {"retiring": True}, {"calls": {"a", "b"}}])
+def test_a_worker_of_another_node_is_used_when_the_own_ones_are_not_to_be_had(away: dict[str, Any]) -> None:
+    made = workers(worker("w1", **away), others(1))
+    assert made.assign("call").name == "b.w1"
+    assert not made.has_room(), "the other place is another controller's"
+
+
+def test_what_has_refused_a_call_is_not_asked_again_for_it() -> None:
+    made = workers(others(0, "b.w1"), others(0, "b.w2"))
+    assert made.assign("call", refused={"b.w1"}).name == "b.w2"
+    with pytest.raises(NoWorker):
+        made.assign("another", refused={"b.w1", "b.w2"})
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 3), st.booleans()), max_size=6),
+    st.sets(st.integers(0, 5)),
+)
+def test_the_choice_has_room_and_is_own_if_that_can_be(drawn: list[tuple[bool, int, int, bool]], no: set[int]) -> None:
+    known = [
+        worker(
+            *(str(number),),
+            calls={f"{number}-{call}" for call in range(calls)},
+            load=contract.Load(home=home, elsewhere=elsewhere),
+            boot=str(number),
+            overloaded=overloaded,
+        )
+        for number, (home, calls, elsewhere, overloaded) in enumerate(drawn)
+    ]
+    refused = set(map(str, no))
+    free = [each for each in known if each.room and not each.overloaded and each.boot not in refused]
+    chosen = choose(known, {}, refused=refused)
+    assert (chosen in free) if free else chosen is None
+    if chosen is not None and not chosen.load.home:
+        assert not any(each.load.home for each in free)
 
 
 def test_of_two_that_are_late_the_one_that_is_less_so_comes_first() -> None:

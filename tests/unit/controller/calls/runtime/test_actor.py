@@ -85,7 +85,7 @@ class FakeWorkers:
         self.failed.append(reason)
         return self._worker.boot
 
-    def assign(self, _: str, failed: Mapping[str, int], *, again: bool = False) -> Worker:
+    def assign(self, _: str, failed: Mapping[str, int], __: object, *, again: bool = False) -> Worker:
         return self._worker
 
     def expect(self, call: str, boot: str | None = None) -> None: ...

@@ -390,3 +390,50 @@ def test_a_call_is_not_moved_for_ever() -> None:
         feed(call, inputs.CommandFailed(commands.OpenMedia(again(number)), "500", unreachable=True))
     feed(call, OVER, READY, inputs.CommandFailed(commands.OpenMedia(again(4)), "500", unreachable=True))
     assert (call.state, call.outcome) == (State.ENDING, Outcome.FAILED)
+
+
+# ---------------------------------------------------------------- refused
+
+FULL = inputs.SessionRefused("the worker carries 100 calls already")
+NEXT = commands.PrepareAi(SPEC, resumed=True)
+
+
+@pytest.mark.parametrize("call", [inbound(), outbound()], ids=["ringing", "preparing"])
+def test_the_next_worker_is_asked_before_anybody_notices(call: Call) -> None:
+    table.start(call)
+    for number in range(2, failover.MOST + 3):
+        assert feed(call, FULL) == [NEXT]
+        assert (call.losses, call.session) == (0, number)
+    feed(call, READY)
+    assert call.state in (State.CONNECTING, State.DIALING)
+
+
+def test_a_caller_whom_all_refuse_is_refused() -> None:
+    call = inbound()
+    table.start(call)
+    feed(call, FULL, NONE)
+    assert (call.outcome, call.losses) == (Outcome.FAILED, 0)
+
+
+def test_a_call_that_has_lost_its_worker_asks_all_of_them_until_its_time_is_over() -> None:
+    call = talking(LOST)
+    assert feed(call, FULL) == [NEXT]
+    assert feed(call, NONE) == [commands.StartTimer("again", failover.AGAIN)]
+    assert feed(call, inputs.TimeUp("again")) == [NEXT]
+    feed(call, *taken_over())
+    assert (call.state, call.losses) == (State.TALKING, 1)
+
+
+def test_a_refusal_that_comes_after_the_answer_is_a_loss() -> None:
+    call = inbound()
+    table.start(call)
+    feed(call, inputs.TimeUp("answer"))
+    assert call.state is State.CONNECTING
+    feed(call, FULL)
+    assert (call.state, call.losses) == (State.FAILOVER, 1)
+
+
+def test_a_refusal_of_a_call_that_ends_changes_nothing() -> None:
+    call = talking(inputs.HangUpAsked("ops"))
+    assert call.state is State.ENDING
+    assert feed(call, FULL) == []
