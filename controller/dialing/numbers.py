@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge.common import patterns
-from controller.dialing import caller_ids, number_spellings, toll_fraud
+from controller.dialing import caller_ids, number_format, number_spellings, toll_fraud
 from controller.dialing.emergency import reaches_emergency
 from controller.dialing.rules import Destinations, DialRules
 
@@ -20,6 +20,8 @@ MAX_LENGTH = 128
 _TWO_PREFIXES = (
     "This number has a country code and the prefix of calls within the country, such as (0): write it with one of them."
 )
+
+_ON_DENY_LIST = "This number is on the trunk's list of numbers that are not dialled."
 
 _SEPARATORS = re.compile("[ ().\u00a0\u2009\u202f\u2010\u2011\u2012\u2013-]")
 _DIGITS = re.compile(r"\+?[0-9*#]{1,32}")
@@ -81,7 +83,8 @@ _BROWSER = "softphone:"
 def check_number(trunk: DialRules, number: str) -> str:
     """`number` as it may be dialled over `trunk`: without spaces, dashes, dots and parentheses. Raises NotAllowed.
 
-    A leading 00 and the name of an extension stay as they are: the allow-list says what a trunk understands.
+    A leading 00 and the name of an extension stay as they are: the allow-list judges what is given, and
+    `number_format` says what the carrier gets.
     """
     if number.startswith(("sip:", "sips:")):
         return _check_sip(trunk, number)
@@ -111,7 +114,7 @@ def _check_tolls(trunk: DialRules, number: str) -> None:
         emergency=trunk.emergency,
     )
     if denied is not None or _denied(trunk, number):
-        raise NotAllowed(denied or "This number is on the trunk's list of numbers that are not dialled.")
+        raise NotAllowed(denied or _ON_DENY_LIST)
 
 
 def _check_sip(trunk: DialRules, uri: str) -> str:
@@ -138,11 +141,23 @@ def dial_string(trunk: DialRules, number: str) -> str:
     """How Asterisk dials `number` over `trunk`. Checks it again. Raises NotAllowed."""
     number = check_number(trunk, number)
     if not number.startswith(("sip:", "sips:")):
-        return trunk.endpoint.replace("{number}", number)
+        return trunk.endpoint.replace("{number}", _sent(trunk, number))
     endpoint = endpoint_of(trunk)
     if endpoint is None:
         raise NotAllowed("This trunk can't dial SIP addresses: its endpoint is not a PJSIP one.")
     return f"PJSIP/{endpoint}/{number}"
+
+
+def _sent(trunk: DialRules, number: str) -> str:
+    """`number`, which was checked, as the carrier gets it. In another format it must not be an emergency number either,
+    nor one on the deny-list. Raises NotAllowed."""
+    sent = number_format.formatted(number, trunk.number_format, trunk.country_code)
+    if sent != number:
+        if reaches_emergency(sent, toll_fraud.region_of(trunk.country_code), trunk.emergency):
+            raise NotAllowed(toll_fraud.EMERGENCY)
+        if _denied(trunk, sent):
+            raise NotAllowed(_ON_DENY_LIST)
+    return sent
 
 
 def endpoint_of(trunk: DialRules) -> str | None:
@@ -222,7 +237,7 @@ def refer_to(config: Destinations, where: Number | Context | Browser, trunk: str
         raise NotAllowed("This can't be done by REFER: only a number, over a trunk of which `trunks.*.refer` says how.")
     if where.number.startswith(("sip:", "sips:")):
         return where.number
-    return line.refer.replace("{number}", where.number)
+    return line.refer.replace("{number}", _sent(line, where.number))
 
 
 def tool_destination(config: Destinations, to: str, trunk: str | None) -> Number | Context | Browser:

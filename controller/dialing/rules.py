@@ -1,7 +1,10 @@
 """The parts of the configuration that dialing reads, as protocols. [pure]"""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
+
+NumberFormat = Literal["as_given", "e164", "plain", "national"]
+"""How a carrier gets numbers (`number_format`)."""
 
 
 class DialRules(Protocol):
@@ -15,6 +18,8 @@ class DialRules(Protocol):
     def deny(self) -> Sequence[str]: ...
     @property
     def country_code(self) -> str | None: ...
+    @property
+    def number_format(self) -> NumberFormat: ...
     @property
     def premium(self) -> bool: ...
     @property

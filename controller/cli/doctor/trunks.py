@@ -15,6 +15,7 @@ from controller.ari.errors import NotFound, Refused
 from controller.ari.rest import Ari
 from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.config import Config, Trunk
+from controller.dialing import number_format
 
 LOOKUP_SECONDS = 3.0
 
@@ -27,9 +28,19 @@ REQUIRED = {
 CODECS = ("ulaw", "alaw", "g722", "opus", "slin")
 
 
+def sent(check: str, trunk: Trunk) -> Finding:
+    """Pure: in which format the carrier gets numbers."""
+    known = number_format.example(trunk.number_format, trunk.country_code)
+    if trunk.number_format == "as_given" or known is None:
+        told = "as they are given" if trunk.number_format == "as_given" else f"as {trunk.number_format}"
+        return ok(check, f"numbers are dialled {told} (`number_format`)")
+    return ok(check, f"numbers are dialled as {trunk.number_format}: {known[0]} is sent as {known[1]}")
+
+
 async def trunks(ari: Ari, config: Config) -> list[Finding]:
     found: list[Finding] = []
     for name, trunk in config.trunks.items():
+        found.append(sent(f"trunk {name}", trunk))
         found += await _trunk(ari, f"trunk {name}", trunk, urlsplit(config.asterisk.ari.url).hostname or "")
     return found or [skipped("trunks", "the config has none")]
 

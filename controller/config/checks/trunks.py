@@ -1,4 +1,4 @@
-"""Checks the keys of trunks: the country, which the toll-fraud rules need, and `overflow`. [pure]
+"""Checks the keys of trunks: the country, which toll-fraud rules and `number_format` need, and `overflow`. [pure]
 
 Works on plain data, as `rules` does. A trunk needs a `country_code` if it dials numbers, and not only extensions,
 unless it may dial everything.
@@ -47,6 +47,9 @@ def _check_country(path: tuple[str, str], trunk: Mapping[str, Any], source: Sour
         if isinstance(region, str) and re.fullmatch("[A-Z]{2}", region) and toll_fraud.region_of(region) is None:
             source.add((*path, "domestic", number), "is no region", 'two letters of ISO 3166, e.g. "CA"')
     code = trunk.get("country_code")
+    if code is None and trunk.get("number_format") == "national" and (*path, "country_code") not in source.unset:
+        hint = "add `country_code`: it says which numbers are at home, and which prefix leads abroad"
+        source.add((*path, "number_format"), "needs the trunk's country", hint, "national")
     if isinstance(code, str) and re.fullmatch("[1-9][0-9]{0,2}|[A-Z]{2}", code, re.ASCII):
         if toll_fraud.region_of(code) is None:
             hint = 'the one behind the + of this trunk\'s own numbers, e.g. "49", or a region, e.g. "JE"'

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from controller.config.values import AllowPattern, CallerId, EndpointTemplate, ReferTemplate, Section, wrong
+from controller.dialing.rules import NumberFormat
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WINDOW = re.compile(
@@ -140,6 +141,10 @@ class Trunk(Section):
     """The trunk's home: a country code such as "49", or a region such as "JE" where countries share a code ("44" alone
     is Great Britain, "1" the USA, "7" Russia). Needed to tell what a number costs, unless only extensions are
     dialled."""
+    number_format: NumberFormat = "as_given"
+    """How numbers are sent to the carrier: `e164` (`+493012345`), `plain` (`493012345`), `national` (`03012345`; abroad
+    with the country's prefix, such as `00`; needs `country_code`), or as they are given. It does not change `allow` and
+    `deny`, which see what is given, nor the caller id. Extensions, service codes and SIP addresses stay as they are."""
     domestic: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ()
     """Other regions, e.g. ["CA", "PR"], whose numbers are not abroad."""
     premium: bool = False
