@@ -27,7 +27,7 @@ def membership_of(settings: Cluster, node: NodeId, registry: CollectorRegistry) 
     from controller.cluster.valkey import ValkeyBackend  # `voiceai[cluster]`, which one machine does not need
 
     url = cluster_url.parse(settings.url.get_secret_value())
-    backend = ValkeyBackend(node, url, settings.prefix)
+    backend = ValkeyBackend(node, url, settings.prefix, settings.ca_file)
     return Membership(node, backend, take_s=settings.take_ms / 1000, observe=ClusterMetrics(registry))
 
 

@@ -205,7 +205,8 @@ class Membership:
             if monotonic() >= self._beat_at:
                 self._beat_at = monotonic() + BEAT_S
                 await self._beat(member)
-                self._observe.nodes(len(leases.alive(self._leases)), up=self.up)
+                if self.heard:
+                    self._observe.nodes(self._leases, up=self.up)
             if self._away is None and self._generation:
                 await self._tell()
             try:

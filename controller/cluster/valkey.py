@@ -47,11 +47,12 @@ AWAY = (RedisError, OSError, TimeoutError)
 
 
 class ValkeyBackend:
-    """`Backend`. `prefix`: of all keys; clusters that share a server need one each."""
+    """`Backend`. `prefix`: of all keys; clusters that share a server need one each. `ca_file`: PEM, of whom to trust by
+    TLS besides the system's authorities."""
 
     shared = True
 
-    def __init__(self, node: NodeId, url: ClusterUrl, prefix: str) -> None:
+    def __init__(self, node: NodeId, url: ClusterUrl, prefix: str, ca_file: str | None = None) -> None:
         self._owner, self._prefix = str(node), "{" + prefix + "}"
         options: dict[str, Any] = {
             "socket_connect_timeout": CONNECT_S,
@@ -62,7 +63,7 @@ class ValkeyBackend:
             "protocol": 2,
         }
         self._sentinel: Sentinel | None = None
-        tls: dict[str, Any] = {"ssl": True} if url.tls else {}
+        tls: dict[str, Any] = {"ssl": True, "ssl_ca_certs": ca_file} if url.tls else {}
         own: dict[str, Any] = {"username": url.username, "password": url.password, "db": url.database, **tls}
         if url.service is not None:
             secret = {"username": url.sentinel_username, "password": url.sentinel_password}

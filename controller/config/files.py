@@ -25,6 +25,10 @@ def wrong(config: Config) -> list[ConfigError]:
         found += _tried(
             "api.oidc.ca_file", trusted, lambda: client_context("https://", trusted), "a PEM file of certificates"
         )
+    if (authority := config.cluster.ca_file) is not None:
+        found += _tried(
+            "cluster.ca_file", authority, lambda: client_context("https://", authority), "a PEM file of certificates"
+        )
     if tls is not None:
         hint = "PEM files that belong together, and that this user may read"
         found += _tried("api.tls", tls.certificate, lambda: server_context(tls.certificate, tls.key), hint)

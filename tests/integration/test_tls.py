@@ -1,4 +1,4 @@
-"""TLS of the API, the workers' link and ARI; a wrong certificate is refused."""
+"""TLS of the API, the workers' link, ARI and Valkey; a wrong certificate is refused."""
 
 import asyncio
 import ssl
@@ -18,10 +18,15 @@ from bridge.worker.control_link import ControlLink
 from controller.api.server import ApiServer
 from controller.ari.errors import Unavailable
 from controller.ari.rest import Ari
-from controller.config import files as config_files
+from controller.cluster.node import NodeId
+from controller.cluster.port import BackendError, NodeFacts, Report
+from controller.cluster.valkey import ValkeyBackend
+from controller.config import cluster_url, files as config_files
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission
 from tests.peers.certificates import Certificate, certificate
+from tests.peers.relay import Relay
+from tests.peers.valkey import Server as Valkey
 from tests.unit.controller.configs import SMALL, config
 
 TOKEN = "a-long-enough-token"
@@ -100,6 +105,21 @@ async def test_ari_over_tls(ours: Certificate) -> None:
                 await ari.ping()
 
 
+async def test_a_node_shows_the_password_of_valkey_to_nobody_else(tmp_path: Path) -> None:
+    ours, report = certificate(tmp_path), Report(NodeFacts(), "2026-11-30")
+    with Valkey() as server:
+        async with Relay(server.port, server_context(*astuple(ours))) as relay:
+            url = cluster_url.parse(f"rediss://localhost:{relay.port}")
+            for ca_file in (ours.certificate, None):
+                backend = ValkeyBackend(NodeId("a", 1), url, "test", ca_file)
+                if ca_file is None:
+                    with pytest.raises(BackendError):
+                        await backend.beat(report)
+                else:
+                    assert not (await backend.beat(report)).asserted
+                await backend.close()
+
+
 async def test_the_api_does_not_speak_in_clear(ours: Certificate) -> None:
     async with door(ours) as (address, _), httpx.AsyncClient(trust_env=False) as http:
         with pytest.raises(httpx.RequestError):
@@ -135,5 +155,9 @@ def test_files_of_the_config_are_looked_at(
 ) -> None:
     certificate(tmp_path, "other.example")
     both = {name: str(tmp_path / file) for name, file in zip(("certificate", "key"), files, strict=True)}
-    found = config_files.wrong(config(SMALL, api__tls=both, asterisk__ari__ca_file=both["certificate"]))
+    found = config_files.wrong(
+        config(SMALL, api__tls=both, asterisk__ari__ca_file=both["certificate"], cluster__ca_file=both["certificate"])
+    )
+    paths = [each.path for each in found]
+    assert ("cluster.ca_file" in paths) is ("asterisk.ari.ca_file" in paths)
     assert (not told and not found) or told in next(each.message for each in found if each.path == "api.tls")

@@ -191,6 +191,7 @@ def test_the_parts_of_a_node_find_each_other(node: int) -> None:
     sip, told = asterisk["environment"], controller["environment"]
     assert told["ARI_URL"] == f"http://{sip['HTTP_HOST']}:{sip['HTTP_PORT']}/ari"
     assert set(sip) <= script_settings()
+    assert told["VOICEAI_NODE_URL"] == f"http://{told['VOICEAI_API_LISTEN']}"
     assert f"http://{told['VOICEAI_API_LISTEN']}/healthz" in controller["healthcheck"]["test"][-1]
     verb, guarded, *arguments = bridge["command"]
     assert (verb, guarded) == ("bridge", "--guarded")

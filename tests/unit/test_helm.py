@@ -25,6 +25,7 @@ SECRETS = {
     "CRM_WEBHOOK_SECRET": "whsec_" + "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4" * 2,
     "VOICEAI_NODE": "voiceai-0",
     "VOICEAI_NODE_URL": "http://10.0.0.1:8080",
+    "VOICEAI_CLUSTER_TOKEN": secrets.token_hex(32),
     "VOICEAI_CLUSTER_URL": "redis+sentinel://:secret@10.0.0.11,10.0.0.12,10.0.0.13/voiceai",
 }
 
@@ -88,6 +89,7 @@ def test_the_controller_accepts_the_config(
     given = {each["name"] for each in chart.containers(chart.pod(found))["controller"]["env"]}
     assert asked == given - {"HOST_ADDRESS"}
     assert bool(config.cluster.url) is values.get("cluster", {}).get("valkey", False)
+    assert bool(config.cluster.token) is bool(config.cluster.url and config.cluster.api_url)
 
 
 def test_the_grace_is_longer_than_all_that_is_waited_for(pod: dict[str, Any], values: dict[str, Any]) -> None:

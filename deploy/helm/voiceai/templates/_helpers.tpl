@@ -58,6 +58,7 @@ capabilities: {drop: [ALL]}
 {{- $cluster := dict "node" "${VOICEAI_NODE}" }}
 {{- if .Values.cluster.valkey }}{{ $_ := set $cluster "url" "${VOICEAI_CLUSTER_URL}" }}{{ end }}
 {{- if .Values.controller.expose }}{{ $_ := set $cluster "api_url" "${VOICEAI_NODE_URL}" }}{{ end }}
+{{- if and .Values.cluster.valkey .Values.controller.expose }}{{ $_ := set $cluster "token" "${VOICEAI_CLUSTER_TOKEN}" }}{{ end }}
 {{- $ours := dict
   "asterisk" (dict "ari" $ari "readiness_app" .Values.kamailio.enabled)
   "api" (dict "listen" $listen "tokens" (concat $tokens (dig "api" "tokens" list .Values.config)))
