@@ -3,6 +3,8 @@
 # make demo    set-up, then one phone call from end to end; KEEP=1 stays up: talk from your browser, or a softphone
 # make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone,
 #              BENCH_RATE=1 how many calls a second
+# make bench-cluster   several nodes: 10,000 slots on Valkey with Sentinel, then real controllers with stand-ins; RIGS=control
+#              one of them, BENCH_NODES=60 BENCH_CALLS=10000 BENCH_SECONDS=20
 # make chaos   the product is broken on purpose: CHAOS_SECONDS=300 CHAOS_CALLS=30, CHAOS_SEED for the same storm again;
 #              then twenty kills of each part (KILLS=20), workers frozen at their worst moments, and an hour among
 #              hostile peers: model, tool server, callers, a token's holder (HOSTILE_SECONDS=3600, HOSTILE_SEED), and an hour
@@ -34,7 +36,7 @@ endef
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_idempotency.py api_queue.py api_keys.py nodes.py shared_store.py serve_nodes.py reaper.py)
 
-.PHONY: setup packages test demo bench pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
+.PHONY: setup packages test demo bench bench-cluster pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 # Asterisk is fetched while Python packages are: the one mostly waits for disks, the other for networks.
@@ -65,6 +67,9 @@ test: setup style types
 
 demo: setup
 	KEEP=$(KEEP) $(BIN)/voiceai demo
+
+bench-cluster: setup
+	@$(BIN)/python -m bench.cluster $(RIGS) --nodes $(or $(BENCH_NODES),60) --calls $(or $(BENCH_CALLS),10000) --seconds $(or $(BENCH_SECONDS),20)
 
 bench: setup
 	@$(BIN)/python -m bench --calls $(or $(BENCH_CALLS),0) --seconds $(or $(BENCH_SECONDS),15) \

@@ -126,7 +126,8 @@ async def realtime_server(log: Path, key: str) -> AsyncIterator[str]:
 class Service:
     """`async with Service(config, folder) as service:` is `voiceai serve` with this config, once /readyz says 200.
 
-    Its JSON log goes to `folder`/service.log and, line by line, to `hear`. `token` is for its API.
+    Its JSON log goes to `folder`/service.log and, line by line, to `hear`. `token` is for its API. `home`: where it runs;
+    None: here. Each of several nodes needs its own.
     """
 
     def __init__(
@@ -137,8 +138,10 @@ class Service:
         token: str = "",
         environment: Mapping[str, str] | None = None,
         hear: Callable[[dict[str, Any]], None] | None = None,
+        home: Path | None = None,
     ) -> None:
         self._config, self._folder, self._token, self._hear = config, folder, token, hear
+        self._home = home
         self._environment = dict(environment or {})
         self.log = folder / "service.log"
         self.url = f"http://{config['api']['listen']}"
@@ -148,7 +151,13 @@ class Service:
 
     def another(self) -> "Service":
         """One that would be started the same way, once this one has ended."""
-        return Service(self._config, self._folder, token=self._token, environment=self._environment, hear=self._hear)
+        return Service(
+            *(self._config, self._folder),
+            token=self._token,
+            environment=self._environment,
+            hear=self._hear,
+            home=self._home,
+        )
 
     async def __aenter__(self) -> "Service":
         path = self._folder / "config.yaml"
@@ -158,6 +167,7 @@ class Service:
             Path(sys.executable).with_name("voiceai"),
             *("serve", "--config", str(path)),
             env={**os.environ, "VOICEAI_LOG": "json", "VOICEAI_LOG_PII": "1", **self._environment},
+            cwd=self._home,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -51,6 +51,10 @@ class Server:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def start(self) -> None:
         """Returns once it answers."""
         config = self._folder / "conf"
@@ -61,7 +65,7 @@ class Server:
         with (self._folder / "log").open("a") as log:
             command = [program(), str(config), *(["--sentinel"] if self._sentinel else [])]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.wait_for(lambda: self.command("PING") == "+PONG")
+        self.wait_for(lambda: self.command("PING").startswith(("+PONG", "-NOAUTH")))
 
     def command(self, *words: str) -> str:
         """The first line, or the text, of its answer; empty: none."""
@@ -94,28 +98,39 @@ class Server:
 
 
 class WithSentinel:
-    """A primary, a replica that has caught up, and a Sentinel that knows both."""
+    """A primary, a replica that has caught up, and Sentinels that know both; more than half of them must agree."""
+
+    def __init__(self, sentinels: int = 1) -> None:
+        self._count = sentinels
 
     def __enter__(self) -> Self:
         self.primary = Server().__enter__()
         self.replica = Server(f"replicaof 127.0.0.1 {self.primary.port}").__enter__()
         self.replica.wait_for(lambda: "master_link_status:up" in self.replica.command("INFO", "replication"))
-        self.sentinel = Server(
-            f"sentinel monitor {SERVICE} 127.0.0.1 {self.primary.port} 1",
+        self.sentinels = [self._sentinel() for _ in range(self._count)]
+        for each in self.sentinels:
+            each.wait_for(lambda each=each: self._knows_all(each.command("INFO", "sentinel")))  # type: ignore[misc]
+        return self
+
+    def _sentinel(self) -> Server:
+        return Server(
+            f"sentinel monitor {SERVICE} 127.0.0.1 {self.primary.port} {self._count // 2 + 1}",
             f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}",
             f"sentinel failover-timeout {SERVICE} 4000",
             sentinel=True,
         ).__enter__()
-        self.sentinel.wait_for(lambda: "slaves=1" in self.sentinel.command("INFO", "sentinel"))
-        return self
+
+    def _knows_all(self, told: str) -> bool:
+        return f"slaves=1,sentinels={self._count}" in told
 
     def __exit__(self, *_: object) -> None:
-        for each in (self.sentinel, self.replica, self.primary):
+        for each in (*self.sentinels, self.replica, self.primary):
             each.__exit__()
 
     @property
     def url(self) -> str:
-        return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/{SERVICE}"
+        hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.sentinels)
+        return f"redis+sentinel://{hosts}/{SERVICE}"
 
 
 class OverNetwork:

@@ -104,6 +104,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "simulator": (),
     "demo": ("simulator",),
     "bench": ("simulator", "bridge.contract"),
+    "bench.cluster": ("bench", "simulator", "bridge.contract", "controller.cluster", "controller.config"),
     "docs.reference": ("controller.api", "controller.config"),
 }
 """What each package may import besides itself."""
