@@ -126,8 +126,8 @@ async def realtime_server(log: Path, key: str) -> AsyncIterator[str]:
 class Service:
     """`async with Service(config, folder) as service:` is `voiceai serve` with this config, once /readyz says 200.
 
-    Its JSON log goes to `folder`/service.log and, line by line, to `hear`. `token` is for its API. `home`: where it runs;
-    None: here. Each of several nodes needs its own.
+    Its JSON log goes to `folder`/service.log and, line by line, to `hear`. `token` is for its API. `home`: where it
+    runs; None: here. Each of several nodes needs its own.
     """
 
     def __init__(

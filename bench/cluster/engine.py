@@ -18,7 +18,7 @@ from bench.cluster.nodes import Nodes
 from bench.cluster.server import Primary, Reading, cost
 from bench.cluster.thin_node import TRUNKS
 from bench.results import spread
-from tests.peers.relay import Relay
+from tests.peers.network import Network
 from tests.peers.valkey import Server, WithSentinel
 
 OFFERED = 1.02
@@ -165,21 +165,21 @@ async def failing(size: Size, out: Path, tell: Callable[[Report], None]) -> None
 
 async def cut_off(size: Size, out: Path, tell: Callable[[Report], None], cut_s: float = 10.0) -> None:
     """The nodes of one process can't reach the server for a while, all others can."""
-    with Server() as server:
-        async with Relay(server.port) as relay:
-            urls = [f"redis://127.0.0.1:{relay.port}", *[server.url] * (size.processes - 1)]
+    with Server() as server, Network() as network:
+        urls = [f"redis://127.0.0.1:{network.link('nodes', 'server', server.port)}"]
+        urls += [server.url] * (size.processes - 1)
 
-            async def cut() -> None:
-                relay.cut()
-                await asyncio.sleep(cut_s)
-                relay.mend()
+        async def cut() -> None:
+            network.cut("nodes")
+            await asyncio.sleep(cut_s)
+            network.mend("nodes")
 
-            async with thin_nodes.running(size.nodes, urls, size.calls, out) as nodes:
-                rig = Rig(size, nodes, Primary([server]), tell)
-                await rig.fill()
-                await rig.fault("one process of nodes cut off", cut, concerned=1)
-                await rig.stage("afterwards", size.fault_rate, size.after_s)
-                await rig.end()
+        async with thin_nodes.running(size.nodes, urls, size.calls, out) as nodes:
+            rig = Rig(size, nodes, Primary([server]), tell)
+            await rig.fill()
+            await rig.fault("one process of nodes cut off", cut, concerned=1)
+            await rig.stage("afterwards", size.fault_rate, size.after_s)
+            await rig.end()
 
 
 async def _done(do: Callable[[], object]) -> None:

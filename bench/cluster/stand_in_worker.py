@@ -13,6 +13,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
 
 from bridge import contract
 
@@ -48,7 +49,8 @@ class StandInWorker:
     async def run(self) -> None:
         while True:
             try:
-                async with connect(self.url, additional_headers={"Authorization": f"Bearer {self.token}"}) as socket:
+                headers, offered = {"Authorization": f"Bearer {self.token}"}, map(Subprotocol, contract.SUBPROTOCOLS)
+                async with connect(self.url, additional_headers=headers, subprotocols=list(offered)) as socket:
                     await self._speak(socket)
             except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake):
                 await asyncio.sleep(AGAIN_S)

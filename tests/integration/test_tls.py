@@ -25,7 +25,7 @@ from controller.config import cluster_url, files as config_files
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission
 from tests.peers.certificates import Certificate, certificate
-from tests.peers.relay import Relay
+from tests.peers.tls_terminator import terminator
 from tests.peers.valkey import Server as Valkey
 from tests.unit.controller.configs import SMALL, config
 
@@ -108,8 +108,8 @@ async def test_ari_over_tls(ours: Certificate) -> None:
 async def test_a_node_shows_the_password_of_valkey_to_nobody_else(tmp_path: Path) -> None:
     ours, report = certificate(tmp_path), Report(NodeFacts(), "2026-11-30")
     with Valkey() as server:
-        async with Relay(server.port, server_context(*astuple(ours))) as relay:
-            url = cluster_url.parse(f"rediss://localhost:{relay.port}")
+        async with terminator(server.port, server_context(*astuple(ours))) as port:
+            url = cluster_url.parse(f"rediss://localhost:{port}")
             for ca_file in (ours.certificate, None):
                 backend = ValkeyBackend(NodeId("a", 1), url, "test", ca_file)
                 if ca_file is None:
