@@ -21,6 +21,7 @@ from controller.api import metrics
 from controller.api.auth.authenticator import Authenticator
 from controller.calls.outbound.metrics import QueueMetrics
 from controller.calls.outbound.queue import Queue
+from controller.cluster.metrics import ClusterMetrics, ReaperMetrics
 from controller.config import Token
 from controller.config.models.records import Records as Settings
 from controller.events.metrics import EventMetrics
@@ -56,6 +57,8 @@ def registry() -> CollectorRegistry:
     EventMetrics(made.registry)
     CanaryMetrics(made.registry)
     QueueMetrics(cast(Queue, None), made.registry)
+    ClusterMetrics(made.registry)
+    ReaperMetrics(made.registry)
     RecordWriter(cast(RecordRepository, None), Settings(), Spool(Path("nowhere")), made.registry)
     return made.registry
 
