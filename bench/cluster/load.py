@@ -27,12 +27,10 @@ class Load:
         self._random = random.Random(seed)
         self._numbers = count()
         self._driving: asyncio.Task[None] | None = None
-        self._running = [tasks.create_task(self._watch())]
+        self._running: list[asyncio.Task[None]] = []
         self._beginning: set[asyncio.Task[None]] = set()
         self._endings: list[tuple[float, str, ThinNode]] = []
         self._late: list[float] = []
-        self._down_at: dict[str, float] = {}
-        """When each node was last seen to do without the server."""
 
     # ------------------------------------------------------------ what the benchmark asks for
 
@@ -43,11 +41,11 @@ class Load:
         return {}
 
     async def recovered(self, since: float) -> dict[str, Any]:
-        """Until each node has done without the server since then (monotonic), and asks it again. Returns since when
-        all do."""
-        while not all(self._down_at.get(each.name, 0.0) >= since and each.membership.up for each in self._nodes):  # noqa: ASYNC110
+        """Until each node has told the server since then (monotonic) all that it holds, and asks it again. Returns
+        when that was."""
+        while not all(each.told.at >= since and each.membership.up for each in self._nodes):  # noqa: ASYNC110
             await asyncio.sleep(SAMPLE_S)
-        return {"at": max(self._down_at.values()) + SAMPLE_S}
+        return {"at": monotonic()}
 
     async def fill(self, calls: int) -> dict[str, Any]:
         """As fast as it goes, each node one after the other."""
@@ -131,12 +129,6 @@ class Load:
 
     def _ends(self, node: ThinNode, id_: str, lasting: float) -> None:
         heapq.heappush(self._endings, (monotonic() + self._random.expovariate(1 / lasting), id_, node))
-
-    async def _watch(self) -> None:
-        while True:
-            now = monotonic()
-            self._down_at |= {each.name: now for each in self._nodes if not each.membership.up}
-            await asyncio.sleep(SAMPLE_S)
 
     def _told(self) -> dict[str, Any]:
         """What was noted since the last time."""

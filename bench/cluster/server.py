@@ -39,7 +39,7 @@ class Primary:
         if self._sentinels is None:
             return self._servers[0]
         with Redis(port=self._sentinels.sentinels[0].port, socket_timeout=2, decode_responses=True) as client:
-            _, port = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)  # type: ignore[no-untyped-call]
+            _, port = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
         return next(each for each in self._servers if each.port == int(port))
 
     async def until_replicated(self) -> None:
@@ -57,7 +57,7 @@ class Primary:
 
     def _replicas(self, sentinel: Server) -> list[dict[str, str]]:
         with Redis(port=sentinel.port, socket_timeout=2, decode_responses=True) as client:
-            told = client.execute_command("SENTINEL", "REPLICAS", SERVICE)  # type: ignore[no-untyped-call]
+            told = client.execute_command("SENTINEL", "REPLICAS", SERVICE)
         return [each if isinstance(each, dict) else dict(zip(each[::2], each[1::2], strict=True)) for each in told]
 
     def empty(self) -> None:
@@ -74,15 +74,15 @@ class Primary:
         """The ids of all calls that have slots; empty while it does not answer."""
         try:
             with self._client(self.server) as client:
-                return {each.decode() for each in client.hkeys(f"{{{self._prefix}}}:slots:calls")}  # type: ignore[union-attr]
+                return {each.decode() for each in client.hkeys(f"{{{self._prefix}}}:slots:calls")}
         except RedisError:
             return set()
 
     def slots(self) -> int:
         """In all scopes."""
         with self._client(self.server) as client:
-            found = [each for kind in ("slots", "held") for each in client.keys(f"{{{self._prefix}}}:{kind}:*")]  # type: ignore[union-attr]
-            return sum(int(client.hlen(each)) for each in found)  # type: ignore[arg-type]
+            found = [each for kind in ("slots", "held") for each in client.keys(f"{{{self._prefix}}}:{kind}:*")]
+            return sum(int(client.hlen(each)) for each in found)
 
     def _client(self, server: Server) -> Redis:
         return Redis(port=server.port, socket_timeout=5)

@@ -9,6 +9,7 @@ from time import monotonic
 
 from bench.cluster.counts import Change
 from controller.cluster.membership import Membership
+from controller.cluster.metrics import NoMetrics
 from controller.cluster.node import NodeId
 from controller.cluster.port import CALLS, Claim, NodeFacts, RateLimit, Report, SlotLimit
 from controller.cluster.valkey import ValkeyBackend
@@ -48,6 +49,15 @@ class TimedBackend(ValkeyBackend):
                 self._seen.releases.append(now - began)
 
 
+class Told(NoMetrics):
+    """When this node last told the server all that it holds (monotonic, s)."""
+
+    at = 0.0
+
+    def asserted(self) -> None:
+        self.at = monotonic()
+
+
 class ThinNode:
     """`cluster.membership.Member`. `limit`: of all calls; each trunk has its part of it."""
 
@@ -56,7 +66,8 @@ class ThinNode:
         self.calls: dict[str, tuple[str, tuple[str, ...]]] = {}
         """Trunk and scopes by id."""
         node = NodeId(name, 1)
-        self.membership = Membership(node, TimedBackend(node, url, seen))
+        self.told = Told()
+        self.membership = Membership(node, TimedBackend(node, url, seen), observe=self.told)
         self.membership.expect(names)
 
     def report(self) -> Report:
