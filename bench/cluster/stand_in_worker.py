@@ -23,7 +23,7 @@ AGAIN_S = 0.2
 
 @dataclass
 class StandInWorker:
-    """`run()` until cancelled. `media_port`: of nobody: Asterisk's stand-in connects nowhere."""
+    """`run()` until cancelled."""
 
     name: str
     url: str
