@@ -31,7 +31,7 @@ from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.tools.http import HttpTools
 from controller.cluster.departures import Departures
-from controller.cluster.joining import membership_of
+from controller.cluster.joining import event_log_of, membership_of
 from controller.cluster.node import NodeId
 from controller.config import Config
 from controller.events.pipeline import Events
@@ -84,7 +84,8 @@ class Parts:
         self.media_checks = MediaChecks(self.workers, ari, self._asterisk_up)
 
         self._build_records()
-        self.events = Events(current, database, registry, keep=self.records.take)
+        event_log = event_log_of(config.cluster)
+        self.events = Events(current, database, registry, keep=self.records.take, event_log=event_log)
         self.traces, self.tracing = Traces(), CallTracing(config.traces)
 
         self.softphones = Softphones(config.softphone, ari, self._asterisk_up)

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from controller.cluster.departures import Departures
 from controller.cluster.directory import Nodes, OwnAdmission
+from controller.cluster.event_log import EventLog
 from controller.cluster.membership import Member, Membership
 from controller.cluster.memory import MemoryBackend
 from controller.cluster.metrics import ClusterMetrics, ReaperMetrics
@@ -29,6 +30,15 @@ def membership_of(settings: Cluster, node: NodeId, registry: CollectorRegistry) 
     url = cluster_url.parse(settings.url.get_secret_value())
     backend = ValkeyBackend(node, url, settings.prefix, settings.ca_file)
     return Membership(node, backend, take_s=settings.take_ms / 1000, observe=ClusterMetrics(registry))
+
+
+def event_log_of(settings: Cluster) -> EventLog | None:
+    """The event stream of all nodes; None: this controller is alone."""
+    if settings.url is None:
+        return None
+    from controller.cluster.valkey_event_log import ValkeyEventLog  # `voiceai[cluster]`
+
+    return ValkeyEventLog(cluster_url.parse(settings.url.get_secret_value()), settings.prefix, settings.ca_file)
 
 
 def nodes_of(

@@ -1,24 +1,13 @@
-"""A backend that is a server of its own: Valkey, or Redis 7 or newer, alone or with Sentinel.
+"""A backend that is a server of its own: Valkey, or Redis 7 or newer, alone or with Sentinel (`ValkeyConnection`).
 
-Owns the connections. Each step is one script (`scripts/`), which the server carries out by itself and by its own clock.
-After `reset` the primary is looked for anew. Source: redis-py's documentation; valkey.io, "Scripting with Lua",
-"Sentinel clients".
+Each step is one script (`scripts/`), which the server carries out by itself and by its own clock.
 """
 
-import asyncio
-import contextlib
 import json
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
-from importlib import resources
 from typing import Any
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from controller.cluster.node import NodeId
 from controller.cluster.port import (
@@ -34,16 +23,11 @@ from controller.cluster.port import (
     Reply,
     Report,
 )
+from controller.cluster.valkey_connection import ValkeyConnection
 from controller.config.cluster_url import ClusterUrl
 
-CONNECT_S = 1.0
-"""Seconds to connect to the server."""
-SENTINEL_S = 0.3
-"""Seconds to connect to a Sentinel, and for its answer: then the next one is asked."""
-CONNECTIONS = 32
 KEPT_MS = 3 * 86_400_000
 """Milliseconds for which the amounts of a day are kept."""
-AWAY = (RedisError, OSError, TimeoutError)
 
 
 class ValkeyBackend:
@@ -53,29 +37,7 @@ class ValkeyBackend:
     shared = True
 
     def __init__(self, node: NodeId, url: ClusterUrl, prefix: str, ca_file: str | None = None) -> None:
-        self._owner, self._prefix = str(node), "{" + prefix + "}"
-        options: dict[str, Any] = {
-            "socket_connect_timeout": CONNECT_S,
-            "socket_timeout": None,  # whoever asks sets a limit
-            "socket_keepalive": True,
-            "retry": Retry(NoBackoff(), 0),
-            "decode_responses": True,
-            "protocol": 2,
-        }
-        self._sentinel: Sentinel | None = None
-        tls: dict[str, Any] = {"ssl": True, "ssl_ca_certs": ca_file} if url.tls else {}
-        own: dict[str, Any] = {"username": url.username, "password": url.password, "db": url.database, **tls}
-        if url.service is not None:
-            secret = {"username": url.sentinel_username, "password": url.sentinel_password}
-            quick = {"socket_connect_timeout": SENTINEL_S, "socket_timeout": SENTINEL_S}
-            hosts = [(each.host, each.port) for each in url.hosts]
-            kwargs = {**options, **quick, **secret, **tls}
-            self._sentinel = Sentinel(hosts, sentinel_kwargs=kwargs, **options, **own)  # type: ignore[no-untyped-call]
-            self._client: Redis = self._sentinel.master_for(url.service, max_connections=CONNECTIONS)
-        else:
-            host = url.hosts[0]
-            self._client = Redis(host=host.host, port=host.port, max_connections=CONNECTIONS, **options, **own)
-        self._scripts = {name: self._client.register_script(text) for name, text in _scripts().items()}
+        self._owner, self._connection = str(node), ValkeyConnection(url, prefix, ca_file)
 
     async def beat(self, report: Report) -> Reply:
         facts = report.facts
@@ -120,43 +82,18 @@ class ValkeyBackend:
         return bool(await self._run("free", str(node), int(lapsed)))
 
     async def owner(self, scope: str, id_: str) -> NodeId | None:
-        with self._asking():
-            return NodeId.parse(str(await self._client.hget(f"{self._prefix}:slots:{scope}", id_) or ""))
+        with self._connection.asking():
+            found = await self._connection.client.hget(f"{self._connection.prefix}:slots:{scope}", id_)
+            return NodeId.parse(str(found or ""))
 
     async def reset(self) -> None:
-        with contextlib.suppress(*AWAY):
-            await self._client.connection_pool.disconnect(inuse_connections=True)
-        if self._sentinel is not None:
-            self._sentinel.sentinels.append(self._sentinel.sentinels.pop(0))  # another one is asked first
+        await self._connection.reset()
 
     async def close(self) -> None:
-        with contextlib.suppress(*AWAY):
-            await self._client.aclose(close_connection_pool=True)
-        for each in self._sentinel.sentinels if self._sentinel else ():
-            with contextlib.suppress(*AWAY):
-                await each.aclose(close_connection_pool=True)
+        await self._connection.close()
 
     async def _run(self, name: str, *arguments: str | int | float) -> Any:
-        with self._asking():
-            return await self._scripts[name](keys=[self._prefix], args=arguments)
-
-    @contextlib.contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Raises BackendError."""
-        try:
-            yield
-        except AWAY as error:
-            raise BackendError(_reason(error)) from error
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():  # `asyncio.wait_for` of Python 3.11, in redis-py, may swallow it
-            raise asyncio.CancelledError
-
-
-def _scripts() -> dict[str, str]:
-    folder = resources.files("controller.cluster") / "scripts"
-    texts = {each.name.removesuffix(".lua"): each.read_text() for each in folder.iterdir()}
-    common = texts.pop("common")
-    return {name: common + text for name, text in texts.items()}
+        return await self._connection.run(name, *arguments)
 
 
 def _ms(seconds: float) -> int:
@@ -194,8 +131,3 @@ def _amounts(pairs: list[str]) -> dict[str, float]:
     """Of each node."""
     found = {node: float(amount) for node, amount in zip(pairs[::2], pairs[1::2], strict=True)}
     return {node: amount for node, amount in found.items() if math.isfinite(amount) and amount >= 0}
-
-
-def _reason(error: BaseException) -> str:
-    """For the log: the kind only. Texts of errors may hold what was sent."""
-    return type(error).__name__

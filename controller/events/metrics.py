@@ -45,5 +45,27 @@ class EventMetrics:
         self._attempts.labels(_label(receiver), result).inc()
 
 
+class ClusterStreamMetrics:
+    """Of `cluster_stream`. Only where there is a cluster."""
+
+    def __init__(self, registry: CollectorRegistry, events: EventMetrics) -> None:
+        self._events = events
+        self._there = Gauge(
+            "voiceai_cluster_events_up",
+            "1: readers are told the events of all nodes; 0: Valkey or Redis is away, and they are told this node's.",
+            registry=registry,
+        )
+        self._there.set(1)
+
+    def dropped(self) -> None:
+        self._events.dropped.labels("cluster").inc()
+
+    def there(self, there: bool) -> None:
+        self._there.set(there)
+
+    def overflowed(self) -> None:
+        self._events.overflows.inc()
+
+
 def _label(receiver: str) -> str:
     return "call" if receiver.startswith(OF_CALL) else receiver

@@ -15,11 +15,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from controller.calls.reporting import lifecycle
+from controller.cluster.event_log import EventLog
 from controller.config import CurrentConfig
 from controller.events.factory import EventFactory, OutgoingEvent
-from controller.events.metrics import EventMetrics
+from controller.events.metrics import ClusterStreamMetrics, EventMetrics
 from controller.events.schemas import Queued, Settled
-from controller.events.stream import EventStream
+from controller.events.stream import AllNodes, EventStream
 from controller.events.webhooks.delivery import DeliveryWorker
 from controller.events.webhooks.http_sender import HttpSender
 from controller.events.webhooks.outbox import Draft, LostCallTold, MarkTold, Outbox
@@ -36,6 +37,7 @@ LOOK_SECONDS = 15.0
 DEAD_DAYS = 30
 """How long dead letters are kept."""
 DRAIN_SECONDS = 3.0
+PUBLISH_SECONDS = 1.0
 
 
 def _epoch() -> str:
@@ -45,7 +47,7 @@ def _epoch() -> str:
 
 class Events:
     """`run()` is a task of the controller's; `drain()` before it is cancelled. `keep` gets each event before the
-    streams and the webhooks do."""
+    streams and the webhooks do. `event_log`: the stream of all nodes, where there are others."""
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Events:
         registry: CollectorRegistry,
         *,
         keep: Callable[[OutgoingEvent], None] = lambda _: None,
+        event_log: EventLog | None = None,
     ) -> None:
         factory = EventFactory(_epoch())
         self._keep_record = keep
@@ -63,7 +66,12 @@ class Events:
         current.follow(lambda config: self.receivers.replace(config.webhooks, config.call_webhooks))
         self.outbox = Outbox(database)
         self._metrics = EventMetrics(registry)
-        self._metrics.subscribers.set_function(lambda: self.stream.subscribers)
+        self.cluster: AllNodes | None = None
+        if event_log is not None:
+            from controller.events.cluster_stream import ClusterStream  # one machine does not need it
+
+            self.cluster = ClusterStream(event_log, factory.epoch, ClusterStreamMetrics(registry, self._metrics))
+        self._metrics.subscribers.set_function(self._subscribers)
         self._sender = HttpSender()
         self._delivery = DeliveryWorker(self.outbox, self.receivers, self._sender, self._metrics)
         self._writer = OutboxWriter(self.outbox, self._metrics, self._delivery.wake)
@@ -80,6 +88,9 @@ class Events:
         self._quiet.clear()
         self._news.set()
 
+    def _subscribers(self) -> int:
+        return self.stream.subscribers + (self.cluster.subscribers if self.cluster is not None else 0)
+
     def replayed(self) -> None:
         """Dead letters became due."""
         self._delivery.wake()
@@ -92,6 +103,7 @@ class Events:
                 "event writer": self._writer.run,
                 "webhook delivery": lambda: self._delivery.run(self._writer),
                 "outbox watch": self._watch,
+                **({"cluster events": self.cluster.run} if self.cluster is not None else {}),
             }
             for name, step in steps.items():
                 tasks.create_task(_restarted(name, step), name=name)
@@ -106,7 +118,12 @@ class Events:
             log.error("events lost: they could not be made in time", events=len(self._waiting))
         self.stream.close()
         self._delivery.stop()
-        await asyncio.gather(self._writer.flush(seconds), self._delivery.idle(seconds))
+        await asyncio.gather(self._writer.flush(seconds), self._delivery.idle(seconds), self._publish_rest())
+
+    async def _publish_rest(self) -> None:
+        if self.cluster is not None:
+            self.cluster.close()
+            await self.cluster.flush(PUBLISH_SECONDS)
 
     # ------------------------------------------------------------ the tasks
 
@@ -132,7 +149,10 @@ class Events:
         self._metrics.made.labels(outgoing.type).inc()
         before = self.stream.overflows
         self._keep_record(outgoing)
-        self.stream.publish(outgoing.for_streams)
+        sent = outgoing.for_streams
+        self.stream.publish(sent)
+        if self.cluster is not None:
+            self.cluster.publish(sent)
         self._metrics.overflows.inc(self.stream.overflows - before)
         drafts = [_draft(outgoing, receiver) for receiver in self.receivers.of(outgoing)]
         if lost:

@@ -6,9 +6,10 @@ behind by `SUBSCRIBER_QUEUE` events is told so once it reads again, and is sent 
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from controller.config.models.event_filters import TYPES
 from controller.events.factory import SentEvent
@@ -16,6 +17,8 @@ from controller.events.replay_buffer import ReplayBuffer
 
 SUBSCRIBER_QUEUE = 1000
 MOST_SUBSCRIBERS = 200
+PIECE = 50
+"""Past events that are given at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,21 @@ class TooManySubscribers(Exception):
     """There are `MOST_SUBSCRIBERS` already."""
 
 
+class Gap:
+    """Stands between events where some may be missing."""
+
+
+GAP = Gap()
+Told = SentEvent | Gap
+
+
 class Subscriber:
     """One reader of the stream. `missed`: what it asked for that has happened before; what happens from now on comes by
     `read`."""
 
     def __init__(self, wanted: EventFilter, missed: tuple[SentEvent, ...], gap: bool) -> None:
         self._wanted = wanted
-        self._waiting: deque[SentEvent] = deque()
+        self._waiting: deque[Told] = deque()
         self._news = asyncio.Event()
         self.missed = missed
         self.gap = gap
@@ -49,8 +60,18 @@ class Subscriber:
         self.closed = False
         """Nothing more comes: it fell behind (`overflowed`), or the process stops."""
 
-    def offer(self, sent: SentEvent) -> None:
-        if self.closed or sent not in self._wanted:
+    @property
+    def oldest(self) -> str | None:
+        """The id of the first one that is kept."""
+        return self.missed[0].id if self.missed else None
+
+    async def past(self) -> AsyncIterator[Sequence[Told]]:
+        """What has happened before, piece by piece. Asked once, before `read`."""
+        for start in range(0, len(self.missed), PIECE):
+            yield self.missed[start : start + PIECE]
+
+    def offer(self, sent: Told) -> None:
+        if self.closed or (sent not in self._wanted if isinstance(sent, SentEvent) else self._ends_with_gap()):
             return
         if len(self._waiting) >= SUBSCRIBER_QUEUE:
             self._waiting.clear()
@@ -60,11 +81,14 @@ class Subscriber:
         self._waiting.append(sent)
         self._news.set()
 
+    def _ends_with_gap(self) -> bool:
+        return bool(self._waiting) and self._waiting[-1] is GAP
+
     def close(self) -> None:
         self.closed = True
         self._news.set()
 
-    async def read(self, seconds: float) -> list[SentEvent]:
+    async def read(self, seconds: float) -> list[Told]:
         """The events since the last time. Empty if there were none for `seconds`, or if it is `closed`."""
         if not self._waiting and not self.closed:
             try:
@@ -76,6 +100,19 @@ class Subscriber:
         self._waiting.clear()
         self._news.clear()
         return news
+
+
+class AllNodes(Protocol):
+    """The events of all nodes, where there are others (`cluster_stream.ClusterStream`)."""
+
+    @property
+    def subscribers(self) -> int: ...
+    def publish(self, sent: SentEvent) -> None: ...
+    def subscribe(self, wanted: EventFilter, last_id: str | None) -> AbstractAsyncContextManager[Subscriber]: ...
+    async def erase(self, calls: Sequence[str]) -> None: ...
+    async def run(self) -> None: ...
+    async def flush(self, seconds: float) -> None: ...
+    def close(self) -> None: ...
 
 
 class EventStream:

@@ -210,7 +210,7 @@ async def test_who_asks_for_all_that_is_kept_holds_up_nobody(tmp_path: Path) -> 
         kept = [each.id for each in there.events.stream._replay]
         assert got == [kept] * len(asked)
         assert len(set(kept)) == 2004
-        assert rounds[0] - before > 2001 // streams.PIECE * len(asked) * 0.8
+        assert rounds[0] - before > 2001 // hubs.PIECE * len(asked) * 0.8
 
 
 @pytest.mark.parametrize("asked", ["of-another-process-17", "nonsense", "\u00fc"])

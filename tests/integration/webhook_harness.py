@@ -113,11 +113,11 @@ def told_to(hooks: Mapping[str, Mapping[str, Any]], **more: Any) -> Config:
 
 
 @asynccontextmanager
-async def events(settings: Config, folder: Path) -> AsyncIterator[Events]:
+async def events(settings: Config, folder: Path, **more: Any) -> AsyncIterator[Events]:
     """Running; drained at the end, as at a shutdown."""
     async with Database(store_at(folder)) as database:
         await NodeRegistry(database).join("node1", "1", "")
-        made = Events(CurrentConfig(settings), database, CollectorRegistry())
+        made = Events(CurrentConfig(settings), database, CollectorRegistry(), **more)
         running = asyncio.create_task(made.run())
         try:
             yield made

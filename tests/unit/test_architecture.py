@@ -72,7 +72,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "controller.events": (
         *("bridge.common", "bridge.contract", "controller.cluster.node", "controller.config", "controller.store"),
-        *(CALLS + "errors", CALLS + "reporting"),
+        *("controller.cluster.event_log", "controller.cluster.port", CALLS + "errors", CALLS + "reporting"),
     ),
     "controller.telemetry": (
         *("bridge.common", "bridge.contract", "controller.ari", "controller.config", "controller.workers"),

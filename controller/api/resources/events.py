@@ -6,7 +6,8 @@ when its client reads too slowly.
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -24,15 +25,13 @@ from controller.calls.reporting import view
 from controller.config.models.event_filters import types_of
 from controller.events.factory import SentEvent
 from controller.events.pipeline import Events
-from controller.events.stream import EventFilter, Subscriber, TooManySubscribers
+from controller.events.stream import EventFilter, Subscriber, Told, TooManySubscribers
 
 HEARTBEAT_SECONDS = 15.0
 """Between comments that show proxies and clients that the stream is alive."""
 WRITE_SECONDS = 30.0
 """A client that reads nothing for this time is disconnected."""
 RETRY_MS = 2000
-PIECE = 50
-"""Past events that are written at once; the event loop runs other tasks between two pieces."""
 LONGEST_ID = 100
 
 STREAM_HEADERS = {
@@ -139,17 +138,17 @@ class EventResources:
         request, form = asked.request, _full if asked.may("recordings") else _wordless
         wanted = _wanted(types, asked.limits)
         last_id = request.headers.get("Last-Event-ID") or None
-        filter_ = EventFilter(types) if call is None else EventFilter(call=call)
         response = web.StreamResponse(headers=STREAM_HEADERS)
         try:
-            with self._events.stream.subscribe(filter_, last_id) as subscriber:
+            async with self._subscribed(types, call, last_id) as subscriber:
                 if last_id and call is not None and not subscriber.gap and self._events.stream.has_end_of(call):
                     if not any(map(wanted, subscriber.missed)):
                         return web.Response(status=HTTPStatus.NO_CONTENT)
                 await response.prepare(request)
-                await _open(response, subscriber, last_id or "")
-                if not await self._missed(response, subscriber, wanted, form, ends=call is not None):
-                    await _send_live(response, subscriber, wanted, form, ends=call is not None)
+                text = _Text(wanted, form, last_id or "")
+                await _open(response, subscriber, text)
+                if not await self._missed(response, subscriber, text, ends=call is not None):
+                    await _send_live(response, subscriber, text, ends=call is not None)
                 await response.write_eof()
         except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
@@ -159,20 +158,30 @@ class EventResources:
                 request.transport.abort()
         return response
 
-    async def _missed(
-        self, response: web.StreamResponse, subscriber: Subscriber, wanted: Wanted, form: Form, *, ends: bool
-    ) -> bool:
-        """Writes past events. All clients together get one PIECE in each round of the event loop. True: the last
+    @asynccontextmanager
+    async def _subscribed(
+        self, types: frozenset[str], call: str | None, last_id: str | None
+    ) -> AsyncIterator[Subscriber]:
+        """Raises TooManySubscribers."""
+        if call is None and self._events.cluster is not None:
+            async with self._events.cluster.subscribe(EventFilter(types), last_id) as subscriber:
+                yield subscriber
+            return
+        filter_ = EventFilter(types) if call is None else EventFilter(call=call)
+        with self._events.stream.subscribe(filter_, last_id) as subscriber:
+            yield subscriber
+
+    async def _missed(self, response: web.StreamResponse, subscriber: Subscriber, text: "_Text", *, ends: bool) -> bool:
+        """Writes past events. All clients together get one piece in each round of the event loop. True: the last
         event of the call was written."""
-        missed, turn = subscriber.missed, self._events.stream.turn
-        for start in range(0, len(missed), PIECE):
+        turn = self._events.stream.turn
+        async for piece in subscriber.past():
             async with turn:
-                piece = missed[start : start + PIECE]
-                text = b"".join(_line(sent, form) for sent in piece if wanted(sent))
+                told = text.of(piece)
                 await asyncio.sleep(0)
-            if text:
-                await _write(response, text)
-            if ends and any(sent.final for sent in piece):
+            if told:
+                await _write(response, told)
+            if ends and _has_end(piece):
                 return True
         return False
 
@@ -205,24 +214,42 @@ class EventResources:
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
-async def _open(response: web.StreamResponse, subscriber: Subscriber, last_id: str) -> None:
+class _Text:
+    """What one client is sent. `place`: the id that it has seen last."""
+
+    def __init__(self, wanted: Wanted, form: Form, place: str) -> None:
+        self._wanted, self._form, self._place = wanted, form, place
+
+    def of(self, told: Sequence[Told]) -> bytes:
+        return b"".join(map(self._one, told))
+
+    def gap(self, oldest: str | None) -> bytes:
+        return _special("gap", {"asked": self._place[:LONGEST_ID], "oldest": oldest})
+
+    def _one(self, sent: Told) -> bytes:
+        """No part can hold a line end: JSON escapes it."""
+        if not isinstance(sent, SentEvent):
+            return self.gap(None)
+        self._place = sent.id or self._place
+        if not self._wanted(sent):
+            return b""
+        id_ = b"id: %b\n" % sent.id.encode() if sent.id else b""
+        return b"%bevent: %b\ndata: %b\n\n" % (id_, sent.type.encode(), self._form(sent))
+
+
+async def _open(response: web.StreamResponse, subscriber: Subscriber, text: _Text) -> None:
     opening = f"retry: {RETRY_MS}\n\n".encode()
-    if subscriber.gap:
-        oldest = subscriber.missed[0].id if subscriber.missed else None
-        opening += _special("gap", {"asked": last_id[:LONGEST_ID], "oldest": oldest})
-    await _write(response, opening)
+    await _write(response, opening + (text.gap(subscriber.oldest) if subscriber.gap else b""))
 
 
-async def _send_live(
-    response: web.StreamResponse, subscriber: Subscriber, wanted: Wanted, form: Form, *, ends: bool
-) -> None:
+async def _send_live(response: web.StreamResponse, subscriber: Subscriber, text: _Text, *, ends: bool) -> None:
     """Writes new events until the call ends (if `ends`), the client falls behind, or the process stops."""
     while True:
-        news: Sequence[SentEvent] = await subscriber.read(HEARTBEAT_SECONDS)
-        for sent in news:
-            if wanted(sent):
-                await _write(response, _line(sent, form))
-        if ends and any(sent.final for sent in news):
+        news = await subscriber.read(HEARTBEAT_SECONDS)
+        for each in news:
+            if told := text.of((each,)):
+                await _write(response, told)
+        if ends and _has_end(news):
             return
         if not news and subscriber.closed:
             if subscriber.overflowed:
@@ -232,9 +259,8 @@ async def _send_live(
             await _write(response, b": still here\n\n")
 
 
-def _line(sent: SentEvent, form: Form) -> bytes:
-    """No part can hold a line end: JSON escapes it."""
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (sent.id.encode(), sent.type.encode(), form(sent))
+def _has_end(told: Sequence[Told]) -> bool:
+    return any(isinstance(each, SentEvent) and each.final for each in told)
 
 
 def _full(sent: SentEvent) -> bytes:

@@ -77,3 +77,16 @@ local function add(owner, from)
     count(ARGV[i], ARGV[i + 1], now - tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
   end
 end
+
+-- The name of the event stream as it is now. It gets another name, and an entry that says so and nothing else, when what
+-- was in it may be lost: there is no such key, or another process has it than before.
+local function event_stream()
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+  local known = redis.call('HMGET', key('event_stream'), 'run', 'name')
+  if known[1] == run and redis.call('EXISTS', key('events')) == 1 then return known[2] end
+  local now = redis.call('TIME')
+  local name = string.format('%x', now[1] * 1000000 + now[2]) .. string.sub(run, 1, 6)
+  local began = redis.call('XADD', key('events'), '*', 'stream', name)
+  redis.call('HSET', key('event_stream'), 'run', run, 'name', name, 'began', began)
+  return name
+end

@@ -1,0 +1,99 @@
+"""Connections to Valkey, or Redis 7 or newer, alone or with Sentinel, and the scripts (`scripts/`) that it carries out.
+
+Each script is one step for all nodes, by the server's own clock. After `reset` the primary is looked for anew. Source:
+redis-py's documentation; valkey.io, "Scripting with Lua", "Sentinel clients".
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from controller.cluster.port import BackendError
+from controller.config.cluster_url import ClusterUrl
+
+CONNECT_S = 1.0
+"""Seconds to connect to the server."""
+SENTINEL_S = 0.3
+"""Seconds to connect to a Sentinel, and for its answer: then the next one is asked."""
+CONNECTIONS = 32
+AWAY = (RedisError, OSError, TimeoutError)
+
+
+class ValkeyConnection:
+    """A pool of connections. `prefix`: of all keys; clusters that share a server need one each. `text`: answers are
+    str, not bytes. It may take any time: whoever asks sets a limit, and calls `reset` when it was reached."""
+
+    def __init__(self, url: ClusterUrl, prefix: str, ca_file: str | None = None, *, text: bool = True) -> None:
+        self.prefix = "{" + prefix + "}"
+        options: dict[str, Any] = {
+            "socket_connect_timeout": CONNECT_S,
+            "socket_timeout": None,  # whoever asks sets a limit
+            "socket_keepalive": True,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+        }
+        self._sentinel: Sentinel | None = None
+        tls: dict[str, Any] = {"ssl": True, "ssl_ca_certs": ca_file} if url.tls else {}
+        own: dict[str, Any] = {"username": url.username, "password": url.password, "db": url.database, **tls}
+        own["decode_responses"] = text
+        if url.service is not None:
+            secret = {"username": url.sentinel_username, "password": url.sentinel_password}
+            quick = {"socket_connect_timeout": SENTINEL_S, "socket_timeout": SENTINEL_S}
+            hosts = [(each.host, each.port) for each in url.hosts]
+            kwargs = {**options, **quick, **secret, **tls, "decode_responses": True}
+            self._sentinel = Sentinel(hosts, sentinel_kwargs=kwargs, **options, **own)  # type: ignore[no-untyped-call]
+            self.client: Redis = self._sentinel.master_for(url.service, max_connections=CONNECTIONS)
+        else:
+            host = url.hosts[0]
+            self.client = Redis(host=host.host, port=host.port, max_connections=CONNECTIONS, **options, **own)
+        self._scripts = {name: self.client.register_script(text_) for name, text_ in _scripts().items()}
+
+    async def run(self, script: str, *arguments: str | int | float | bytes) -> Any:
+        """Raises BackendError."""
+        with self.asking():
+            return await self._scripts[script](keys=[self.prefix], args=arguments)
+
+    async def reset(self) -> None:
+        """It did not answer in time: connections that are open are not used again."""
+        with contextlib.suppress(*AWAY):
+            await self.client.connection_pool.disconnect(inuse_connections=True)
+        if self._sentinel is not None:
+            self._sentinel.sentinels.append(self._sentinel.sentinels.pop(0))  # another one is asked first
+
+    async def close(self) -> None:
+        with contextlib.suppress(*AWAY):
+            await self.client.aclose(close_connection_pool=True)
+        for each in self._sentinel.sentinels if self._sentinel else ():
+            with contextlib.suppress(*AWAY):
+                await each.aclose(close_connection_pool=True)
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Raises BackendError."""
+        try:
+            yield
+        except AWAY as error:
+            raise BackendError(_reason(error)) from error
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # `asyncio.wait_for` of Python 3.11, in redis-py, may swallow it
+            raise asyncio.CancelledError
+
+
+def _scripts() -> dict[str, str]:
+    folder = resources.files("controller.cluster") / "scripts"
+    texts = {each.name.removesuffix(".lua"): each.read_text() for each in folder.iterdir()}
+    common = texts.pop("common")
+    return {name: common + text for name, text in texts.items()}
+
+
+def _reason(error: BaseException) -> str:
+    """For the log: the kind only. Texts of errors may hold what was sent."""
+    return type(error).__name__
