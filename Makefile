@@ -16,6 +16,7 @@
 # make fuzz    properties with new examples; then every parser of what others send, FUZZ_SECONDS=60 each
 #              (FUZZ="ari_event": only that one); what reaches new places is kept in tests/fuzz/corpus
 # make pictures   the pictures of docs/console.md anew, of a real call in a real browser
+# make previous-release COMMIT=…   once a release has landed: tests run it beside what comes next (tests/previous_release)
 # make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
 # Parts of "test" alone: style, types, unit, integration, postgresql, e2e. "clean" removes what was built, caches included.
 
@@ -34,9 +35,9 @@ define tests
 endef
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
-	api_idempotency.py api_queue.py api_keys.py nodes.py shared_store.py serve_nodes.py reaper.py)
+	api_idempotency.py api_queue.py api_keys.py nodes.py shared_store.py serve_nodes.py reaper.py previous_release.py)
 
-.PHONY: setup packages test demo bench bench-cluster pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
+.PHONY: setup packages test demo bench bench-cluster pictures chaos soak fuzz audit docs previous-release reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 # Asterisk is fetched while Python packages are: the one mostly waits for disks, the other for networks.
@@ -94,6 +95,9 @@ audit: .venv/.installed
 	$(PYTHON) -m venv .cache/audit
 	.cache/audit/bin/python -m pip install -qq pip-audit
 	.cache/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
+
+previous-release: .venv/.installed
+	$(BIN)/python -m tests.previous_release $(COMMIT)
 
 reference: .venv/.installed
 	$(BIN)/python -m controller.config >config.schema.json

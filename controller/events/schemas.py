@@ -328,4 +328,4 @@ OF_FACT: dict[type, type[Data]] = {fact: kind for kind in KINDS for fact in kind
 
 _any_event: Any = reduce(operator.or_, (kind.event for kind in KINDS))
 adapter: TypeAdapter[Event] = TypeAdapter(Annotated[_any_event, Field(discriminator="type")])
-"""For those who receive: `adapter.validate_json(body)`."""
+"""For those who receive: `adapter.validate_json(body, extra="ignore")`, as a newer release may say more."""

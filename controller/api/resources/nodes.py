@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import structlog
 from aiohttp import web
+from pydantic import ConfigDict
 
 from controller.api.carrying import NodeGate, carried_path
 from controller.api.models.base import Body, Name, Nothing
@@ -77,6 +78,10 @@ class NodeResources:
 
 
 class CarriedDrain(Body):
+    """Of a node that may be of a newer release: what is not known here is ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
     by: Name
     """Who has asked the node that carries it. That node has audited it."""
 

@@ -182,8 +182,9 @@ class _SpooledEvents:
 
 
 def _event(line: bytes) -> Event | None:
+    """A field that is not known is of a newer release, which wrote the line before somebody went back to this one."""
     try:
-        return schemas.adapter.validate_json(line)
+        return schemas.adapter.validate_json(line, extra="ignore")
     except ValidationError:
         log.warning("a line of the file of records can't be read and is passed over", bytes=len(line))
         return None

@@ -149,6 +149,12 @@ def _plain(schema: Any, without: tuple[object, ...] = ()) -> Any:
     return [_plain(each, without) for each in schema] if isinstance(schema, list) else schema
 
 
+def record() -> None:
+    """Of the newest version that is spoken. `tests.previous_release` calls it in the release that has landed."""
+    lines = (f"{json.dumps(name)}: {json.dumps(fields)}" for name, fields in sorted(shape(contract.VERSION).items()))
+    (RECORDED / f"link_{contract.VERSION}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
 @pytest.mark.parametrize("version", range(contract.OLDEST_VERSION, contract.VERSION))
 def test_a_version_that_is_in_use_does_not_change(version: int) -> None:
     """What is new is of the next version: mark it with `Since` or `SINCE` (bridge/contract/versions.py)."""

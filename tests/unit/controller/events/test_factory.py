@@ -12,6 +12,7 @@ from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import Spread
 from controller.events import schemas
 from controller.events.factory import EventFactory, OutgoingEvent
+from controller.events.records import writer
 from tests.unit.controller.views import CALL, STARTED, call_view, later
 
 SECRETS = ("+4930123", "5001", "my card is 1234", "+49555")
@@ -183,3 +184,11 @@ def test_of_calls_that_are_over_or_never_began_nothing_is_told() -> None:
     assert [factory.make(each, STARTED) is not None for each in (begun(), over(), over())] == [True, True, False]
     assert factory.make(contract.Recorded(call=CALL, path="x", seconds=1), STARTED) is None
     assert "0 live calls" in repr(factory)
+
+
+@pytest.mark.parametrize("outgoing", told(STORY), ids=lambda outgoing: f"{outgoing.order} {outgoing.type}")
+def test_events_of_a_later_release_are_read(outgoing: OutgoingEvent) -> None:
+    """In that file, after somebody went back to this release: what is not known is left out."""
+    written = json.loads(outgoing.full)
+    line = json.dumps(written | {"later": 1, "data": written["data"] | {"later": {"x": 1}}}).encode()
+    assert writer._event(line) == outgoing.event
