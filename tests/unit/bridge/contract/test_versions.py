@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from hypothesis import given, strategies as st
 from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
 
 from bridge import contract
 from bridge.contract import versions
@@ -113,31 +114,35 @@ def shape(version: int) -> dict[str, Any]:
     messages: tuple[Any, ...] = (contract.Command, contract.Event)
     for message in messages:
         definitions = TypeAdapter[Any](message).json_schema(mode="serialization")["$defs"]
-        for kind in _parts(message):
-            if versions.since(kind) <= version:
-                found[kind.__name__] = _fields(kind, definitions[kind.__name__], version)
+        for kind in _parts(message, version):
+            schemas = definitions[kind.__name__]["properties"]
+            found[kind.__name__] = {
+                name: _plain(schemas[name], newer) for name, (_, newer) in _fields(kind, version).items()
+            }
     return found
 
 
-def _parts(message: Any) -> set[type[BaseModel]]:
+def _parts(message: Any, version: int) -> set[type[BaseModel]]:
     known: set[type[BaseModel]] = set()
     waiting = list(versions._models(message))
     while waiting:
         kind = waiting.pop()
-        if kind not in known:
+        if kind not in known and versions.since(kind) <= version:
             known.add(kind)
-            waiting += [part for field in kind.model_fields.values() for part in versions._models(field.annotation)]
+            fields = _fields(kind, version).values()
+            waiting += [part for field, _ in fields for part in versions._models(field.annotation)]
     return known
 
 
-def _fields(kind: type[BaseModel], schema: dict[str, Any], version: int) -> dict[str, Any]:
-    told = {}
+def _fields(kind: type[BaseModel], version: int) -> dict[str, tuple[FieldInfo, tuple[object, ...]]]:
+    """Those that this version has, and which values of each it lacks."""
+    found = {}
     for name, field in kind.model_fields.items():
         mark = versions._mark(field)
         newer = mark is not None and mark.version > version
         if mark is None or not newer or mark.values:
-            told[name] = _plain(schema["properties"][name], mark.values if mark is not None and newer else ())
-    return told
+            found[name] = field, mark.values if mark is not None and newer else ()
+    return found
 
 
 def _plain(schema: Any, without: tuple[object, ...] = ()) -> Any:
