@@ -60,9 +60,8 @@ def _operations(parts: Parts, nodes: Nodes, roll: Callable[[], None]) -> tuple[O
     """Those with parts of their own, in the order in which they are documented."""
     config, current, registry, editor = parts.config, parts.current, parts.registry, ResourceEditor(parts.publisher)
     relay = Relay(config.asterisk.ari, parts.softphones)
-    phones = SoftphoneResources(
-        current, parts.softphones, relay, registry, parts.access.authenticator, editor.with_agent
-    )
+    asked = registry, parts.access.authenticator, editor.with_agent, parts.cluster.node.name
+    phones = SoftphoneResources(current, parts.softphones, relay, *asked)
     return (
         *EventResources(parts.events, registry, parts.outbound).operations(),
         *WorkerResources(parts.workers, config.shutdown.worker_drain_s, roll).operations(),

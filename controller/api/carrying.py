@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
@@ -23,6 +23,7 @@ from bridge.common.auth_throttle import AuthThrottle
 from bridge.common.token_bucket import RETRY_AFTER
 from controller.api.auth.authenticator import GRANTED, LIMITS, OWNER
 from controller.api.auth.limits import Limits
+from controller.api.carried_websocket import is_websocket, pass_on
 from controller.api.models.base import Body, Name
 from controller.api.problems import PACE, REQUEST_ID, USER, Problem, malformed
 from controller.cluster.membership import Membership
@@ -33,6 +34,7 @@ from controller.cluster.peer import (
     PeerAnswer,
     PeerError,
     PeerNode,
+    PeerRefusal,
     PeerRequest,
     Peers,
     PeerTimeout,
@@ -49,6 +51,8 @@ ASKED_BY = "Voiceai-Asked-By"
 """A header, or several to be joined: who asks, as JSON in base64 (`Person`)."""
 PIECE = 4000
 """Characters of one: servers take lines of up to 8190."""
+Kind = Literal["whole", "stream", "websocket"]
+"""Of an answer."""
 READ_S = 2.0
 """Seconds for what only reads: few of a token's are answered at once."""
 SILENT_S, WRITE_S = 40.0, 30.0
@@ -83,17 +87,21 @@ class Carrier:
     def __init__(self, owners: CallOwners, peers: Peers) -> None:
         self.owners, self.peers = owners, peers
 
-    async def to_owner(self, request: web.Request, call: str, *, stream: bool = False) -> web.StreamResponse | None:
-        """The answer of the node that has this call; None: no other node has it. `stream`: it has no end, and is passed
-        on as it comes. Raises Problem 502 and 504."""
+    async def to_owner(self, request: web.Request, call: str, kind: Kind = "whole") -> web.StreamResponse | None:
+        """The answer of the node that has this call; None: no other node has it. What is not `whole` has no end, and is
+        passed on as it comes. Raises Problem 502 and 504."""
         owner = await self.owners.elsewhere(call)
         if owner is None:
             return None
         limit, asked = READ_S if request.method in ("GET", "HEAD") else None, await carried(request)
         try:
-            if stream:
+            if kind == "stream":
                 return await self._stream(request, owner.node, asked)
+            if kind == "websocket" and is_websocket(request):
+                return await pass_on(request, self.peers, owner.node, asked)
             return _response(await self.peers.carry(owner.node, asked, timeout_s=limit))
+        except PeerRefusal as refusal:
+            return _response(refusal.answer)
         except PeerError as error:
             if not owner.live:  # what is known of it here is an answer, too
                 return None

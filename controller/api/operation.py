@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from controller.api.auth.authenticator import GRANTED, LIMITS, OWNER, Authenticator, Lasts
 from controller.api.auth.limits import Limits
-from controller.api.carrying import STREAM as STREAM, Carrier, NodeGate, carried_path
+from controller.api.carrying import CARRIED_PATH, STREAM as STREAM, Carrier, Kind, NodeGate, carried_path
 from controller.api.idempotency import Idempotency
 from controller.api.models.base import Answer, Body
 from controller.api.problems import USER, Problem, malformed
@@ -73,6 +73,18 @@ class ApiRequest:
         if not self.reaches(call):
             raise UnknownCall("No live or recent call has this id.")
         return call
+
+    @property
+    def carried(self) -> bool:
+        """Another node was asked, and vouches for who asks."""
+        return CARRIED_PATH in self.request
+
+    def call(self, where: Literal["path", "body", "query"] | None) -> str | None:
+        """The id of the call that it concerns; None: of none."""
+        if where == "path":
+            return self.part("id")
+        given: str | None = getattr(self.body if where == "body" else self.query, "call", None)
+        return given
 
     def part(self, name: str) -> str:
         """Of the path."""
@@ -130,8 +142,9 @@ class Operation:
     """Bytes of its body."""
     idempotency: bool = True
     """False: a POST whose answer may not be kept for an `Idempotency-Key`."""
-    of_call: bool = False
-    """It concerns the call `{id}`: if another node has that, it is carried to that node."""
+    of_call: Literal["path", "body", "query"] | None = None
+    """It concerns a call, whose id is `id` in the path, or `call` in body or query: if another node has that, it is
+    carried to that node."""
     tag: str = "calls"
 
 
@@ -163,6 +176,12 @@ def _head(operation: Operation) -> dict[str, Any]:
     return {"allow_head": operation.media != STREAM} if operation.method == "GET" else {}
 
 
+def _kind(operation: Operation) -> Kind:
+    if operation.status is HTTPStatus.SWITCHING_PROTOCOLS:
+        return "websocket"
+    return "stream" if operation.media == STREAM else "whole"
+
+
 def _carried(operation: Operation, keys: Idempotency | None) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
         return await _done(operation, await _asked(operation, request), keys)
@@ -189,12 +208,14 @@ async def _done(operation: Operation, asked: ApiRequest, keys: Idempotency | Non
 def _served(
     operation: Operation, authenticator: Authenticator, keys: Idempotency | None, carrier: Carrier | None
 ) -> Handler:
+    kind = _kind(operation)
+
     async def serve(request: web.Request) -> web.StreamResponse:
         asked = await _asked(operation, request)
         if operation.method != "GET" or _discloses(operation, request):
             request[AUDITED] = operation.name, asked.body or asked.query
-        if carrier is not None:
-            answer = await carrier.to_owner(request, asked.part("id"), stream=operation.media == STREAM)
+        if carrier is not None and (call := asked.call(operation.of_call)) is not None:
+            answer = await carrier.to_owner(request, call, kind)
             if answer is not None:
                 return answer
         return await _done(operation, asked, keys)

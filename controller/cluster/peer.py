@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,6 +18,9 @@ from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
 
 from bridge.common.tls import client_context
 
@@ -31,6 +34,8 @@ MOST_AT_ONCE, ROOM_S = 64, 1.0
 """Requests to one node, and the seconds that one more waits for room."""
 KEPT_S = 10.0
 """Seconds that a connection stays open after an answer: less than the other side gives it."""
+LARGEST_MESSAGE, CLOSE_S = 1 << 20, 1.0
+"""Bytes of one message of a websocket, and the seconds that its closing may last."""
 MOST_BYTES, MOST_CARRIED_BYTES = 16_384, 8 << 20
 """Of an answer: to a drain, and to what is carried."""
 
@@ -41,6 +46,14 @@ class PeerError(Exception):
 
 class PeerTimeout(PeerError):
     """No answer in time, or none to its end: it may have been done."""
+
+
+class PeerRefusal(Exception):
+    """It has taken the request for a websocket, and gives another answer."""
+
+    def __init__(self, answer: "PeerAnswer") -> None:
+        super().__init__(f"it answered {answer.status}")
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +149,10 @@ class Peers:
     ) -> AsyncIterator[httpx.Response]:
         """The answer from its headers on, for which the time limit is; who reads the rest sets another. Raises
         PeerError, PeerTimeout."""
-        if self._token is None:
-            raise PeerError("`cluster.token` is not set on this node: it carries nothing to other nodes.")
-        if not node.url:
-            raise PeerError(f"Where the API of {node.name} is, is not known: it has no `cluster.api_url`, or is away.")
-        seconds = timeout_s or self._timeout_s
-        headers = [("Authorization", f"Bearer {self._token.get_secret_value()}"), *request.headers]
+        (url, headers), seconds = self._sent(node, request), timeout_s or self._timeout_s
         with _failures(node, seconds):
             async with asyncio.timeout(seconds):
-                client = self._client(node.url)
-                url = node.url.rstrip("/") + PREFIX.format(name=quote(node.name, safe="")) + request.path
+                client = self._client(url)
                 asked = client.build_request(request.method, url, headers=headers, content=request.body)
                 response = await client.send(asked, stream=True)
         try:
@@ -177,6 +184,39 @@ class Peers:
                 return
             yield piece
 
+    async def websocket(self, node: PeerNode, request: PeerRequest, protocols: Sequence[str]) -> ClientConnection:
+        """Raises PeerError, PeerTimeout, PeerRefusal."""
+        url, headers = self._sent(node, request)
+        options = {"max_size": LARGEST_MESSAGE, "close_timeout": CLOSE_S, "open_timeout": None}
+        try:
+            with _failures(node, self._timeout_s):
+                async with asyncio.timeout(self._timeout_s):
+                    made = await _Connect(
+                        "ws" + url.removeprefix("http"),
+                        subprotocols=[Subprotocol(each) for each in protocols] or None,
+                        additional_headers=headers,
+                        ssl=client_context(url, None),
+                        compression=None,
+                        proxy=None,
+                        **options,  # type: ignore[arg-type]
+                    )
+        except InvalidStatus as refused:
+            told = refused.response
+            check_answered_by(node, told.status_code, told.headers)
+            raise PeerRefusal(PeerAnswer(told.status_code, told.headers, bytes(told.body or b""))) from None
+        except WebSocketException as error:
+            raise PeerError(f"{node.name} opens no websocket: {type(error).__name__}.") from None
+        return made
+
+    def _sent(self, node: PeerNode, request: PeerRequest) -> tuple[str, list[tuple[str, str]]]:
+        """Where to, and with which headers. Raises PeerError."""
+        if self._token is None:
+            raise PeerError("`cluster.token` is not set on this node: it carries nothing to other nodes.")
+        if not node.url:
+            raise PeerError(f"Where the API of {node.name} is, is not known: it has no `cluster.api_url`, or is away.")
+        url = node.url.rstrip("/") + PREFIX.format(name=quote(node.name, safe="")) + request.path
+        return url, [("Authorization", f"Bearer {self._token.get_secret_value()}"), *request.headers]
+
     async def close(self) -> None:
         clients, self._clients = self._clients, {}
         for each in clients.values():
@@ -188,6 +228,12 @@ class Peers:
             limits = httpx.Limits(max_keepalive_connections=MOST_AT_ONCE, keepalive_expiry=KEPT_S)
             self._clients[tls] = _client(url, limits)
         return self._clients[tls]
+
+
+class _Connect(connect):
+    def process_redirect(self, exc: Exception) -> Exception:
+        """None is followed."""
+        return exc
 
 
 def check_answered_by(node: PeerNode, status: int, headers: Mapping[str, str]) -> None:
@@ -223,12 +269,15 @@ def _client(url: str, limits: httpx.Limits | None = None) -> httpx.AsyncClient:
     )
 
 
+_UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, ConnectionRefusedError)
+
+
 @contextmanager
 def _failures(node: PeerNode, seconds: float) -> Iterator[None]:
     """Raises PeerError and PeerTimeout for what goes wrong on the way."""
     try:
         yield
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+    except (*_UNREACHED, httpx.InvalidURL) as error:
         raise PeerError(f"{node.name} can't be reached at its `cluster.api_url`: {type(error).__name__}.") from None
     except (TimeoutError, httpx.TimeoutException):
         raise PeerTimeout(f"{node.name} gave no answer within {seconds:g} s. It may have done it.") from None

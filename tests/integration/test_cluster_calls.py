@@ -82,15 +82,16 @@ class Node:
     def elsewhere(self, day: str, amounts: Any) -> None: ...
 
     @asynccontextmanager
-    async def serving(self, kept: ApiStorage, port: int = 0) -> AsyncIterator["Node"]:
+    async def serving(self, kept: ApiStorage, *also: Operation, **how: Any) -> AsyncIterator["Node"]:
         traced = Trace()
         traced.note(Step(datetime.now(UTC), "call", f"of {self.id.name}"))
         streamed = Operation("stream", "GET", "/v1/calls/{id}/stream", "", self.stream, scopes=("read",), media=STREAM)
         more = lambda calls, _: (  # noqa: E731
             *TraceResources(calls, lambda _: traced).operations(),
-            replace(streamed, of_call=True),
+            replace(streamed, of_call="path"),
+            *also,
         )
-        async with harness(more=more, calls=self.calls, kept=kept, node=self.node, port=port) as self.api:
+        async with harness(more=more, calls=self.calls, kept=kept, node=self.node, **how) as self.api:
             self.url = f"http://127.0.0.1:{self.api.port}"
             yield self
 
@@ -429,6 +430,7 @@ async def test_a_stream_is_passed_on_as_it_comes_until_one_side_ends_it(nodes: N
             each.transport.abort()  # the owner is gone
         with pytest.raises(aiohttp.ClientError):
             await answer.content.read()
+        nodes.b.news.put_nowait("")
     nodes.b.calls.views.clear()
     status, told = await nodes.a.ask("GET", path, "reader-0123456789")
     assert (status, told["type"]) == (404, "/problems/unknown-call")

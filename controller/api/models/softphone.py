@@ -19,6 +19,17 @@ class Talk(Body):
     """Fill `{{name}}` in the agent's texts."""
 
 
+class SupervisorPhone(Body):
+    call: Name | None = None
+    """The id of the live call that it is for. Needed where another of several nodes has the call: the session is opened
+    there."""
+
+
+class PhoneQuery(Body):
+    call: str | None = Field(None, max_length=128)
+    """As it stands in the session's `websocket`."""
+
+
 class SuperviseHere(Body):
     call: Name
     """The id of a live call."""

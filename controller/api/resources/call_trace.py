@@ -23,7 +23,7 @@ class TraceResources:
                 scopes=("read",),
                 limited=True,
                 problems=("unknown-call",),
-                of_call=True,
+                of_call="path",
             ),
         )
 

@@ -81,7 +81,7 @@ class Resources:
                 audited="with words",
                 limited=True,
                 problems=("unknown-call", "store-away"),
-                of_call=True,
+                of_call="path",
             ),
             Operation(
                 *("hang_up", "POST", "/v1/calls/{id}/hangup", "End a call, or cancel one that waits", self.hang_up),
@@ -92,7 +92,7 @@ class Resources:
                 problems=("unknown-call", "wrong-state", "store-away"),
                 repeatable=True,
                 limited=True,
-                of_call=True,
+                of_call="path",
             ),
         )
 

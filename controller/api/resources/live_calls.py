@@ -121,7 +121,7 @@ class LiveResources:
                 problems=(*_OF_LIVE, "not-allowed"),
                 headers={hdrs.LOCATION: "The participant's URL."},
                 limited=True,
-                of_call=True,
+                of_call="path",
             ),
             Operation(
                 *("drop_participant", "DELETE", "/v1/calls/{id}/participants/{leg}", "Remove a participant"),
@@ -132,7 +132,7 @@ class LiveResources:
                 status=HTTPStatus.ACCEPTED,
                 problems=(*_OF_LIVE, "unknown-participant"),
                 limited=True,
-                of_call=True,
+                of_call="path",
             ),
         )
 
@@ -144,7 +144,7 @@ class LiveResources:
             status=HTTPStatus.ACCEPTED,
             problems=(*_OF_LIVE, *verb.problems),
             limited=True,
-            of_call=True,
+            of_call="path",
         )
 
     def _handle(self, verb: Verb[Any]) -> Handle:

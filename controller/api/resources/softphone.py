@@ -7,6 +7,7 @@ Owns paths, scopes and answers; `softphone.service` has the sessions, `softphone
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -14,7 +15,15 @@ from controller.api import ports
 from controller.api.auth.authenticator import Authenticator
 from controller.api.models.base import Nothing
 from controller.api.models.calls import CallAnswer
-from controller.api.models.softphone import IceServerAnswer, SoftphoneAnswer, SuperviseHere, Talk, TransferOffer
+from controller.api.models.softphone import (
+    IceServerAnswer,
+    PhoneQuery,
+    SoftphoneAnswer,
+    SuperviseHere,
+    SupervisorPhone,
+    Talk,
+    TransferOffer,
+)
 from controller.api.models.transfers import DecideTransfer
 from controller.api.operation import ApiRequest, Operation
 from controller.api.problems import Problem, malformed
@@ -49,7 +58,9 @@ class SoftphoneResources:
         calls: ports.Calls,
         authenticator: Authenticator,
         version_of: VersionOf,
+        node: str = "node1",
     ) -> None:
+        self._node = node
         self._version_of = version_of
         self._current = current
         self._softphones = softphones
@@ -76,10 +87,11 @@ class SoftphoneResources:
                 SoftphoneAnswer,
                 scopes=("supervise",),
                 idempotency=False,
-                body=Nothing,
+                body=SupervisorPhone,
                 status=HTTPStatus.CREATED,
                 problems=_OPENING,
                 limited=True,
+                of_call="body",
                 tag="softphone",
             ),
             Operation(
@@ -91,6 +103,7 @@ class SoftphoneResources:
                 status=HTTPStatus.ACCEPTED,
                 problems=("unknown-softphone", "unknown-call", "wrong-state"),
                 limited=True,
+                of_call="body",
                 tag="softphone",
             ),
             *self._of_available(),
@@ -132,7 +145,7 @@ class SoftphoneResources:
         )
 
     def _of_all(self, kind: str, path: str, scope: Scope) -> tuple[Operation, ...]:
-        limited = path != AVAILABLE
+        limited, supervises = path != AVAILABLE, path == SUPERVISORS
         return (
             Operation(
                 *(f"close_{kind}", "DELETE", path + "/{id}", "End it: its call is hung up", self.close),
@@ -145,8 +158,10 @@ class SoftphoneResources:
                 *(f"{kind}_websocket", "GET", path + "/{id}/sip", "Its SIP, as a websocket (RFC 7118)", self.sip),
                 scopes=(scope,),
                 status=HTTPStatus.SWITCHING_PROTOCOLS,
+                query=PhoneQuery if supervises else None,
                 problems=("unknown-softphone",),
                 limited=limited,
+                of_call="query" if supervises else None,
                 tag="softphone",
             ),
         )
@@ -171,7 +186,10 @@ class SoftphoneResources:
             raise invalid(found) from None
 
     async def supervisor(self, asked: ApiRequest) -> SoftphoneAnswer:
-        return await self._open(asked, SUPERVISORS, None, {})
+        answer = await self._open(asked, SUPERVISORS, None, {})
+        if asked.body.call is None or self._softphones.settings.websocket_url is not None:
+            return answer
+        return answer.model_copy(update={"websocket": f"{answer.websocket}?call={quote(asked.body.call, safe='')}"})
 
     async def supervise(self, asked: ApiRequest) -> CallAnswer:
         """Rings it. Once it is in the call, another mode is all that can be asked."""
@@ -181,7 +199,7 @@ class SoftphoneResources:
         target = None if session.call == call else self._softphones.target_of(session)
         seen = self._calls.verbs.supervise(call, target=target, mode=mode, by=asked.by)
         session.call = call
-        return CallAnswer.of(seen)
+        return CallAnswer.of(seen, self._node)
 
     async def available(self, asked: ApiRequest) -> SoftphoneAnswer:
         return await self._open(asked, AVAILABLE, None, {}, available=True)
@@ -221,7 +239,8 @@ class SoftphoneResources:
         *,
         available: bool = False,
     ) -> SoftphoneAnswer:
-        allowed = self._authenticator.watch(asked.request)
+        # the node that was asked cuts its SIP off when they may not ask any more
+        allowed = (lambda: True) if asked.carried else self._authenticator.watch(asked.request)
         session = await self._softphones.open(
             by=asked.by, agent=agent, variables=variables, allowed=allowed, available=available, config=config
         )

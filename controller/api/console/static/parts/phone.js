@@ -28,7 +28,7 @@ export async function talk(agent, version, device) {
 
 /** Joins a call as its supervisor. */
 export async function supervise(call, mode, label) {
-  await begin("/v1/softphone/supervisors", {}, label, "", (id) =>
+  await begin("/v1/softphone/supervisors", { call }, label, "", (id) =>
     ask("POST", path`/v1/softphone/supervisors/${id}/supervise`, { call, mode }));
   if (current) current.supervised = call;
 }
