@@ -212,7 +212,7 @@ class ApiNode:
 
 def node_of(settings: Cluster, membership: Membership, database: Database, knows: Callable[[str], bool]) -> ApiNode:
     """`knows`: whether a call is on this node, or was lately."""
-    name, peers = membership.node.name, Peers(settings.token)
+    name, peers = membership.node.name, Peers(settings.token, ca_file=settings.ca_file)
     carrier = Carrier(CallOwners(membership, database, knows), peers) if membership.shared else None
     return ApiNode(name, NodeGate(name, settings.token), peers, carrier)
 

@@ -102,10 +102,11 @@ def _digest(text: str) -> bytes:
 
 
 class Peers:
-    """`token`: `cluster.token`; None: nothing is carried. `close()` at the end."""
+    """`token`: `cluster.token`; None: nothing is carried. `ca_file`: PEM, of whom to trust by https; None: the system's
+    authorities. `close()` at the end."""
 
-    def __init__(self, token: SecretStr | None, timeout_s: float = TIMEOUT_S) -> None:
-        self._token, self._timeout_s = token, timeout_s
+    def __init__(self, token: SecretStr | None, timeout_s: float = TIMEOUT_S, *, ca_file: str | None = None) -> None:
+        self._token, self._timeout_s, self._ca_file = token, timeout_s, ca_file
         self._clients: dict[bool, httpx.AsyncClient] = {}
         """By whether it is for https."""
         self._room: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MOST_AT_ONCE))
@@ -226,7 +227,7 @@ class Peers:
         tls = url.lower().startswith("https:")
         if tls not in self._clients:
             limits = httpx.Limits(max_keepalive_connections=MOST_AT_ONCE, keepalive_expiry=KEPT_S)
-            self._clients[tls] = _client(url, limits)
+            self._clients[tls] = _client(url, limits, self._ca_file)
         return self._clients[tls]
 
 
@@ -256,10 +257,10 @@ async def answers(url: str) -> bool:
         return False
 
 
-def _client(url: str, limits: httpx.Limits | None = None) -> httpx.AsyncClient:
+def _client(url: str, limits: httpx.Limits | None = None, ca_file: str | None = None) -> httpx.AsyncClient:
     """Whoever asks sets a time limit. Over plain HTTP there is nothing to verify, and reading the authorities takes
     30 ms."""
-    context = client_context(url.lower(), None)
+    context = client_context("https://", ca_file) if url.lower().startswith("https:") else None
     return httpx.AsyncClient(
         verify=context if context is not None else False,
         trust_env=False,

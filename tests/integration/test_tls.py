@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
 from bridge import contract
@@ -19,6 +20,7 @@ from controller.api.server import ApiServer
 from controller.ari.errors import Unavailable
 from controller.ari.rest import Ari
 from controller.cluster.node import NodeId
+from controller.cluster.peer import PeerError, PeerNode, PeerRequest, Peers
 from controller.cluster.port import BackendError, NodeFacts, Report
 from controller.cluster.valkey import ValkeyBackend
 from controller.config import cluster_url, files as config_files
@@ -118,6 +120,20 @@ async def test_a_node_shows_the_password_of_valkey_to_nobody_else(tmp_path: Path
                 else:
                     assert not (await backend.beat(report)).asserted
                 await backend.close()
+
+
+async def test_a_node_shows_the_cluster_token_to_nobody_else(tmp_path: Path) -> None:
+    ours, request = certificate(tmp_path), PeerRequest("GET", "/v1/calls")
+    async with door(ours) as (address, _):
+        node = PeerNode("b", f"https://localhost:{address.rpartition(':')[2]}")
+        for ca_file in (ours.certificate, None):
+            peers = Peers(SecretStr("t" * 40), ca_file=ca_file)
+            if ca_file is None:
+                with pytest.raises(PeerError, match="ConnectError"):
+                    await peers.ask(node, request, most=1000)
+            else:
+                assert (await peers.ask(node, request, most=1000)).status == 404
+            await peers.close()
 
 
 async def test_the_api_does_not_speak_in_clear(ours: Certificate) -> None:

@@ -35,8 +35,8 @@ class Cluster(Section):
     """The Valkey, or Redis 7 or newer, that all nodes share: `redis://host`, `rediss://` by TLS, or
     `redis+sentinel://host1,host2,host3/service`. null: this controller is alone, and its limits are its own."""
     ca_file: str | None = None
-    """With `rediss://`: a PEM file of the authority, or of the server's own certificate. It counts besides the system's
-    authorities."""
+    """With `rediss://`, and with `https://` to other nodes: whom to believe, a PEM file of the authority or of the
+    server's own certificate. None: the system's authorities (for Valkey they count in any case)."""
     prefix: Name = "voiceai"
     """Of all keys there. Clusters that share a server need one each."""
     take_ms: int = Field(200, ge=20, le=2000)
