@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from controller.config.errors import ConfigErrors
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 PICTURE_OR_LINK = re.compile(r"\]\(([^)\s]+)\)")
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SECTIONS = set(config.Config.model_fields)
 ELSEWHERE = ("no such ", "does not exist", "could never be reached", "is missing")
 """Problems of what is shown elsewhere: other agents, tools and contexts, an agent's other keys."""
@@ -53,7 +54,8 @@ def shown_config() -> list[Any]:
     """Every YAML block whose keys are all sections of the config; others are of Prometheus or of something else."""
     found = []
     for page in PAGES:
-        blocks = [text for language, text in FENCE.findall(page.read_text("utf-8")) if language == "yaml"]
+        fences = FENCE.findall(page.read_text("utf-8"))
+        blocks = [dedent(text) for _, language, text in fences if language == "yaml"]
         for number, text in enumerate(blocks, start=1):
             shown = yaml.safe_load(text)
             if isinstance(shown, dict) and set(shown) <= SECTIONS:
