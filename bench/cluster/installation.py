@@ -8,7 +8,7 @@ import contextlib
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +71,21 @@ async def control_nodes(count: int, limit: int, out: Path) -> AsyncIterator[tupl
             folder.mkdir(exist_ok=True)
             running = asyncio.create_task(worker.run(), name=f"worker of {name}")
             stack.push_async_callback(_ended, running)
-            service = Service(config, folder, token=api_token, home=folder)
-            made.append(ControlNode(name, await stack.enter_async_context(service), asterisk, worker))
+            made.append(ControlNode(name, Service(config, folder, token=api_token, home=folder), asterisk, worker))
+        await _start(stack, [each.service for each in made])
         yield made, valkey
+
+
+async def _start(stack: AsyncExitStack, services: Sequence[Service]) -> None:
+    """All at once. Raises the first error; those that are up end with the stack."""
+    starting = (service.__aenter__() for service in services)
+    results = await asyncio.gather(*starting, return_exceptions=True)
+    for service, result in zip(services, results, strict=True):
+        if not isinstance(result, BaseException):
+            stack.push_async_exit(service)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

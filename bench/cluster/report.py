@@ -41,6 +41,9 @@ def write(rig: str, reports: list[Report], out: Path) -> None:
         (out / f"{rig}.md").write_text(table(reports) + "\n")
     if rates := [each for each in reports if "starts/s" in each["stage"]]:
         _rates(rates, out / "cluster-take.svg")
+    every = [each for path in sorted(out.glob("*.json")) for each in json.loads(path.read_text())]
+    if faults := [each for each in every if "up_again_s" in each]:
+        _faults(faults, out / "cluster-faults.svg")
 
 
 def table(reports: list[Report]) -> str:
@@ -61,6 +64,20 @@ def _rates(reports: list[Report], path: Path) -> None:
     axes.plot(rates, [each["release_ms"]["p99"] for each in reports], marker="o", linestyle="--", label="release, p99")
     axes.set(xlabel="calls that begin a second", ylabel="ms", ylim=(0, None), xlim=(0, None))
     axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path)
+
+
+def _faults(reports: list[Report], path: Path) -> None:
+    """How long it took until all nodes asked the server again."""
+    figure = Figure(figsize=(7, 0.6 + 0.45 * len(reports)), layout="constrained")
+    axes = figure.subplots()
+    names = [each["stage"] for each in reports]
+    axes.barh(names, [each["fault_s"] for each in reports], color="tab:red", label="the fault lasts")
+    rest = [max(0.0, each["up_again_s"] - each["fault_s"]) for each in reports]
+    axes.barh(names, rest, left=[each["fault_s"] for each in reports], label="until all nodes ask the server again")
+    axes.set(xlabel="seconds")
+    axes.invert_yaxis()
     axes.legend()
     figure.savefig(path)
 
