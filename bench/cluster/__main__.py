@@ -81,6 +81,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if wrong := set(options.rigs) - set(RIGS):
         parser.error(f"there is no rig {', '.join(sorted(wrong))}")
+    if not 1 <= options.processes <= options.nodes:
+        parser.error("each process needs a node at least")
     return options
 
 
