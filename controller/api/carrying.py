@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -51,7 +52,7 @@ ASKED_BY = "Voiceai-Asked-By"
 """A header, or several to be joined: who asks, as JSON in base64 (`Person`)."""
 PIECE = 4000
 """Characters of one: servers take lines of up to 8190."""
-Kind = Literal["whole", "stream", "websocket"]
+Kind = Literal["whole", "stream", "download", "websocket"]
 """Of an answer."""
 READ_S = 2.0
 """Seconds for what only reads: few of a token's are answered at once."""
@@ -63,9 +64,12 @@ LATER: Mapping[str, str] = {hdrs.RETRY_AFTER: "2"}
 CARRIED_PATH = web.RequestKey("carried_path", str)
 """The path for which a request was sent, on the node that it was carried to."""
 
-_GOES = (hdrs.CONTENT_TYPE, "Idempotency-Key", "Last-Event-ID")
+_GOES = (hdrs.CONTENT_TYPE, "Idempotency-Key", "Last-Event-ID", hdrs.RANGE, hdrs.IF_RANGE, hdrs.IF_MODIFIED_SINCE)
 _COMES = (hdrs.CONTENT_TYPE, hdrs.LOCATION, hdrs.RETRY_AFTER, "Idempotency-Replayed", hdrs.ALLOW)
-_OF_STREAM = (hdrs.CONTENT_TYPE, "X-Accel-Buffering")
+_PASSED_ON = (
+    *(hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH, hdrs.CONTENT_RANGE, hdrs.ACCEPT_RANGES, hdrs.LAST_MODIFIED, hdrs.ETAG),
+    *(hdrs.CACHE_CONTROL, "X-Accel-Buffering"),
+)
 """Headers that are carried on, and back."""
 
 
@@ -95,11 +99,13 @@ class Carrier:
             return None
         limit, asked = READ_S if request.method in ("GET", "HEAD") else None, await carried(request)
         try:
-            if kind == "stream":
-                return await self._stream(request, owner.node, asked)
             if kind == "websocket" and is_websocket(request):
                 return await pass_on(request, self.peers, owner.node, asked)
-            return _response(await self.peers.carry(owner.node, asked, timeout_s=limit))
+            if kind in ("stream", "download"):
+                answer = await self._passed_on(request, owner.node, asked)
+            else:
+                answer = _response(await self.peers.carry(owner.node, asked, timeout_s=limit))
+            return None if answer.status == HTTPStatus.NOT_FOUND and not owner.live else answer
         except PeerRefusal as refusal:
             return _response(refusal.answer)
         except PeerError as error:
@@ -107,15 +113,14 @@ class Carrier:
                 return None
             raise unreachable(owner, error) from None
 
-    async def _stream(self, request: web.Request, node: PeerNode, asked: PeerRequest) -> web.StreamResponse:
+    async def _passed_on(self, request: web.Request, node: PeerNode, asked: PeerRequest) -> web.StreamResponse:
         """Raises PeerError before it has begun. If the node is gone later, the stream ends: who reads it comes back."""
         async with self.peers.open(node, asked, timeout_s=READ_S) as answer:
             check_answered_by(node, answer.status_code, answer.headers)
-            if not answer.headers.get(hdrs.CONTENT_TYPE, "").startswith(STREAM):
+            if answer.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
                 return _response(await self.peers.rest_of(node, answer, READ_S))
-            response = web.StreamResponse(
-                headers={name: answer.headers[name] for name in _OF_STREAM if name in answer.headers}
-            )
+            headers = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
+            response = web.StreamResponse(status=answer.status_code, headers=headers)
             await response.prepare(request)
             try:
                 async for piece in self.peers.pieces(node, answer, SILENT_S):

@@ -179,7 +179,8 @@ def _head(operation: Operation) -> dict[str, Any]:
 def _kind(operation: Operation) -> Kind:
     if operation.status is HTTPStatus.SWITCHING_PROTOCOLS:
         return "websocket"
-    return "stream" if operation.media == STREAM else "whole"
+    lasts = _lasts(operation)
+    return "whole" if lasts == "moment" else lasts
 
 
 def _carried(operation: Operation, keys: Idempotency | None) -> Handler:

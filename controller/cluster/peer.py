@@ -267,6 +267,7 @@ def _client(url: str, limits: httpx.Limits | None = None, ca_file: str | None = 
         timeout=httpx.Timeout(None, connect=CONNECT_S),
         follow_redirects=False,
         limits=limits or httpx.Limits(),
+        headers={"Accept-Encoding": "identity"},
     )
 
 

@@ -72,6 +72,7 @@ class Node:
         knows = self.calls.views.__contains__
         self.node = carrying.node_of(Cluster(token=token), self.membership, database, knows)
         self.api, self.news = cast(Harness, None), asyncio.Queue[str]()
+        self.file = Path()
 
     def report(self) -> Report:
         return Report(NodeFacts(self.url, "1", calls=len(self.calls.views)), "2026-11-30")
@@ -86,9 +87,10 @@ class Node:
         traced = Trace()
         traced.note(Step(datetime.now(UTC), "call", f"of {self.id.name}"))
         streamed = Operation("stream", "GET", "/v1/calls/{id}/stream", "", self.stream, scopes=("read",), media=STREAM)
+        sound = Operation("sound", "GET", "/v1/calls/{id}/sound", "", self.sound, scopes=("read",), media="audio/wav")
         more = lambda calls, _: (  # noqa: E731
             *TraceResources(calls, lambda _: traced).operations(),
-            replace(streamed, of_call="path"),
+            *(replace(each, of_call="path", limited=True) for each in (streamed, sound)),
             *also,
         )
         async with harness(more=more, calls=self.calls, kept=kept, node=self.node, **how) as self.api:
@@ -104,6 +106,9 @@ class Node:
         while text := await self.news.get():
             await response.write(f"data: {text}\n\n".encode())
         return response
+
+    async def sound(self, asked: ApiRequest) -> web.StreamResponse:
+        return web.FileResponse(self.file, headers={"Content-Type": "audio/wav"})
 
     async def beat(self) -> None:
         await self.membership._beat(self)
@@ -434,3 +439,31 @@ async def test_a_stream_is_passed_on_as_it_comes_until_one_side_ends_it(nodes: N
     nodes.b.calls.views.clear()
     status, told = await nodes.a.ask("GET", path, "reader-0123456789")
     assert (status, told["type"]) == (404, "/problems/unknown-call")
+
+
+async def test_a_recording_is_read_by_any_node(nodes: Nodes, tmp_path: Path) -> None:
+    call, nodes.b.file = await nodes.b.call(), tmp_path / "b.wav"
+    nodes.b.file.write_bytes(bytes(range(256)) * 8192)  # 2 MiB
+    (tmp_path / "b.wav.gz").write_bytes(b"not asked for")
+    path = f"/v1/calls/{call}/sound"
+    async with nodes.a.api.request("GET", path, "reader-0123456789") as answer:
+        assert (answer.status, answer.content_type, answer.content_length) == (200, "audio/wav", 2 << 20)
+        assert await answer.read() == nodes.b.file.read_bytes()
+    sent = {"Range": "bytes=256-259"}
+    async with nodes.a.api.request("GET", path, "reader-0123456789", headers=sent) as answer:
+        assert (answer.status, await answer.read()) == (206, bytes(range(4)))
+        assert answer.headers["Content-Range"] == f"bytes 256-259/{2 << 20}"
+    async with nodes.a.api.request("HEAD", path, "reader-0123456789") as answer:
+        assert (answer.status, answer.headers["Content-Length"]) == (200, str(2 << 20))
+
+
+async def test_of_a_call_that_is_over_this_node_tells_what_it_knows_if_the_other_one_does_not(nodes: Nodes) -> None:
+    past = nodes.a.api.orders.add(state="ended", ended_at=later(9)).id
+    async with nodes.database.writing() as store:
+        row = {"call": past, "attempt": 1, "started_at": STARTED}
+        await store.execute(insert(past_calls).values(**row, **owner(nodes.b.id)))
+    for url in (nodes.b.url, "http://127.0.0.1:1"):  # it has forgotten the call; it is away
+        nodes.b.url = url
+        await nodes.beat()
+        status, told = await nodes.a.ask("GET", f"/v1/calls/{past}", "reader-0123456789")
+        assert (status, told["node"]) == (200, None)

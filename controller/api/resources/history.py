@@ -1,7 +1,7 @@
 """The resources of ended calls: list, show, recordings, export, deletion.
 
 Owns which parts of a record are shown. Recordings are read from this machine's disk, only from folders of the config;
-their paths come from the store, never from a request.
+their paths come from the store, never from a request. Those of another node's calls are asked of that node.
 """
 
 import asyncio
@@ -138,6 +138,7 @@ class HistoryResources:
             Operation(
                 *("show_past_call", "GET", "/v1/history/{id}", "A call of the past", self.show, PastCallDetail),
                 **common | {"query": AttemptQuery, "problems": ("unknown-call", "store-away"), "audited": "with words"},
+                of_call="path",
             ),
             Operation(
                 *("get_recording", "GET", sound, "The sound of a call", self.sound),
@@ -145,6 +146,7 @@ class HistoryResources:
                 | {"scopes": ("recordings",), "audited": "always"}
                 | {"query": AttemptQuery, "problems": ("unknown-call", "not-found", "store-away", "too-many-streams")}
                 | {"media": "audio/wav", "also": {HTTPStatus.PARTIAL_CONTENT: None}},
+                of_call="path",
             ),
         )
 
