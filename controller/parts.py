@@ -50,6 +50,7 @@ from controller.text_sessions.sessions import TextSessions
 from controller.versions.publisher import Publisher
 from controller.workers import reattach, worker_admission
 from controller.workers.pool import WorkerPool
+from controller.workers.token_exchange import exchange_tokens as exchange_worker_tokens
 
 log = structlog.get_logger()
 
@@ -174,4 +175,5 @@ class Parts:
         """Another configuration is in force."""
         exchange_tokens(self.access.authenticator, before.api, after.api)
         self.dialer.wake()
+        await exchange_worker_tokens(self.workers, self.worker_admission, before.bridge, after.bridge)
         await self.workers.keep_recordings(session_spec.retention(after))

@@ -5,6 +5,7 @@ The rest of the config is checked without reading other files.
 
 import ssl
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 
 from bridge.common.tls import client_context, server_context
@@ -32,6 +33,10 @@ def wrong(config: Config) -> list[ConfigError]:
     if tls is not None:
         hint = "PEM files that belong together, and that this user may read"
         found += _tried("api.tls", tls.certificate, lambda: server_context(tls.certificate, tls.key), hint)
+    for index, shared in enumerate(config.bridge.share_with):
+        if (trust := shared.ca) is not None:
+            use = partial(client_context, "https://", trust)
+            found += _tried(f"bridge.share_with[{index}].ca", trust, use, "a PEM file of certificates")
     if config.traces is not None and find_spec("opentelemetry") is None:
         hint = "pip install 'voiceai[otel]'"
         found.append(ConfigError("traces", "", "needs packages that are not installed", hint))

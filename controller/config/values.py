@@ -230,6 +230,14 @@ def _allowed_host(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise wrong(f"is no address and no network such as 10.0.0.0/24: {error}") from None
+    return text
+
+
 def _template_text(text: str) -> str:
     problem = templates.problem(text)
     if problem is not None:
@@ -279,6 +287,7 @@ Host = Annotated[str, _HOST[0], _HOST[1]]
 AllowedHost = Annotated[str, AfterValidator(_allowed_host)]
 UrlTemplate = Annotated[str, AfterValidator(url_template)]
 HeaderValues = Annotated[dict[str, str], AfterValidator(_headers)]
+Network = Annotated[str, AfterValidator(_network)]
 SomeText = Annotated[str, AfterValidator(_some)]
 TemplateText = Annotated[str, AfterValidator(_some), AfterValidator(_template_text)]
 PhoneText = Annotated[str, Field(min_length=1, max_length=128)]

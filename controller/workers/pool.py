@@ -282,7 +282,7 @@ class WorkerPool:
         worker = known or Worker(hello.worker, hello.pid, "", 0, hello.capacity, socket, boot=hello.boot)
         worker.move(hello, check=not holder.local)
         self.refusals.forget(worker.name)
-        worker.socket, worker.load = socket, contract.Load()
+        worker.socket, worker.holder, worker.load = socket, holder, contract.Load()
         worker.last_beat = asyncio.get_running_loop().time()
         self._workers[worker.name] = worker
         self._end_grace(worker.name)

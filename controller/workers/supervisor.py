@@ -19,6 +19,7 @@ import structlog
 from bridge import contract
 from bridge.common.backoff import Backoff
 from controller.config import Config
+from controller.config.models.bridge import SharedWith
 from controller.workers.pool import WorkerPool
 from controller.workers.reattach import DetachedWorker, PidFile
 
@@ -49,7 +50,8 @@ Process = asyncio.subprocess.Process | DetachedWorker
 @dataclass(frozen=True, slots=True)
 class WorkerCommand:
     """How a worker of this machine is started. `token` makes the token of a worker's name; it is passed in the
-    environment, because every user can read command lines."""
+    environment, because every user can read command lines. `shared_with`: controllers of other nodes, where the worker
+    is called by the name of this `node` and its own."""
 
     controller: str
     token: Callable[[str], str]
@@ -61,12 +63,20 @@ class WorkerCommand:
     ca: str | None = None
     realtime: RealtimeMode = "auto"
     metrics: str | None = None
+    shared_with: tuple[SharedWith, ...] = ()
+    node: str = ""
+
+    def tokens(self, name: str) -> str:
+        """Of this worker at each controller that it serves, in the order in which it is told them."""
+        others = [each.tokens[name].get_secret_value() for each in self.shared_with if name in each.tokens]
+        return " ".join([self.token(name), *others])
 
     def argv(self, name: str) -> list[str]:
         return [
             *(sys.executable, "-m", "bridge.worker"),
             *("--name", name),
             *("--controller", self.controller),
+            *(word for each in self.shared_with if name in each.tokens for word in self._further(name, each)),
             *("--listen", self.listen),
             *("--ports", self.ports),
             *("--advertise", self.advertise),
@@ -78,6 +88,12 @@ class WorkerCommand:
             *(("--metrics", self.metrics) if self.metrics else ()),
             "--insecure",  # wherever the API listens: it is this machine
         ]
+
+    def _further(self, name: str, controller: SharedWith) -> tuple[str, str]:
+        there = [controller.controller, f"name={self.node}.{name}", f"advertise={controller.advertise}"]
+        there += [f"allow={network}" for network in controller.allow]
+        there += [f"ca={controller.ca}"] if controller.ca else []
+        return "--controller", ",".join(there)
 
 
 def workers_of(config: Config, port: int, token: Callable[[str], str]) -> tuple[WorkerCommand, int]:
@@ -98,6 +114,8 @@ def workers_of(config: Config, port: int, token: Callable[[str], str]) -> tuple[
         ca=tls.certificate if tls else None,
         realtime=realtime_mode(bridge.realtime, count, cores),
         metrics=str(bridge.metrics) if bridge.metrics else None,
+        shared_with=bridge.share_with,
+        node=config.cluster.node,
     )
     return command, count
 
@@ -174,7 +192,7 @@ class Supervisor:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command.argv(name),
-                env=environment(os.environ) | {contract.TOKEN_ENV: self._command.token(name)},
+                env=environment(os.environ) | {contract.TOKEN_ENV: self._command.tokens(name)},
                 stdin=asyncio.subprocess.DEVNULL,
                 # Its own process group: Ctrl-C at the terminal is for us, and we stop the workers in order.
                 start_new_session=True,

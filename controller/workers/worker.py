@@ -14,6 +14,7 @@ from aiohttp import web
 from bridge import contract
 from bridge.common.limited_warnings import LimitedWarnings
 from controller.workers.reachability import Reachability
+from controller.workers.worker_admission import Holder
 
 log = structlog.get_logger()
 
@@ -75,6 +76,8 @@ class Worker:
     """Of the link: the newest one that both sides speak."""
     odd: LimitedWarnings = field(default_factory=lambda: LimitedWarnings(log))
     """What one of another release says and is not understood, or does not understand."""
+    holder: Holder = field(default_factory=lambda: Holder(None))
+    """Of the token by which it was let in."""
     boot: str = ""
     """The id of one start of one process. Another id is another worker, even with the same name and process id."""
     media: Reachability = field(default_factory=Reachability)

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge import contract
 from bridge.common.auth_throttle import AuthThrottle
@@ -25,6 +25,8 @@ class Holder:
 
     name: str | None
     local: bool = False
+    token: bytes = field(default=b"", repr=False)
+    """Its SHA-256."""
 
 
 class WorkerAdmission:
@@ -41,12 +43,27 @@ class WorkerAdmission:
         allowed_hosts: Iterable[str] = (),
     ) -> None:
         self._secret = secret.encode()
-        self._tokens = tuple(tokens)
-        self._shared = digest(shared) if shared else None
-        self._allowed_hosts = tuple(allowed_hosts)
+        self.exchange(tokens=tokens, shared=shared, allowed_hosts=allowed_hosts)
         self._guesses = AuthThrottle()
         self.local_names: frozenset[str] = frozenset()
         """Of the workers of this machine: nobody else may have them."""
+
+    def exchange(
+        self, *, tokens: Iterable[tuple[str, bytes]] = (), shared: str | None = None, allowed_hosts: Iterable[str] = ()
+    ) -> None:
+        """From now on these count. Who has come already: `valid`."""
+        self._tokens = tuple(tokens)
+        self._shared = digest(shared) if shared else None
+        self._allowed_hosts = tuple(allowed_hosts)
+
+    def valid(self, holder: Holder) -> bool:
+        """Whether a token that was right still is."""
+        if holder.local:
+            return True
+        tokens = [right for name, right in self._tokens if name == holder.name]
+        if holder.name is None and self._shared is not None:
+            tokens = [self._shared]
+        return any(hmac.compare_digest(right, holder.token) for right in tokens)
 
     def local_token(self, name: str) -> str:
         """The token of a worker of this machine."""
@@ -57,14 +74,14 @@ class WorkerAdmission:
         kind, _, text = authorization.partition(" ")
         given = text.strip() if kind.lower() == "bearer" else ""
         found: Holder | None = None
-        name = given.rpartition(":")[0]
-        if hmac.compare_digest(digest(self.local_token(name)), digest(given)):
-            found = Holder(name, local=True)
+        name, token = given.rpartition(":")[0], digest(given)
+        if hmac.compare_digest(digest(self.local_token(name)), token):
+            found = Holder(name, local=True, token=token)
         for name, right in self._tokens:  # always all of them, so that the time taken gives nothing away
-            if hmac.compare_digest(right, digest(given)):
-                found = Holder(name)
-        if self._shared is not None and hmac.compare_digest(self._shared, digest(given)):
-            found = Holder(None)
+            if hmac.compare_digest(right, token):
+                found = Holder(name, token=token)
+        if self._shared is not None and hmac.compare_digest(self._shared, token):
+            found = Holder(None, token=token)
         return found if given else None
 
     def wait(self, remote: str | None, holder: Holder | None, now: float) -> float:
@@ -92,8 +109,14 @@ class WorkerAdmission:
 
 
 def of(bridge: Bridge, secret: str) -> WorkerAdmission:
-    return WorkerAdmission(
-        secret,
+    admission = WorkerAdmission(secret)
+    exchange(admission, bridge)
+    return admission
+
+
+def exchange(admission: WorkerAdmission, bridge: Bridge) -> None:
+    """The tokens of this configuration count from now on."""
+    admission.exchange(
         tokens=[(each.name, _digest_of(each)) for each in bridge.tokens],
         shared=bridge.token.get_secret_value() if bridge.token else None,
         allowed_hosts=bridge.allowed_hosts,

@@ -8,7 +8,10 @@ import aiohttp
 import pytest
 
 from bridge import contract
+from controller.config.models.bridge import Bridge
+from controller.workers import worker_admission
 from controller.workers.pool import WorkerPool
+from controller.workers.token_exchange import exchange_tokens
 from controller.workers.worker_admission import WorkerAdmission, digest
 from tests.integration.test_worker_pool import PoolHarness, http as http, join, listening
 
@@ -135,6 +138,42 @@ async def test_a_token_lets_in_its_own_worker_only(http: aiohttp.ClientSession) 
         assert "belongs to another worker" in await said(pool, http, SHARED, "w1")
         assert await said(pool, http, admission.local_token("w1"), "w1", "192.0.2.1") == "welcome"
         assert "--name w1" in await said(pool, http, admission.local_token("w1"), "w2")
+
+
+async def test_a_token_that_is_taken_back_is_no_token_at_once(http: aiohttp.ClientSession) -> None:
+    """One alone. Its worker is given up, and others get its calls."""
+    hashes = {name: {"name": name, "token_sha256": digest(f"{OWN}-{name}").hex()} for name in ("edge-1", "edge-2")}
+    before = Bridge.model_validate({"tokens": list(hashes.values()), "token": SHARED})
+    admission = worker_admission.of(before, "secret")
+    async with door(admission) as pool:
+        sockets = {name: await entered(pool, http, f"{OWN}-{name}", name) for name in hashes}
+        sockets["any"] = await entered(pool, http, SHARED, "any")
+        sockets["w1"] = await entered(pool, http, admission.local_token("w1"), "w1")
+        for call in "abcd":
+            pool.workers.assign(call)
+        (hers,) = (each.calls for each in pool.workers.all() if each.name == "edge-1")
+        expected = sorted(hers)
+        after = Bridge.model_validate({"tokens": [hashes["edge-2"]], "token": SHARED})
+        await exchange_tokens(pool.workers, admission, before, after)
+        assert pool.lost == expected
+        assert sorted(each.name for each in pool.workers.all()) == ["any", "edge-2", "w1"]
+        closed = await sockets["edge-1"].receive(timeout=10)
+        assert (closed.type, closed.extra) == (CLOSE, "its token was taken back")
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await said(pool, http, f"{OWN}-edge-1", "edge-1")
+        await exchange_tokens(pool.workers, admission, after, Bridge.model_validate({"tokens": [hashes["edge-2"]]}))
+        assert sorted(each.name for each in pool.workers.all()) == ["edge-2", "w1"]
+
+
+async def entered(
+    pool: PoolHarness, http: aiohttp.ClientSession, token: str, name: str
+) -> aiohttp.ClientWebSocketResponse:
+    socket = await http.ws_connect(pool.url, headers={"Authorization": f"Bearer {token}"})
+    hello = contract.Hello(worker=name, boot=f"the-boot-id-of-{name}", pid=1, host="127.0.0.1", port=9092, capacity=1)
+    await socket.send_str(contract.encode(hello))
+    assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT
+    await pool.changed()
+    return socket
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from bridge import contract
 from bridge.worker.metrics import WorkerMetrics
 from bridge.worker.process import Worker
-from bridge.worker.state import Now
+from bridge.worker.state import Linked, Now
 from simulator.ports import free_port
 from tests.integration.test_worker_link import OPTIONS, PATIENCE, arrived, at, prepared, running
 from tests.peers.controller import ControllerPeer
@@ -55,6 +55,17 @@ async def test_a_call_is_counted_and_promtool_has_nothing_to_say() -> None:
             assert after.headers["content-type"].startswith("text/plain; version=")
             await no_complaint(after.text)
             assert worker.address[1] != port
+
+
+def test_a_shared_worker_tells_of_each_controller() -> None:
+    registry, home, other = CollectorRegistry(), Linked("10.0.0.11:8080", True, 3), Linked("10.0.0.12:8080", False, 0)
+    WorkerMetrics(registry, "w1", lambda: Now(contract.Load(), 9, True, 0, (home, other)))
+    told = {
+        (name, each.address): registry.get_sample_value(f"voiceai_bridge_{name}", {"controller": each.address})
+        for name in ("controller_linked", "controller_sessions")
+        for each in (home, other)
+    }
+    assert list(told.values()) == [1, 0, 3, 0]
 
 
 def test_frames_are_counted_by_direction() -> None:

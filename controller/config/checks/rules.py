@@ -7,14 +7,17 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError
 
+from bridge.common.tls import on_this_machine
 from controller.config.checks.agent_tests import check_agent_tests
 from controller.config.checks.references import check_references
 from controller.config.checks.transfers import check_transfers
 from controller.config.checks.trunks import check_trunks
 from controller.config.errors import ConfigError, Path, shown
+from controller.config.models.bridge import LOCAL_NAME
 from controller.config.source import Source
 from controller.config.values import Address, Ports, address_of, ports_of
 from controller.dialing import number_spellings
@@ -194,10 +197,28 @@ def _check_bridge(top: Mapping[str, Any], source: Source) -> None:
     metrics = _value(ports_of, bridge.get("metrics"))
     if ports and metrics and (metrics.first in ports or ports.first in metrics):
         source.add(("bridge", "metrics"), "uses ports of bridge.ports", 'keep them apart, e.g. "9192-9199"')
+    _check_shared_workers(bridge, source)
     if bridge.get("advertise") in ("0.0.0.0", "::", "[::]", "*"):
         source.add(
             ("bridge", "advertise"), "is no address that Asterisk could connect to", "name this machine's address"
         )
+
+
+def _check_shared_workers(bridge: Mapping[str, Any], source: Source) -> None:
+    workers, here = str(bridge.get("workers", "auto")), on_this_machine(str(bridge.get("listen", "127.0.0.1")))
+    seen: dict[str, int] = {}
+    for index, entry in _entries(bridge.get("share_with")):
+        where, url, tokens = ("bridge", "share_with", index), str(entry.get("controller")), entry.get("tokens")
+        if url in seen:
+            source.add((*where, "controller"), f"is the same as that of share_with[{seen[url]}]", "name each once")
+        seen.setdefault(url, index)
+        if here and not on_this_machine(urlsplit(url).hostname or ""):
+            hint = "bridge.listen: an address that it reaches, in a private network"
+            source.add((*where, "controller"), "is of a node that can't reach workers on loopback", hint)
+        for name, token in _mapping(tokens).items():
+            _check_token(token, (*where, "tokens", name), SHORTEST_TOKEN, source)
+            if workers.isdigit() and re.fullmatch(LOCAL_NAME, str(name)) and int(str(name)[1:]) > int(workers):
+                source.add((*where, "tokens", name), f"is no worker: bridge.workers is {workers}", "w1 is the first")
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

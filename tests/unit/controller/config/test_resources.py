@@ -139,11 +139,15 @@ def test_a_call_keeps_its_agents_and_nothing_else() -> None:
 
 def test_what_needs_a_restart_stays_in_force() -> None:
     before = config(FULL)
-    after = config(FULL, api__listen="127.0.0.1:1", limits__max_calls=3, bridge__workers=1, routes=[])
-    assert reload.waiting(before, after) == ["bridge", "api.listen"]
-    assert reload.changed(before, after) == ["routes", "limits"]
+    tokens = [{"name": "edge-1", "token_sha256": "0" * 64}]
+    after = config(
+        FULL, api__listen="127.0.0.1:1", limits__max_calls=3, bridge__workers=1, bridge__tokens=tokens, routes=[]
+    )
+    assert reload.waiting(before, after) == ["api.listen", "bridge.workers"]
+    assert reload.changed(before, after) == ["routes", "limits", "bridge.tokens"]
     now = reload.in_force(before, after)
-    assert (now.bridge, now.api.listen, now.limits.max_calls) == (before.bridge, before.api.listen, 3)
+    assert (now.bridge.workers, now.api.listen, now.limits.max_calls) == (2, before.api.listen, 3)
+    assert now.bridge.tokens == after.bridge.tokens
 
 
 def test_a_file_for_the_store_needs_no_agents() -> None:
