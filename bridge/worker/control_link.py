@@ -159,7 +159,7 @@ class ControlLink:
         """Ready to be sent; None: it can't be. The last event of a call is always told."""
         number = next(self._numbers)
         try:
-            frame = contract.encode_numbered(number, event)
+            frame = contract.encode_numbered(number, event, contract.VERSION)
             differs = contract.is_newer(type(event), contract.OLDEST_VERSION)
             return _Frame(number, event.call, frame, event if differs else None)
         except contract.Unsendable as fault:
@@ -167,7 +167,7 @@ class ControlLink:
             log.error("event can't be sent and is dropped", call=event.call, event_type=event.type, reason=str(fault))
         if isinstance(event, contract.Ended):
             plain = contract.Ended(call=event.call, reason="its end can't be told in full")
-            return _Frame(number, event.call, contract.encode_numbered(number, plain))
+            return _Frame(number, event.call, contract.encode_numbered(number, plain, contract.VERSION))
         if event.type in contract.NEEDED:
             self._listener.on_unsendable(event.call)
         return None
@@ -311,7 +311,7 @@ class ControlLink:
             if self._pending:
                 await self._send_pending(socket, beat_at)
             if loop.time() >= beat_at:
-                await _send(socket, contract.encode(contract.Heartbeat(load=self._load())))
+                await _send(socket, contract.encode(contract.Heartbeat(load=self._load()), self._version))
                 await self._send_live_report(socket)
                 beat_at = loop.time() + BEAT_SECONDS
                 continue
@@ -326,7 +326,8 @@ class ControlLink:
         told = self._live_report()
         live_report = told.calls if told is not None else ()
         for start in range(0, len(live_report), CALLS_AT_ONCE):
-            await _send(socket, contract.encode(contract.LiveReport(calls=live_report[start : start + CALLS_AT_ONCE])))
+            part = contract.LiveReport(calls=live_report[start : start + CALLS_AT_ONCE])
+            await _send(socket, contract.encode(part, self._version))
 
     async def _send_pending(self, socket: ClientConnection, until: float) -> None:
         """Send what waits, but no longer than to the next heartbeat; then the ping that confirms it."""

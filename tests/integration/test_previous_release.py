@@ -19,6 +19,7 @@ from bridge import contract
 from controller.app import EXIT_OK
 from controller.cluster.node import NodeId
 from controller.store.database import Database
+from controller.workers.pool import SILENT
 from simulator.ports import free_port
 from tests import previous_release
 from tests.integration.test_serve_nodes import dialling, rows_of
@@ -257,6 +258,7 @@ async def test_nodes_of_two_releases_on_one_store_and_one_valkey(tmp_path: Path)
                 await agree(a, b, a="accepting", b="accepting")
                 await one_queue(a, b, first)
                 await one_drains_the_other(a, b)
+                await one_asks_for_a_call_of_the_other(a, b)
                 await workers_of_the_other_release(a, b, tmp_path)
                 a.child.kill()
                 await a.child.wait()
@@ -290,14 +292,30 @@ async def one_drains_the_other(a: Node, b: Node) -> None:
     await b.ask("POST", "/v1/nodes/a/undrain")
 
 
+async def one_asks_for_a_call_of_the_other(a: Node, b: Node) -> None:
+    """It is carried to its node, where nobody knows it in truth, or refused; whatever it is, it is told in order."""
+    for node, call in ((a, "live-b"), (b, "live-a")):
+        answer = await node.api.post(f"/v1/calls/{call}/hangup")
+        assert answer.status_code in (404, 502), answer.text
+        assert isinstance((await node.ask("GET", "/v1/calls"))["calls"], list)
+
+
 async def workers_of_the_other_release(a: Node, b: Node, folder: Path) -> None:
     """Each controller is served by a worker of the other release."""
     async with worker(a, folder, "of-now"), worker(b, folder, "of-before", before=True), worker(b, folder, "beside"):
+        await asyncio.sleep(SILENT + 1)  # whoever is not understood is given up after that
         found = (await b.ask("GET", "/v1/workers"))["workers"]
         versions = {each["name"]: (each["state"], each["link_version"]) for each in found}
         assert versions["beside"][1] == contract.VERSION
         assert versions["of-before"][1] <= contract.VERSION
-        assert [each["name"] for each in (await a.ask("GET", "/v1/workers"))["workers"]] == ["of-now"]
+        found = (await a.ask("GET", "/v1/workers"))["workers"]
+        assert [(each["name"], each["state"]) for each in found] == [("of-now", "up")]
+    assert all_understood(folder)
+
+
+def all_understood(folder: Path) -> bool:
+    """No side has dropped what the other one sent."""
+    return not [log for log in folder.glob("*.log") if "can't be read and is dropped" in log.read_text()]
 
 
 async def a_is_over(database: Database) -> None:

@@ -1,5 +1,6 @@
 """Versions of the link: what an older peer lacks is not sent to it, and no version changes once it is in use."""
 
+import ast
 import json
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -15,6 +16,7 @@ from bridge.contract.codec import frame_of
 from bridge.contract.spec import StrictModel
 
 RECORDED = Path(__file__).parent
+ROOT = RECORDED.parents[3]
 Color = Literal["red", "green", "blue"]
 
 
@@ -100,6 +102,18 @@ def test_both_versions_are_named_and_what_to_do(worker: list[int], controller: l
 def test_what_is_offered_is_what_is_spoken() -> None:
     assert sorted(map(contract.version_of, contract.SUBPROTOCOLS)) == list(contract.spoken())
     assert contract.versions_offered(",".join(contract.SUBPROTOCOLS)) == tuple(contract.spoken())
+
+
+def test_whoever_sends_says_for_which_version_of_the_link() -> None:
+    """A default would be the newest one, and the other side may be older."""
+    wanted = {"encode": 2, "encode_numbered": 3}
+    for path in (each for folder in ("bridge", "controller") for each in (ROOT / folder).rglob("*.py")):
+        if "contract." not in (text := path.read_text()):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in wanted:
+                of_contract = isinstance(node.func.value, ast.Name) and node.func.value.id == "contract"
+                assert not of_contract or len(node.args) == wanted[node.func.attr], f"{path}:{node.lineno}"
 
 
 # ---------------------------------------------------------------- the versions that are in use
