@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bridge import contract
 from controller.api import metrics
-from controller.api.carrying import node_of
+from controller.api.carrying import Carrier, node_of
 from controller.api.console import files
 from controller.api.operation import Operation
 from controller.api.readiness import warnings_of
@@ -45,7 +45,7 @@ def http_application(parts: Parts, roll: Callable[[], None]) -> web.Application:
         parts.registry,
         parts.outbound,
         authenticator,
-        more=_operations(parts, nodes, roll),
+        more=_operations(parts, nodes, node.carrier, roll),
         extra_routes=routes,
         storage=ApiStorage(parts.database, parts.audit_log),
         node=node,
@@ -56,17 +56,17 @@ def http_application(parts: Parts, roll: Callable[[], None]) -> web.Application:
     )
 
 
-def _operations(parts: Parts, nodes: Nodes, roll: Callable[[], None]) -> tuple[Operation, ...]:
+def _operations(parts: Parts, nodes: Nodes, carrier: Carrier | None, roll: Callable[[], None]) -> tuple[Operation, ...]:
     """Those with parts of their own, in the order in which they are documented."""
     config, current, registry, editor = parts.config, parts.current, parts.registry, ResourceEditor(parts.publisher)
     relay = Relay(config.asterisk.ari, parts.softphones)
     asked = registry, parts.access.authenticator, editor.with_agent, parts.cluster.node.name
     phones = SoftphoneResources(current, parts.softphones, relay, *asked)
     return (
-        *EventResources(parts.events, registry, parts.outbound).operations(),
+        *EventResources(parts.events, registry, parts.outbound, carrier).operations(),
         *WorkerResources(parts.workers, config.shutdown.worker_drain_s, roll).operations(),
         *NodeResources(nodes).operations(),
-        *LiveStatusResources(parts.live_status, registry).operations(),
+        *LiveStatusResources(parts.live_status, registry, carrier).operations(),
         *configuration_operations(current, parts.publisher, parts.tools.run),
         *TextSessionResources(parts.text_sessions, current, editor).operations(),
         *AgentTestResources(parts.text_sessions, current, editor, registry.spend).operations(),

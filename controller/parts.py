@@ -114,6 +114,7 @@ class Parts:
         self.history = HistoryResources(
             *(self.past, self.repository, sound_folders(config), config.records),
             *(self.records.catching_up, countries(config), self.records.written),
+            erase_events=lambda calls: self.events.erase(calls),
         )
         self.current.follow(lambda now: self.history.replace(sound_folders(now), countries(now)))
 

@@ -145,6 +145,8 @@ class Operation:
     of_call: Literal["path", "body", "query"] | None = None
     """It concerns a call, whose id is `id` in the path, or `call` in body or query: if another node has that, it is
     carried to that node."""
+    own: Handle | None = None
+    """What is answered to another node: of this node alone."""
     tag: str = "calls"
 
 

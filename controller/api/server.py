@@ -7,7 +7,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -88,8 +88,9 @@ def make_app(
     if node is not None:
         app.on_cleanup.append(node.close)
         own = [resources.cluster.operation()] if resources.cluster is not None else []
-        of_calls = [each for each in operations if each.of_call] if carrier is not None else []
-        served += carried_routes([*of_calls, *own], node.gate, keys)
+        if carrier is not None:
+            own += [replace(each, handle=each.own or each.handle) for each in operations if each.of_call or each.own]
+        served += carried_routes(own, node.gate, keys)
     app.router.add_routes([*served, *documents.routes(operations), *extra_routes])
     return app
 

@@ -56,6 +56,11 @@ class CallOwners:
         name, live = await self._stored(call)
         return await self._other(name, live=live) if name is not None else None
 
+    async def has_moved(self, call: str) -> bool:
+        """Another node has this call, live."""
+        owner = await self.elsewhere(call)
+        return owner is not None and owner.live
+
     async def others(self) -> tuple[PeerNode, ...]:
         """Sorted by name: those that have a lease, or had one and were not cared for yet. Of the store, as long as
         nothing was heard of leases."""

@@ -60,9 +60,14 @@ class ClusterSubscriber(Subscriber):
         self.first: Sequence[Entry] = ()
         """The first ones after `after`, where they are known already."""
         self.since = Offset(0, 0)
-        """Everything up to there was told."""
+        """Everything up to there was told, or is not wanted."""
+        self._stream = ""
         self.own = 0
         """Of this node's events, told directly or not, everything up to this one was told."""
+
+    @property
+    def place(self) -> str | None:
+        return str(Place(self._stream, self.since)) if self._stream and not self._waiting else None
 
     @property
     def oldest(self) -> str | None:
@@ -101,7 +106,7 @@ class ClusterSubscriber(Subscriber):
         return [event_of(each) or GAP for each in entries if self._is_news(each, own=own(each))]
 
     def _is_news(self, entry: Entry, *, own: bool) -> bool:
-        self.since = entry.place.offset
+        self._stream, self.since = entry.place.stream, entry.place.offset
         if own and entry.order <= self.own:
             return False
         self.own = entry.order if own else self.own
@@ -271,7 +276,7 @@ class ClusterStream:
             if self._position >= opened.began:  # the server's clock was set back
                 self._position = opened.began
                 self._tell(GAP)
-            elif self._failing:  # that is told as soon as it does not fail
+            elif self._failing.keys() == {"reading"}:  # that is told as soon as it does not fail
                 self._told_began = opened.began
         self._stream = opened.stream
 

@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from controller.calls.reporting import lifecycle
 from controller.cluster.event_log import EventLog
+from controller.cluster.port import BackendError
 from controller.config import CurrentConfig
 from controller.events.factory import EventFactory, OutgoingEvent
 from controller.events.metrics import ClusterStreamMetrics, EventMetrics
@@ -87,6 +88,15 @@ class Events:
         self._waiting.append((what, datetime.now(UTC)))
         self._quiet.clear()
         self._news.set()
+
+    async def erase(self, calls: Collection[str]) -> None:
+        """Of calls that are forgotten nothing is kept in the stream of all nodes."""
+        if self.cluster is None or not calls:
+            return
+        try:
+            await self.cluster.erase(sorted(calls))
+        except BackendError as error:
+            log.warning("events of forgotten calls stay in the stream of all nodes, an hour at most", reason=str(error))
 
     def _subscribers(self) -> int:
         return self.stream.subscribers + (self.cluster.subscribers if self.cluster is not None else 0)

@@ -61,6 +61,11 @@ class Subscriber:
         """Nothing more comes: it fell behind (`overflowed`), or the process stops."""
 
     @property
+    def place(self) -> str | None:
+        """The id up to which there is nothing more to read, where it is not that of the last event."""
+        return None
+
+    @property
     def oldest(self) -> str | None:
         """The id of the first one that is kept."""
         return self.missed[0].id if self.missed else None

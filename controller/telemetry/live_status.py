@@ -43,6 +43,10 @@ class LiveSubscriber:
             self._latest[priced.status.call] = priced
             self._news.set()
 
+    def wake(self) -> None:
+        """`read` returns, whether there is something or not."""
+        self._news.set()
+
     def close(self) -> None:
         self.closed = True
         self._news.set()

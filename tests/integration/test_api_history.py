@@ -6,7 +6,7 @@ import io
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +50,14 @@ FULL = Settings()
 SOUND = b"RIFF" + bytes(range(256))
 
 
+ERASED: list[set[str]] = []
+
+
+async def erase_events(calls: Collection[str]) -> None:
+    """Of the stream of all nodes."""
+    ERASED.append(set(calls))
+
+
 @asynccontextmanager
 async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[Harness, Desk]]:
     """Three calls. The first one has a recording that is there, and two that nobody may have."""
@@ -61,7 +69,9 @@ async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[H
     paths = [sounds / "a.wav", sounds / ".." / "secret.wav", sounds / "link.wav"]
     async with AsyncExitStack() as stack:
         it = await stack.enter_async_context(desk(folder, settings))
-        resources = HistoryResources(it.history, it.repository, (sounds,), settings, countries={"49"})
+        resources = HistoryResources(
+            it.history, it.repository, (sounds,), settings, countries={"49"}, erase_events=erase_events
+        )
         served = await stack.enter_async_context(harness(store=True, more=lambda _, __: resources.operations()))
         recorded: list[lifecycle.LifecycleEvent] = [
             contract.Recorded(call=CALL, path=str(path), seconds=3.0) for path in paths
@@ -194,6 +204,7 @@ async def test_forgetting_takes_an_admin_and_says_what_is_left(tmp_path: Path) -
         await told(it, "/v1/history/forget", 403, "POST", json=body, token="controller-0123456789")
         done = await told(it, "/v1/history/forget", 200, "POST", json=body)
         assert done == {"calls": 2, "recordings": 1, "recordings_elsewhere": 3}
+        assert ERASED[-1] == {CALL, IDS[1]}
         assert not (tmp_path / "sounds" / "a.wav").exists()
         assert (tmp_path / "secret.wav").exists()
         assert await desk.history.find(CALL) is None

@@ -9,6 +9,7 @@ from time import monotonic
 import pytest
 from structlog.testing import capture_logs
 
+from controller.api.resources import events as streams
 from controller.api.resources.events import EventResources
 from controller.cluster.valkey_event_log import ValkeyEventLog
 from controller.config import cluster_url
@@ -155,6 +156,25 @@ async def test_a_place_that_is_not_kept_is_told_as_a_gap(server: Server, tmp_pat
             assert gap is not None
             assert gap.data["oldest"] == told[0].id
             assert [each.id for each in await stream.take(4)] == [each.id for each in told]
+
+
+async def test_who_wants_few_types_has_a_place_of_late_all_the_same(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.1)
+    async with nodes(server.url, tmp_path) as (first, second):
+        async with second.stream("/v1/events?type=call.recorded") as stream:
+            await reads(second)
+            whole_call(first, "a")
+            async with asyncio.timeout(10):
+                while not (line := await stream.response.content.readline()).startswith(b"id: "):
+                    assert line
+        async with first.stream(last_id=line.decode().removeprefix("id: ").strip()) as again:
+            whole_call(first, "b", words=1)
+            told = [await again.next()]
+            while told[-1] is not None and told[-1].data["data"]["call"] != "b":
+                told.append(await again.next())
+        assert "gap" not in [each.event for each in told if each is not None]
 
 
 async def test_what_was_pushed_out_is_a_gap(server: Server, tmp_path: Path) -> None:

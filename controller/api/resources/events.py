@@ -6,7 +6,7 @@ when its client reads too slowly.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from controller.api.auth.limits import Limits
+from controller.api.carrying import Carrier
 from controller.api.models.base import Nothing
 from controller.api.models.events import LetterAnswer, LetterPage, LetterQuery, Replay, Replayed, StreamQuery
 from controller.api.operation import STREAM, ApiRequest, Operation
@@ -31,6 +32,8 @@ HEARTBEAT_SECONDS = 15.0
 """Between comments that show proxies and clients that the stream is alive."""
 WRITE_SECONDS = 30.0
 """A client that reads nothing for this time is disconnected."""
+MOVED_SECONDS = 5.0
+"""After which it is looked whether another node has the call."""
 RETRY_MS = 2000
 LONGEST_ID = 100
 
@@ -42,13 +45,16 @@ STREAM_HEADERS = {
 
 Form = Callable[[SentEvent], bytes]
 """Makes the JSON that a subscriber may see."""
+Moved = Callable[[str], Awaitable[bool]]
 Wanted = Callable[[SentEvent], bool]
 """Whether a subscriber asked for an event and may see it."""
 
 
 class EventResources:
-    def __init__(self, events: Events, calls: Calls, orders: OutboundPort) -> None:
-        self._events = events
+    """`carrier`: to other nodes; None: there are none."""
+
+    def __init__(self, events: Events, calls: Calls, orders: OutboundPort, carrier: Carrier | None = None) -> None:
+        self._events, self._carrier = events, carrier
         self._calls = calls
         self._orders = orders
 
@@ -77,6 +83,7 @@ class EventResources:
                 self.of_call,
                 problems=("unknown-call", "too-many-streams", "store-away"),
                 also={HTTPStatus.NO_CONTENT: None},
+                of_call="path",
                 **stream,
             ),
         )
@@ -148,7 +155,8 @@ class EventResources:
                 text = _Text(wanted, form, last_id or "")
                 await _open(response, subscriber, text)
                 if not await self._missed(response, subscriber, text, ends=call is not None):
-                    await _send_live(response, subscriber, text, ends=call is not None)
+                    moved = self._carrier.owners.has_moved if call is not None and self._carrier is not None else None
+                    await _send_live(response, subscriber, text, call, moved)
                 await response.write_eof()
         except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
@@ -226,6 +234,11 @@ class _Text:
     def gap(self, oldest: str | None) -> bytes:
         return _special("gap", {"asked": self._place[:LONGEST_ID], "oldest": oldest})
 
+    def nothing(self, place: str | None) -> bytes:
+        """So that the connection stays open, and that who wants few events does not come back to an old place."""
+        self._place = place or self._place
+        return b": still here\n\n" if place is None else b": still here\nid: %b\n\n" % place.encode()
+
     def _one(self, sent: Told) -> bytes:
         """No part can hold a line end: JSON escapes it."""
         if not isinstance(sent, SentEvent):
@@ -242,21 +255,24 @@ async def _open(response: web.StreamResponse, subscriber: Subscriber, text: _Tex
     await _write(response, opening + (text.gap(subscriber.oldest) if subscriber.gap else b""))
 
 
-async def _send_live(response: web.StreamResponse, subscriber: Subscriber, text: _Text, *, ends: bool) -> None:
-    """Writes new events until the call ends (if `ends`), the client falls behind, or the process stops."""
+async def _send_live(
+    response: web.StreamResponse, subscriber: Subscriber, text: _Text, call: str | None, moved: Moved | None
+) -> None:
+    """Writes new events until the call ends (of one call), the client falls behind, or the process stops. If another
+    node has the call by now (from the queue), the stream ends: whoever comes back is told by that node."""
     while True:
-        news = await subscriber.read(HEARTBEAT_SECONDS)
+        news = await subscriber.read(HEARTBEAT_SECONDS if moved is None else MOVED_SECONDS)
         for each in news:
             if told := text.of((each,)):
                 await _write(response, told)
-        if ends and _has_end(news):
+        if call is not None and (_has_end(news) or (not news and moved is not None and await moved(call))):
             return
         if not news and subscriber.closed:
             if subscriber.overflowed:
                 await _write(response, _special("overflow", {}))
             return
         if not news:
-            await _write(response, b": still here\n\n")
+            await _write(response, text.nothing(subscriber.place))
 
 
 def _has_end(told: Sequence[Told]) -> bool:

@@ -78,7 +78,7 @@ LATER: dict[str, str] = {hdrs.RETRY_AFTER: "2"}
 class HistoryResources:
     """`folders`: where recordings may be. `settings`: how numbers are stored. `catching_up`: whether ended calls are
     not yet in the store. `countries`: those in which callers' numbers were read. `written`: returns once what has
-    happened so far is in the store."""
+    happened so far is in the store. `erase_events`: of calls that are forgotten, where other nodes are told of them."""
 
     def __init__(
         self,
@@ -89,7 +89,9 @@ class HistoryResources:
         catching_up: Callable[[], bool] = lambda: False,
         countries: Collection[str | None] = (),
         written: Callable[[], Awaitable[None]] | None = None,
+        erase_events: Callable[[Collection[str]], Awaitable[None]] | None = None,
     ) -> None:
+        self._erase_events = erase_events
         self._folders, self._countries = folders, countries
         self._written = written
         self._catching_up = catching_up
@@ -219,7 +221,10 @@ class HistoryResources:
         if self._written is not None:
             await self._written()
         number: str = asked.body.number
-        calls, paths = await self._repository.forget_number(number, names_of(number, self._settings, self._countries))
+        names, ids = names_of(number, self._settings, self._countries), set[str]()
+        calls, paths = await self._repository.forget_number(number, names, ids)
+        if self._erase_events is not None:
+            await self._erase_events(ids)
         deleted = await asyncio.to_thread(self._delete, paths)
         log.info("the records of a number were deleted", calls=calls, recordings=deleted, by=asked.by)
         return Forgotten(calls=calls, recordings=deleted, recordings_elsewhere=len(paths) - deleted)

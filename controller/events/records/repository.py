@@ -99,11 +99,14 @@ class RecordRepository:
                 break
         return forgotten
 
-    async def forget_number(self, number: str, names: Collection[str] = ()) -> tuple[int, list[str]]:
+    async def forget_number(
+        self, number: str, names: Collection[str] = (), forgotten_calls: set[str] | None = None
+    ) -> tuple[int, list[str]]:
         """Deletes everything that is kept of calls from and to this number: records, events for webhooks, and entries
         of the queue that are done. Elsewhere it is replaced by null: in legs of other calls, in events that wait for
         webhooks, and in stored answers of the API (`idempotency`). `names`: other texts that stand for the number in
-        the records. Returns how many calls there were, and the paths of their recordings, which are not deleted."""
+        the records. Returns how many calls there were, and the paths of their recordings, which are not deleted; the
+        calls' ids are added to `forgotten_calls`."""
         paths: list[str] = []
         forgotten = 0
         all_names = {number, *names}
@@ -111,6 +114,8 @@ class RecordRepository:
         while True:
             found = await self._forget(select(calls.c.call, calls.c.attempt).where(whose).limit(AT_ONCE), paths)
             forgotten += len(found)
+            if forgotten_calls is not None:
+                forgotten_calls.update(row.call for row in found)
             if len(found) < AT_ONCE:
                 break
         done = and_(outbound_calls.c.callee == number, outbound_calls.c.status == "ended")
