@@ -74,7 +74,8 @@ _PASSED_ON = (
 
 
 class Person(Body):
-    """Who asks another node. A field that this release does not know is refused: it may be a limit."""
+    """Who asks another node. A field that this release does not know is refused: it may be a limit. A scope that is not
+    known gives nothing."""
 
     name: SomeText
     owner: SomeText

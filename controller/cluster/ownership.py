@@ -47,7 +47,7 @@ class CallOwners:
 
     async def elsewhere(self, call: str) -> Owner | None:
         """None: this node has it, nobody has it, or nobody can say at the moment."""
-        if len(call) > LONGEST:
+        if len(call) > LONGEST or not call.isascii():  # no call has such an id
             return None
         if (owner := await self._holder(call)) is not None:
             return await self._other(owner.name, live=True)

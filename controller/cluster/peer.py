@@ -9,6 +9,8 @@ import asyncio
 import hashlib
 import hmac
 import json
+import socket
+import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -196,7 +198,7 @@ class Peers:
                         "ws" + url.removeprefix("http"),
                         subprotocols=[Subprotocol(each) for each in protocols] or None,
                         additional_headers=headers,
-                        ssl=client_context(url, None),
+                        ssl=_trust(url, self._ca_file),
                         compression=None,
                         proxy=None,
                         **options,  # type: ignore[arg-type]
@@ -260,7 +262,7 @@ async def answers(url: str) -> bool:
 def _client(url: str, limits: httpx.Limits | None = None, ca_file: str | None = None) -> httpx.AsyncClient:
     """Whoever asks sets a time limit. Over plain HTTP there is nothing to verify, and reading the authorities takes
     30 ms."""
-    context = client_context("https://", ca_file) if url.lower().startswith("https:") else None
+    context = _trust(url, ca_file)
     return httpx.AsyncClient(
         verify=context if context is not None else False,
         trust_env=False,
@@ -271,7 +273,15 @@ def _client(url: str, limits: httpx.Limits | None = None, ca_file: str | None = 
     )
 
 
-_UNREACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, ConnectionRefusedError)
+def _trust(url: str, ca_file: str | None) -> ssl.SSLContext | None:
+    """None: nothing is encrypted."""
+    return client_context("https://", ca_file) if url.lower().startswith("https:") else None
+
+
+_UNREACHED = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol),
+    *(ConnectionRefusedError, socket.gaierror, ssl.SSLError),  # of a websocket
+)
 
 
 @contextmanager

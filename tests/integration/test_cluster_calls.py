@@ -205,7 +205,7 @@ async def test_a_call_and_its_trace_are_shown_by_any_node(nodes: Nodes) -> None:
     async with nodes.a.api.request("HEAD", path, "reader-0123456789") as answer:
         assert answer.status == 200
     unknown = f"/v1/calls/{'0' * 36}"
-    for path in (unknown, f"{unknown}/trace"):
+    for path in (unknown, f"{unknown}/trace", "/v1/calls/%ED%A0%80", "/v1/calls/%2e%2e%2fx", f"/v1/calls/{'x' * 4000}"):
         status, told = await nodes.a.ask("GET", path, "reader-0123456789")
         assert (status, told["type"]) == (404, "/problems/unknown-call")
 

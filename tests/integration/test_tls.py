@@ -131,8 +131,12 @@ async def test_a_node_shows_the_cluster_token_to_nobody_else(tmp_path: Path) -> 
             if ca_file is None:
                 with pytest.raises(PeerError, match="ConnectError"):
                     await peers.ask(node, request, most=1000)
+                with pytest.raises(PeerError, match="SSLCertVerificationError"):
+                    await peers.websocket(node, request, ["sip"])
             else:
                 assert (await peers.ask(node, request, most=1000)).status == 404
+                with pytest.raises(PeerError, match="another node answers"):
+                    await peers.websocket(node, request, ["sip"])
             await peers.close()
 
 
