@@ -149,12 +149,12 @@ class Service:
         self._changed = asyncio.Event()
         self.api = httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
 
-    def another(self) -> "Service":
-        """One that would be started the same way, once this one has ended."""
+    def another(self, environment: Mapping[str, str] | None = None) -> "Service":
+        """One that would be started the same way, or with another environment, once this one has ended."""
         return Service(
             *(self._config, self._folder),
             token=self._token,
-            environment=self._environment,
+            environment=self._environment if environment is None else environment,
             hear=self._hear,
             home=self._home,
         )

@@ -5,6 +5,7 @@ import copy
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -256,10 +257,10 @@ async def test_nodes_of_two_releases_on_one_store_and_one_valkey(tmp_path: Path)
                 for name in ports:
                     await dialling(database, NodeId(name, 1))
                 await agree(a, b, a="accepting", b="accepting")
-                await one_queue(a, b, first)
-                await one_drains_the_other(a, b)
-                await one_asks_for_a_call_of_the_other(a, b)
-                await workers_of_the_other_release(a, b, tmp_path)
+                async with workers_of_the_other_release(a, b, tmp_path):
+                    await one_queue(a, b, first)
+                    await one_drains_the_other(a, b)
+                    await one_asks_for_a_call_of_the_other(a, b)
                 a.child.kill()
                 await a.child.wait()
                 async with cluster.node("a", ports["a"], before=True) as again:
@@ -300,10 +301,13 @@ async def one_asks_for_a_call_of_the_other(a: Node, b: Node) -> None:
         assert isinstance((await node.ask("GET", "/v1/calls"))["calls"], list)
 
 
-async def workers_of_the_other_release(a: Node, b: Node, folder: Path) -> None:
-    """Each controller is served by a worker of the other release."""
+@asynccontextmanager
+async def workers_of_the_other_release(a: Node, b: Node, folder: Path) -> AsyncIterator[None]:
+    """Each controller is served by a worker of the other release, before and after what is done meanwhile."""
     async with worker(a, folder, "of-now"), worker(b, folder, "of-before", before=True), worker(b, folder, "beside"):
-        await asyncio.sleep(SILENT + 1)  # whoever is not understood is given up after that
+        came = time.monotonic()
+        yield
+        await asyncio.sleep(max(0.0, came + SILENT + 1 - time.monotonic()))  # who is not understood is given up by then
         found = (await b.ask("GET", "/v1/workers"))["workers"]
         versions = {each["name"]: (each["state"], each["link_version"]) for each in found}
         assert versions["beside"][1] == contract.VERSION
