@@ -115,6 +115,8 @@ def tokens(text: str, count: int) -> tuple[str, ...]:
         raise ValueError(
             f"{len(found)} of {count}: one for each --controller, in their order, with spaces between them"
         )
+    if len(set(found)) < count:
+        raise ValueError("the same token for two controllers: each could play this worker at the other one")
     return found
 
 
@@ -123,7 +125,8 @@ def parse(argv: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(
         prog="voiceai bridge",
         description="A bridge worker: carries the sound of calls between Asterisk (AudioSocket) and the AI.",
-        epilog=f"The link's token is read from the environment: {contract.TOKEN_ENV}.",
+        epilog=f"The link's token is read from the environment: {contract.TOKEN_ENV}. Of several controllers: one for "
+        "each, in their order, with spaces between them.",
     )
     add = parser.add_argument
     add(

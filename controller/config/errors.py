@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -105,10 +106,12 @@ def shown(path: Path, value: Any) -> str:
 
 
 def is_secret(path: Path) -> bool:
-    """Whether a value at `path` may be a secret. Includes a text in place of an entry of `api.tokens`."""
+    """Whether a value at `path` may be a secret. Includes a text in place of an entry of `api.tokens`, and what stands
+    under a name in a mapping of tokens."""
     inside = path[:-1] if path and isinstance(path[-1], int) else path
     secret_key = any(isinstance(part, str) and (part == "headers" or _SECRET.search(part)) for part in path)
-    return secret_key or inside[-1:] == ("tokens",)
+    named = any(part == "tokens" and isinstance(name, str) for part, name in pairwise(path))
+    return secret_key or named or inside[-1:] == ("tokens",)
 
 
 def explain_unknown(path: Path, here: Iterable[str], places: Mapping[str, Iterable[str]]) -> str:

@@ -62,7 +62,7 @@ class AgentSession:
         self._asked = ""
         """The worker (its boot id) that was asked for the session."""
         self._refused_by: set[str] = set()
-        """Workers that have refused it since all others were asked."""
+        """Workers that have refused it, until all others were asked or the call has lost its session."""
         self._lost_at: datetime | None = None
         """The time at which the worker was lost, if no other has taken over since."""
 
@@ -73,6 +73,7 @@ class AgentSession:
     def lost(self) -> None:
         """The worker, with the session; another one is looked for."""
         self._lost_at = _now()
+        self._refused_by.clear()
 
     def media_failed(self, reason: str) -> None:
         """Asterisk did not reach the worker for this call's media leg."""

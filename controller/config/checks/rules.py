@@ -207,6 +207,7 @@ def _check_bridge(top: Mapping[str, Any], source: Source) -> None:
 def _check_shared_workers(bridge: Mapping[str, Any], source: Source) -> None:
     workers, here = str(bridge.get("workers", "auto")), on_this_machine(str(bridge.get("listen", "127.0.0.1")))
     seen: dict[str, int] = {}
+    given: dict[str, str] = {}
     for index, entry in _entries(bridge.get("share_with")):
         where, url, tokens = ("bridge", "share_with", index), str(entry.get("controller")), entry.get("tokens")
         if url in seen:
@@ -217,6 +218,10 @@ def _check_shared_workers(bridge: Mapping[str, Any], source: Source) -> None:
             source.add((*where, "controller"), "is of a node that can't reach workers on loopback", hint)
         for name, token in _mapping(tokens).items():
             _check_token(token, (*where, "tokens", name), SHORTEST_TOKEN, source)
+            if isinstance(token, str) and token in given:
+                hint = "each worker gets one of its own at each controller"
+                source.add((*where, "tokens", name), f"is the same as that of {given[token]}", hint)
+            given.setdefault(str(token), f"share_with[{index}].tokens.{name}")
             if workers.isdigit() and re.fullmatch(LOCAL_NAME, str(name)) and int(str(name)[1:]) > int(workers):
                 source.add((*where, "tokens", name), f"is no worker: bridge.workers is {workers}", "w1 is the first")
 

@@ -174,3 +174,8 @@ def test_tokens_are_in_the_order_of_the_controllers(text: str, count: int, found
 def test_a_controller_without_a_token_is_an_error(text: str, count: int) -> None:
     with pytest.raises(ValueError, match=f"of {count}: one for each"):
         process.tokens(text, count)
+
+
+def test_no_two_controllers_are_shown_the_same_token() -> None:
+    with pytest.raises(ValueError, match="could play this worker"):
+        process.tokens("a b a", 3)

@@ -79,6 +79,20 @@ def test_each_controller_is_named_once() -> None:
     assert "share_with[0]" in found["bridge.share_with[1].controller"].message
 
 
+@pytest.mark.parametrize("second", [C | {"tokens": {"w1": TOKEN}}, C | {"tokens": {"w2": TOKEN}}])
+def test_each_token_is_given_once(second: dict[str, Any]) -> None:
+    found = errors_of(with_(FULL, bridge__listen="0.0.0.0", bridge__share_with=[B, second]))
+    ((path, error),) = found.items()
+    assert path.startswith("bridge.share_with[1].tokens.")
+    assert "share_with[0].tokens.w1" in error.message
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", [TOKEN], {"token": TOKEN}, 22222222222222222222])
+def test_no_token_shows_in_an_error(token: object) -> None:
+    found = errors_of(with_(FULL, bridge__listen="0.0.0.0", bridge__share_with=[B | {"tokens": {"w1": token}}]))
+    assert not any(shown in repr(found) for shown in ("Hunter2", "2222"))
+
+
 def test_no_token_shows() -> None:
     made = shared(B, C)
     assert "Hunter2" not in repr(made) + str(made.redacted())
