@@ -17,7 +17,7 @@ import aiohttp
 
 from bench import processes
 from bench.cluster.installation import ControlNode, control_nodes
-from bench.cluster.server import Primary
+from bench.cluster.server import Primary, cost
 from bench.results import spread
 
 ALL_S = 60.0
@@ -52,7 +52,7 @@ class Rig:
     async def callers_come(self) -> None:
         """As many as the limit lets in, and a few more, in turn to each node."""
         size = self.size
-        before, began = self._cpu(), monotonic()
+        before, server, began = self._cpu(), self.primary.read(), monotonic()
         more = max(2, size.calls // 20)
         await self._call(self.nodes, size.calls + more)
         answered = [each for node in self.nodes for each in node.asterisk.answer_s]
@@ -66,6 +66,7 @@ class Rig:
                 "answer_ms": spread([1000 * each for each in answered]),
                 "controller_cpu_pct": self._cpu_pct(before, began),
                 "slots": len(self.primary.calls()),
+                **cost(server, self.primary.read()),
             }
         )
 
