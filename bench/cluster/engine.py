@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
+from bench import processes
 from bench.cluster import counts, nodes as thin_nodes
 from bench.cluster.counts import Change
 from bench.cluster.nodes import Nodes
@@ -60,21 +61,21 @@ class Rig:
     changes: list[Change] = field(default_factory=list)
 
     async def fill(self) -> None:
-        before, cpu, began = self.primary.read(), self.nodes.cpu(), monotonic()
+        since = self._since()
         told = await self.nodes.ask("fill", calls=self.size.calls // len(self.nodes.processes))
-        self._tell("fill", told, before, cpu, began)
+        self._tell("fill", told, since)
 
     async def stage(self, name: str, rate: int, seconds: float) -> None:
-        before, cpu, began = self.primary.read(), self.nodes.cpu(), monotonic()
+        since = self._since()
         await self.nodes.begin(rate, OFFERED * self.size.calls / rate)
         await asyncio.sleep(seconds)
-        self._tell(name, await self.nodes.ask("pause"), before, cpu, began)
+        self._tell(name, await self.nodes.ask("pause"), since)
 
     async def fault(self, name: str, fault: Fault, concerned: int | None = None) -> None:
         """While calls come and go: what `fault` does, until all nodes ask the server again, and a moment longer.
         `concerned`: so many processes of nodes; None: all."""
         size = self.size
-        before, cpu, began = self.primary.read(), self.nodes.cpu(), monotonic()
+        since = self._since()
         await self.nodes.begin(size.fault_rate, OFFERED * size.calls / size.fault_rate)
         await asyncio.sleep(size.before_s)
         at = monotonic()
@@ -89,7 +90,7 @@ class Rig:
         limits = {str(trunk): size.calls // TRUNKS for trunk in range(TRUNKS)}
         bound = counts.above_share([*self.changes, *changes], self.nodes.names, limits, at)
         self._tell(
-            *(name, told, before, cpu, began),
+            *(name, told, since),
             fault_s=round(over - at, 2),
             up_again_s=round(up_again_s, 2),
             over_bound=bound,
@@ -105,32 +106,51 @@ class Rig:
         return False
 
     async def end(self) -> None:
-        before, cpu, began = self.primary.read(), self.nodes.cpu(), monotonic()
+        since = self._since()
         told = await self.nodes.ask("end")
-        self._tell("end", told, before, cpu, began, slots_left=self.primary.slots())
+        self._tell("end", told, since, slots_left=self.primary.slots())
 
-    def _tell(self, name: str, told: list[Any], before: Reading, cpu: float, began: float, **more: Any) -> None:
-        now = monotonic()
+    def _since(self) -> "Since":
+        return Since(self.primary.read(), self.nodes.cpu(), processes.busy(), process_time(), monotonic())
+
+    def _tell(self, name: str, told: list[Any], since: "Since", **more: Any) -> None:
+        now = self._since()
+        lasted = now.at - since.at
         self.changes += [tuple(each) for part in told for each in part["changes"]]
         takes = [tuple(each) for part in told for each in part["takes"]]
         asked = [1000 * seconds for seconds, asked, _ in takes if asked]
+        figures = cost(since.server, now.server)
+        nodes_cpu = now.nodes_cpu - since.nodes_cpu
+        ours = nodes_cpu + now.own - since.own + figures.get("server_cpu_pct", 0.0) / 100 * lasted
         report = {
             "stage": name,
-            "seconds": round(now - began, 1),
+            "seconds": round(lasted, 1),
             "calls": sum(part["calls"] for part in told),
             "limit": self.size.calls,
-            "takes_per_second": round(len(takes) / (now - began), 1),
+            "takes_per_second": round(len(takes) / lasted, 1),
             "take_ms": spread(asked, p999=True),
             "release_ms": spread([1000 * each for part in told for each in part["releases"]]),
             "refused": sum(not room for _, _, room in takes),
             "by_share": len(takes) - len(asked),
             "longest_take_ms": round(max((1000 * each[0] for each in takes), default=0.0), 1),
             "load_late_ms": spread([1000 * each for part in told for each in part["late"]]),
-            "nodes_cpu_pct": round(100 * (self.nodes.cpu() - cpu) / (now - began), 1),
+            "nodes_cpu_pct": round(100 * nodes_cpu / lasted, 1),
+            "foreign_cpu_pct": round(100 * (now.busy - since.busy - ours) / lasted, 1),
         }
-        report |= cost(before, self.primary.read())
-        report |= counts.over(self.changes, self.size.calls, self.size.calls // TRUNKS, began, now)
+        report |= figures
+        report |= counts.over(self.changes, self.size.calls, self.size.calls // TRUNKS, since.at, now.at)
         self.tell(report | more)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """CPU of all kinds in seconds: of the nodes, of the whole machine, of this process. `at`: monotonic."""
+
+    server: Reading
+    nodes_cpu: float
+    busy: float
+    own: float
+    at: float
 
 
 # ------------------------------------------------------------ what is run
