@@ -14,7 +14,8 @@ from typing import Any
 
 from bench.cluster.thin_node import AGENTS, TRUNKS, Seen, ThinNode
 
-SAMPLE_S = 0.01
+SAMPLE_S, AGAIN_S = 0.01, 0.1
+FILL_S = 30.0
 FREED_S = 10.0
 """Seconds after which slots that are not free never will be: the server was emptied, for example."""
 
@@ -48,12 +49,15 @@ class Load:
         return {"at": monotonic()}
 
     async def fill(self, calls: int) -> dict[str, Any]:
-        """As fast as it goes, each node one after the other."""
-        began, left = monotonic(), count()
+        """As fast as it goes, each node one after the other. A node that has no room, since it does without the server
+        for a moment, tries again."""
+        began, numbers = monotonic(), iter(range(calls))
 
         async def fill_one(node: ThinNode) -> None:
-            while (number := next(left)) < calls:
-                await node.begin(f"{node.name}-{next(self._numbers)}", number % TRUNKS, number % AGENTS)
+            for number in numbers:
+                id_ = f"{node.name}-{next(self._numbers)}"
+                while not await node.begin(id_, number % TRUNKS, number % AGENTS) and monotonic() - began < FILL_S:  # noqa: ASYNC110
+                    await asyncio.sleep(AGAIN_S)
 
         await asyncio.gather(*map(fill_one, self._nodes))
         return {"seconds": monotonic() - began} | self._told()
