@@ -62,7 +62,8 @@ class Rig:
 
     async def fill(self) -> None:
         since = self._since()
-        told = await self.nodes.ask("fill", calls=self.size.calls // len(self.nodes.processes))
+        each = self.size.calls // len(self.nodes.processes) // TRUNKS * TRUNKS  # as many over each trunk
+        told = await self.nodes.ask("fill", calls=each)
         self._tell("fill", told, since)
 
     async def stage(self, name: str, rate: int, seconds: float) -> None:
