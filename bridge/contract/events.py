@@ -337,8 +337,7 @@ class LiveReport(StrictModel):
 
 class NotUnderstood(StrictModel):
     """A command came that this worker can't read: it is of another release. Nothing was done. If its call can't do
-    without it, the session is ended besides. `command`, `call`: as far as the
-    frame said."""
+    without it, the session is ended besides. `command`, `call`: as far as the frame said."""
 
     SINCE: ClassVar[int] = 10
 

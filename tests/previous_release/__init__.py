@@ -28,7 +28,8 @@ def unpacked() -> Path:
         UNPACKED.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=UNPACKED))
         with tarfile.open(ARCHIVE) as archive:
-            archive.extractall(fresh, filter="data")
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Debian 12's Python may lack it
+            archive.extractall(fresh)
         try:
             fresh.rename(there)
         except OSError:  # another process was faster
