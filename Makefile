@@ -26,7 +26,7 @@ BIN := .venv/bin
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-# Calls mostly wait, so three or four files at a time; each process has an Asterisk of its own. A call that runs in real time can be
+# Calls mostly wait, so up to six files at a time; each process has an Asterisk of its own. A call that runs in real time can be
 # spoiled by what else the machine does, so a test that fails is run once more (R tells which), and then alone: what still
 # fails is a defect. $(call tests,processes,what)
 define tests
@@ -61,9 +61,9 @@ packages:
 
 test: setup style types
 	$(call tests,2,tests/unit tests/fuzz)
-	$(call tests,4,tests/integration)
-	$(call tests,3,--store postgresql $(STORE))
-	$(call tests,4,tests/e2e)
+	$(call tests,5,tests/integration)
+	$(call tests,4,--store postgresql $(STORE))
+	$(call tests,6,tests/e2e)
 	$(call tests,1,tests/chaos)
 
 demo: setup
@@ -118,13 +118,13 @@ types: .venv/.installed
 	$(BIN)/mypy
 
 postgresql: .venv/.installed
-	$(call tests,3,--store postgresql $(STORE))
+	$(call tests,4,--store postgresql $(STORE))
 
 unit integration: .venv/.installed
 	$(BIN)/pytest tests/$@
 
 e2e: setup
-	$(call tests,4,tests/e2e)
+	$(call tests,6,tests/e2e)
 	$(call tests,1,tests/chaos)
 
 # uv reads the hashes of all files of a version, for every platform, off the index; no address gets into the locks.

@@ -193,7 +193,7 @@ async def installation(
         settings = {
             "asterisk": {"ari": asterisk.ari_keys},
             "openai": {"url": realtime.url, "api_key": api_key, **(provider or {})},
-            "bridge": {"workers": 1, "realtime": False, "ports": f"{PORTS[0]}-{PORTS[-1]}", **(bridge or {})},
+            "bridge": {"workers": 1, "ports": f"{PORTS[0]}-{PORTS[-1]}", **(bridge or {})},
             "api": {
                 "listen": f"127.0.0.1:{free_port()}",
                 "tokens": [{"name": "test", "token": token, "scopes": ["admin"]}, *map(dict, tokens)],

@@ -17,15 +17,15 @@ AT_ONCE_S = 10.0
 """With the grace that a reconcile gives what it does not know. The first sweep comes 30 s after the start."""
 
 
-async def test_what_was_left_goes_as_soon_as_asterisk_acts_again(own_asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(own_asterisk, tmp_path, ToneModel(forever=Say("Hello.", 1.0, 440))) as running:
+async def test_what_was_left_goes_as_soon_as_asterisk_acts_again(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with installation(asterisk, tmp_path, ToneModel(forever=Say("Hello.", 1.0, 440))) as running:
         left = f"call-{uuid.uuid4()}-bridge"
-        await left_bridge(own_asterisk, left)
-        os.kill(own_asterisk.pid, signal.SIGSTOP)
+        await left_bridge(asterisk, left)
+        os.kill(asterisk.pid, signal.SIGSTOP)
         try:
             await running.asterisk_is(ready=False, seconds=15)
         finally:
-            os.kill(own_asterisk.pid, signal.SIGCONT)
+            os.kill(asterisk.pid, signal.SIGCONT)
         await running.service.logged("orphan bridge removed", timeout=AT_ONCE_S, bridge=left)
 
 

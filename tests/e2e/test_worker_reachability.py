@@ -17,7 +17,7 @@ from bridge import contract
 from simulator.ports import free_port
 from simulator.realtime import Say, ToneModel
 from simulator.services import end
-from tests.e2e.installation import Installation, installation
+from tests.e2e.installation import Installation, installation, shared
 from tests.e2e.test_inbound import greeted
 from tests.peers.asterisk import Asterisk
 
@@ -163,7 +163,7 @@ async def test_a_worker_that_is_lost_from_sight_between_two_calls(
 ) -> None:
     """It was reached when it came; the first caller who is given to it hears an agent all the same."""
     front, model = Front(free_port()), lambda: ToneModel([GREETING])
-    async with installation(asterisk, tmp_path, model, bridge=BRIDGE, agent=AGENT) as running:
+    async with shared(asterisk, tmp_path, model, bridge=BRIDGE, agent=AGENT) as running:
         await front.becomes("the worker")
         async with edge(running, front, "--capacity", "50"):
             await until_it_is(running, "up")
