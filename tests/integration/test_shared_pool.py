@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+import aiohttp
 import pytest
 
 from bridge import contract
@@ -17,19 +18,22 @@ from bridge.worker.options import LinkOptions, Options
 from bridge.worker.process import Worker
 from controller.ari.rest import Ari
 from controller.calls.admission.spending import Spending
+from controller.calls.errors import NoAiSession
 from controller.calls.machine import inputs
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.worker_events import WorkerEvents
 from controller.calls.tools.http import HttpTools
 from controller.config.prices import Prices
+from controller.text_sessions.session import Options as TextOptions, RunTool
+from controller.text_sessions.sessions import TextSessions
 from controller.workers.worker import OthersWorker
 from tests.integration.test_worker_link import OPTIONS, PATIENCE, TONE, ToneSession
-from tests.integration.test_worker_pool import TOKEN, PoolHarness, listening
+from tests.integration.test_worker_pool import TOKEN, PoolHarness, http as http, join, listening, pool as pool
 from tests.peers.audiosocket import AsteriskPeer
 from tests.unit.controller.calls.machine.test_table import CALLER, SPEC
 from tests.unit.controller.calls.runtime.test_actor import WITH_TOOL, FakeAri, FakeTools
-from tests.unit.controller.configs import SMALL, current
+from tests.unit.controller.configs import SMALL, config, current
 
 OWN_PROCESS = (
     "import sys; from tests.peers.heavy_worker import work; "
@@ -164,6 +168,22 @@ async def test_own_workers_come_first_and_the_other_node_s_when_they_are_full(ri
             await rig.a.pool.workers.retire("b.w1", 0)
 
 
+async def test_whoever_waits_for_a_place_is_told_when_another_controller_has_freed_one(
+    pool: PoolHarness, http: aiohttp.ClientSession
+) -> None:
+    socket = await join(pool, http, "b.w1", capacity=2)
+    (found,) = pool.workers.all()
+    await socket.send_str(contract.encode(contract.Heartbeat(load=contract.Load(home=False, elsewhere=2))))
+    async with asyncio.timeout(PATIENCE):
+        await found.beaten.wait()
+        assert (pool.workers.has_room(), found.home) == (False, "")
+        waiting = asyncio.create_task(pool.workers.wait_changed())
+        await asyncio.sleep(0)
+        await socket.send_str(contract.encode(contract.Heartbeat(load=contract.Load(home=False, elsewhere=1))))
+        await waiting
+        assert (pool.workers.has_room(), found.room) == (True, 1)
+
+
 async def test_a_worker_that_refuses_costs_the_call_nothing(rig: Rig) -> None:
     """It was full, or about to end, before this controller knew."""
     async with worker(replace(OPTIONS, controller=rig.a.url), TOKEN) as own:
@@ -177,6 +197,26 @@ async def test_a_worker_that_refuses_costs_the_call_nothing(rig: Rig) -> None:
         async with rig.a.call() as (actor, _):
             assert actor.call.state is State.ENDED, "nobody takes it"
         assert all(not each.calls and not each.former for each in rig.a.pool.workers.all())
+
+
+async def test_a_text_session_is_given_to_the_next_worker_too(rig: Rig) -> None:
+    workers = rig.a.pool.workers
+    async with worker(replace(OPTIONS, controller=rig.a.url), TOKEN) as own, asyncio.TaskGroup() as tasks:
+        await rig.a.there("w1", "b.w1")
+        own._sessions._draining = True
+        texts = TextSessions(workers, tasks, cast(RunTool, FakeTools().run), lambda _: (0.0, False), lambda: None)
+        workers._on_event, workers.on_former_event = lambda event: None if texts.take(event) else None, lambda _: None
+        async with asyncio.timeout(PATIENCE):
+            session = texts.open(config(), "reception", TextOptions(), by="test")
+            await session.opened()
+            assert (found := workers.of(session.id)) is not None
+            assert (session.state, found.name) == ("open", "b.w1")
+            for each in (rig.shared._controllers.all[1].sessions, own._sessions):
+                each._draining = True
+            refused = texts.open(config(), "reception", TextOptions(), by="test")
+            with pytest.raises(NoAiSession, match="no bridge worker is free"):
+                await refused.opened()
+        await texts.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
