@@ -125,11 +125,16 @@ class Bridge:
 
 @dataclass(frozen=True, slots=True)
 class AsteriskInfo:
+    """`entity_id`: of the machine. `started_at`: as Asterisk writes it, in its own time zone. Empty: not told."""
+
     version: str
+    entity_id: str = ""
+    started_at: str = ""
 
     @classmethod
     def read(cls, source: Json) -> "AsteriskInfo":
-        return cls(text(part(source, "system"), "version"))
+        system, status = part(source, "system"), part_or_none(source, "status") or {}
+        return cls(text(system, "version"), text_or(system, "entity_id"), text_or(status, "startup_time"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from controller.ari.errors import (
     Unavailable,
 )
 from controller.ari.resources import Application, AsteriskInfo, Endpoint, Json, listing, text
-from controller.ari.transport import checked_variable, given, segment
+from controller.ari.transport import checked_variable, given, reported_segment, segment
 
 __all__ = [
     "Ari",
@@ -77,6 +77,15 @@ class Ari(Channels, Bridges):
             return text(source, "status")
 
         return await self._ask("module", "GET", f"/asterisk/modules/{segment('module', name)}", status)
+
+    async def sound(self, name: str) -> frozenset[str]:
+        """The languages in which Asterisk has a sound. Raises NotFound. Each folder in Asterisk's folder of sounds is a
+        language for it: of `voiceai/sorry` it has `sorry` in the language `voiceai`."""
+
+        def languages(source: Json) -> frozenset[str]:
+            return frozenset(text(each, "language") for each in listing(source.get("formats")))
+
+        return await self._ask("sound", "GET", f"/sounds/{reported_segment('sound', name)}", languages)
 
     async def settings(self, kind: str, name: str) -> dict[str, str]:
         """The settings of a PJSIP object (`endpoint`, `aor`, `transport`, …) that are in force, by name."""

@@ -31,6 +31,41 @@ FAR_END_FIX = {
     "incompatible": "Compare `allow`, `media_encryption` and `timers` of the endpoint with what the carrier asks.",
     "trunk_fault": "Look at the trunk's credentials and identity, and at its SIP messages (`pjsip set logger on`).",
 }
+NO_WAY = "Asterisk has no way to the trunk"
+"""How the detail of a call begins whose trunk Asterisk could not dial (`rows.command_failure`)."""
+NO_WAY_FIX = (
+    "Does the trunk's endpoint exist, and has its aor a contact that answers? `pjsip show endpoints`; `voiceai doctor` "
+    "looks at it."
+)
+FAILED_FIX = (
+    ("no bridge worker is free", "`voiceai workers`: start one, or raise `bridge.workers` or `bridge.capacity`."),
+    ("worker of this call", "The worker was lost: its log, and the controller's at that moment, say why."),
+    (
+        "did not get ready in time",
+        "The provider was too slow or away: `voiceai doctor --live` opens a session as calls do.",
+    ),
+    (
+        "media leg",
+        "`bridge.advertise`, firewall: `voiceai doctor` tries it; `voiceai workers` says which is not reached.",
+    ),
+    ("can't connect to its worker", "`bridge.advertise`, firewall: `voiceai doctor` tries it."),
+    ("who has answered", "AMD() of the context voiceai-answered did not end: compare it, and amd.conf, with ours."),
+    ("cancelled before it was dialled", "Nothing: somebody has cancelled it."),
+    ("can't be written down", "The store is away: `/readyz` and the log say why."),
+    ("allow-list", "Add the number to `allow` of the trunk, if it may be dialled."),
+    ("internal error", "Please report it, with the traceback in the log."),
+)
+"""What to do about a call that failed, by a part of its detail."""
+CAUSES = {
+    0: "no cause",
+    16: "normal clearing",
+    20: "subscriber absent",
+    26: "non-selected user clearing",
+    30: "response to status enquiry",
+    31: "normal, unspecified",
+    45: "no such cause in Q.850",
+}
+"""Of Q.850, those that say nothing about the far end."""
 AI = {
     "account": "Key, quota or rights at the provider: `voiceai doctor --live` names it.",
     "config": "The provider refuses what the config asks for: model, voice or a tool's schema.",
@@ -96,17 +131,42 @@ def _asterisk(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
     told_by = [f"SIP {call.sip_status}"] if call.sip_status is not None else []
     told_by += [f"Q.850 cause {call.cause}"] if call.cause is not None else []
     cause = f" ({', '.join(told_by)})" if told_by else ""
-    if call.outcome in FAR_END:
+    if call.detail is not None and call.detail.startswith(NO_WAY):
+        yield Reason(f"{scrubbed(call.detail)}.", NO_WAY_FIX)
+    elif call.outcome in FAR_END:
         fix = FAR_END_FIX.get(call.outcome, "Nothing is wrong here, unless it happens to every call.")
         yield Reason(FAR_END[call.outcome] + cause, fix)
     elif call.outcome == "failed":
-        told = f": {scrubbed(call.detail)}" if call.detail else ""
-        yield Reason(
-            f"The call failed{cause}{told}.", "The steps that failed are below; `voiceai doctor` looks at the rest."
-        )
+        yield _failed(detail, cause, steps)
     for step in steps:
         if "failed" in step.facts and step.facts["failed"] != "NotFound":
             yield Reason(f"{step.what} failed: {step.facts.get('reason', '')}", _mend(step))
+
+
+def _failed(detail: CallDetail, told_by: str, steps: tuple[Step, ...]) -> Reason:
+    """The reason of a call that failed: its detail, a step that failed, or Asterisk's cause, whichever is known."""
+    call = detail.call
+    if call.detail:
+        fix = next((fix for part, fix in FAILED_FIX if part in call.detail), "")
+        below = _any_failed(steps) or any(step.what == "failed" for step in steps)
+        return Reason(f"The call failed{told_by}: {scrubbed(call.detail)}.", fix or (BELOW if below else LOG))
+    if _any_failed(steps):
+        return Reason(f"The call failed{told_by}.", BELOW)
+    who = "before anybody had answered" if call.answered_at is None else "after it was answered"
+    why = f": {CAUSES[call.cause]}" if call.cause in CAUSES else ""
+    fix = (
+        "A dialplan that it passes through may hang up (`dialplan show NUMBER@CONTEXT`); `pjsip set logger on` shows "
+        "what the carrier says; Asterisk's log has the rest."
+    )
+    return Reason(f"Asterisk ended the call {who}, and gave no reason that tells more{told_by}{why}.", fix)
+
+
+BELOW = "The steps that failed are named below."
+LOG = "The controller's log has more at that moment; `voiceai doctor` looks at the rest."
+
+
+def _any_failed(steps: tuple[Step, ...]) -> bool:
+    return any("failed" in step.facts and step.facts["failed"] != "NotFound" for step in steps)
 
 
 def _mend(step: Step) -> str:

@@ -1,8 +1,8 @@
 """Checks whether Asterisk reaches the workers' AudioSocket ports, by a connection that belongs to no call.
 
-Owns the task that finds which workers are to be checked (`workers.reachability`): one of another machine when it
-registers, and one that a call did not reach, until it is reached again. A worker that can't be reached gets no calls,
-and its line in the log says what to do.
+Owns the task that finds which workers are to be checked (`workers.reachability`): each one when it registers, and one
+that a call did not reach, until it is reached again. A worker that can't be reached gets no calls, and its line in the
+log says what to do.
 """
 
 import asyncio
@@ -88,6 +88,7 @@ class MediaChecks:
         if reason is None:
             if worker.media.check_succeeded():
                 log.warning("worker is reached by Asterisk again", worker=worker.name, media=worker.media_address)
+                self._workers.notify()
         elif worker.media.check_failed(reason, loop.time()):
             log.error("worker gets no calls", worker=worker.name, media=worker.media_address, reason=reason, fix=FIX)
 

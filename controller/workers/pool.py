@@ -280,7 +280,7 @@ class WorkerPool:
         given_up = known is None and (hello.boot in self._boots or self._assigned.inherited)
         self._boots.add(hello.boot)
         worker = known or Worker(hello.worker, hello.pid, "", 0, hello.capacity, socket, boot=hello.boot)
-        worker.move(hello, check=not holder.local)
+        worker.move(hello)
         self.refusals.forget(worker.name)
         worker.socket, worker.holder, worker.load = socket, holder, contract.Load()
         worker.last_beat = asyncio.get_running_loop().time()

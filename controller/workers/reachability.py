@@ -1,13 +1,16 @@
 """Whether Asterisk reaches a worker's AudioSocket port, and when that is to be checked next. [pure]
 
 A worker counts as reached until something says otherwise: a call whose media leg did not come up, or a check
-(`media_checks`). From then on it gets no calls where there is another worker, until a check has succeeded. Checks are
-repeated with back-off. Moments are seconds of any clock that does not go back.
+(`media_checks`). From then on it gets no calls where there is another worker, and none at all after two checks in a row
+have failed, until a check has succeeded. Checks are repeated with back-off. Moments are seconds of any clock that does
+not go back.
 """
 
 from dataclasses import dataclass
 
 FIRST_DELAY, LAST_DELAY = 1.0, 30.0  # seconds between two checks of a worker that is not reached
+CERTAIN = 2
+"""Checks in a row. One alone may have failed because Asterisk or the worker stood still for a moment."""
 
 
 @dataclass(slots=True)
@@ -22,6 +25,11 @@ class Reachability:
     @property
     def reached(self) -> bool:
         return self.reason is None
+
+    @property
+    def hopeless(self) -> bool:
+        """A call that is given to it would be answered, and hear nothing."""
+        return self._failures >= CERTAIN
 
     def call_failed(self, reason: str, now: float) -> bool:
         """A media leg did not come up. It may be a fault of this one call, so the worker is checked at once. True:

@@ -177,11 +177,10 @@ class Worker:
         self._backlog, self._unknown_backlog = set(), False
         return changed
 
-    def move(self, hello: contract.Hello, *, check: bool) -> None:
-        """Takes address, capacity and version from a hello. `check`: if the address is new, whether Asterisk reaches it
-        is checked before a call is given to it."""
+    def move(self, hello: contract.Hello) -> None:
+        """Takes address, capacity and version from a hello. Asterisk's way to a new address is checked at once."""
         if (self.host, self.port) != (hello.host, hello.port):
-            self.media = Reachability(check_due=0.0 if check else None)
+            self.media = Reachability(check_due=0.0)
         self.host, self.port, self.capacity, self.version = hello.host, hello.port, hello.capacity, hello.version
 
     @property

@@ -6,9 +6,9 @@ from controller.workers.worker import Worker
 
 
 def with_room(workers: Iterable[Worker]) -> list[Worker]:
-    """Those that can take one more call. Those that Asterisk does not reach come only if it reaches none: an attempt is
-    better than none."""
-    serving = [worker for worker in workers if worker.serving]
+    """Those that can take one more call. Those that Asterisk did not reach come only if it reaches none, and not once
+    that is certain (`Reachability.hopeless`)."""
+    serving = [worker for worker in workers if worker.serving and not worker.media.hopeless]
     reached = [worker for worker in serving if worker.media.reached]
     return [worker for worker in reached or serving if worker.fits()]
 

@@ -102,12 +102,12 @@ async def test_trunks_that_are_wrong(asterisk: Asterisk, tmp_path: Path) -> None
     report.names("trunk silent", "warning", "rtp_symmetric = false", "rtp_symmetric = yes")
     report.names("trunk silent", "warning", "dtmf_mode = inband", "rfc4733")
     report.names("trunk silent", "warning", "g729", "ulaw,alaw")
-    report.names("trunk silent", "ok", "enter the dialplan at [from-trunk]", "")
+    report.names("trunk silent", "failure", "goes to Stasis(voiceai): that is another app", "asterisk.ari.app")
     report.names("trunk nowhere", "failure", "no external_media_address", "external_media_address")
-    report.names("trunk nowhere", "failure", "[nobody-wrote-it] takes no number", "Stasis(another-name)")
+    report.names("trunk nowhere", "failure", "finds no line in [nobody-wrote-it]", "Stasis(another-name)")
     report.names("trunk main", "warning", "does not check it", "qualify_frequency = 30")
     report.names("registration", "failure", "refused is not registered", "carrier")
-    report.names("dialplan", "failure", "no line leads to Stasis(another-name)", "extensions.conf")
+    report.names("dialplan", "failure", "no line calls Stasis(another-name), but there is", "asterisk.ari.app")
 
 
 async def test_a_user_that_may_only_read(asterisk: Asterisk, tmp_path: Path) -> None:

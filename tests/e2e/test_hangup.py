@@ -11,9 +11,6 @@ from tests.e2e.test_inbound import GREETING, assert_clean, greeted
 from tests.peers.asterisk import Asterisk
 from tests.peers.sip import CANCELLING, IN_A_HURRY
 
-NOWHERE = "127.0.0.3"
-"""A loopback address on which nothing listens."""
-
 
 async def test_by_the_caller(asterisk: Asterisk, tmp_path: Path) -> None:
     async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
@@ -103,13 +100,3 @@ async def test_cancel_while_ringing(asterisk: Asterisk, tmp_path: Path) -> None:
         call = await running.ended(await running.call_id())
         assert call["outcome"] == "cancelled"
         assert call["answered_at"] is None
-
-
-async def test_media_leg_refused(asterisk: Asterisk, tmp_path: Path) -> None:
-    """Nothing listens where the worker said it would: a wrong `advertise`, a firewall."""
-    async with shared(asterisk, tmp_path, ToneModel(), bridge={"advertise": NOWHERE}) as running:
-        async with running.caller() as phone:
-            await phone.wait("left", "refused", timeout=10)
-        call = await running.ended(await running.call_id())
-        assert call["outcome"] == "failed"
-        assert call["detail"]

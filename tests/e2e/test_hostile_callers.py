@@ -14,6 +14,7 @@ from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import greeted
 from tests.peers.asterisk import Asterisk
+from tests.unit.controller.configs import SMALL, config
 
 PROMPT = "{{caller_name}}|{{caller}}|{{called}}|{{trunk}}|{{order}}|{{vip}}|{{language}}"
 
@@ -141,7 +142,7 @@ async def test_names_are_data(asterisk: Asterisk, tmp_path: Path) -> None:
             set_by_dialplan = await told(running, caller, b'"Ann"', "5098")
             assert set_by_dialplan == '"Ann"|+493099|5098|main|4711,((x))||de'
             assert not [line for line in running.service.lines if line["level"] in ("error", "critical")]
-        findings = asterisk_cli.dialplan(asterisk.rx("dialplan show"), app)
+        findings = asterisk_cli.dialplan(asterisk.rx("dialplan show"), config(SMALL, asterisk__ari__app=app))
         assert [each.verdict for each in findings] == ["ok", "failure"]
         assert "CALLERID" in findings[1].told
     finally:

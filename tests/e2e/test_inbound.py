@@ -235,7 +235,7 @@ async def test_audiosocket_carries_24_khz_at_50_frames_a_second(asterisk: Asteri
             await phone.rtp.frames(100)
             await phone.hang_up()
             await running.ended(await running.call_id())
-        (leg,) = tap.legs
+        leg = tap.legs[-1]  # the one before it was the check of the worker
         assert {(frame.kind, frame.size) for frame in leg.from_worker} == {(0x13, 960)}
         assert (leg.from_asterisk[0].kind, leg.from_asterisk[0].size) == (0x01, 16)
         assert {(frame.kind, frame.size) for frame in leg.from_asterisk[1:]} == {(0x13, 960)}

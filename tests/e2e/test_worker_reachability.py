@@ -14,9 +14,14 @@ from typing import Any
 import pytest
 
 from bridge import contract
+from controller.telemetry.media_checks import LOOK
+from controller.workers.reachability import FIRST_DELAY
+from simulator.audio.sound import is_tone
+from simulator.phone.phone import PhoneError
 from simulator.ports import free_port
 from simulator.realtime import Say, ToneModel
 from simulator.services import end
+from tests.e2e.doctor_harness import examined, settings_of
 from tests.e2e.installation import Installation, installation, shared
 from tests.e2e.test_inbound import greeted
 from tests.peers.asterisk import Asterisk
@@ -155,6 +160,46 @@ async def test_a_worker_that_asterisk_does_not_reach_costs_no_call(asterisk: Ast
         assert [await worker_of(running, n) for n in (1, 2)] == [["w1"], ["w1"]]
         await front.becomes("the worker")
         await until_it_is(running, "up", 40)
+
+
+async def test_the_only_worker_is_not_reached_any_more(asterisk: Asterisk, tmp_path: Path) -> None:
+    """After the first such call the log says an error with the fix, /readyz says it, and callers get what their route
+    says."""
+    routes: list[dict[str, Any]] = [
+        {"to": "5001", "agent": "reception", "overflow": [{"context": "6001@test-targets"}]},
+        {"to": "*", "agent": "reception"},
+    ]
+    front, model = Front(free_port()), lambda: ToneModel([GREETING])
+    bridge = {"workers": 1, "advertise": FRONT, "ports": str(front.port)}
+    await front.becomes("the worker")
+    async with installation(asterisk, tmp_path, model, bridge=bridge, agent=AGENT, routes=routes) as running:
+        await front.becomes("refused")
+        async with running.caller("5001") as first:
+            await first.answered()
+            await first.wait("left")
+        call = await running.ended(await running.call_id())
+        assert (call["outcome"], "worker" in call["detail"]) == ("failed", True)
+        line = await running.service.logged("worker gets no calls")
+        assert (line["level"], "bridge.advertise" in line["fix"]) == ("error", True)
+        ready = await running.service.api.get("/readyz")
+        assert (ready.status_code, ready.json()["parts"]["workers"]) == (503, False)
+        assert ready.json()["warnings"] == ["Asterisk does not reach 1 of 1 workers: voiceai workers"]
+        await asyncio.sleep(FIRST_DELAY + 2 * LOOK)  # the second check, which nothing tells of
+        async with running.caller("5001") as second:
+            await second.answered()
+            await second.rtp.hears(lambda samples: is_tone(samples, 620))
+            await second.hang_up()
+        async with running.caller("5002") as third:
+            with pytest.raises(PhoneError, match="486"):
+                await third.answered()
+        folder = tmp_path / "doctor"
+        folder.mkdir()
+        settings = settings_of(asterisk, folder)
+        settings["bridge"] |= bridge
+        settings["api"]["listen"] = str(running.service.api.base_url).removeprefix("http://").rstrip("/")
+        report = await examined(settings, folder)
+        report.names("api", "failure", "Asterisk does not reach 1 of 1 workers", "The findings below name the cause")
+        report.names("audio loop-back", "failure", f"can't connect to {FRONT}", "bridge.advertise")
 
 
 @pytest.mark.parametrize("what", ["refused", "dropped", "closes", "silent"])

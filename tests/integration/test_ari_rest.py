@@ -278,11 +278,18 @@ TELLING: list[tuple[Operation, str, Any, Any, Callable[[Any], object]]] = [
         lambda v: v == {"direct_media": "false", "allow": "(ulaw)"},
     ),
     (
+        lambda a: a.sound("voiceai/sorry"),
+        "GET /sounds/voiceai%2Fsorry",
+        None,
+        {"id": "voiceai/sorry", "formats": [{"language": "en", "format": "wav"}, {"language": "de", "format": "wav"}]},
+        lambda v: v == {"en", "de"},
+    ),
+    (
         lambda a: a.info(),
         "GET /asterisk/info",
         None,
-        {"system": {"version": "22.10.1", "entity_id": "02:fc"}},
-        lambda v: v == AsteriskInfo("22.10.1"),
+        {"system": {"version": "22.10.1", "entity_id": "02:fc"}, "status": {"startup_time": "2026-11-30T21:00:00Z"}},
+        lambda v: v == AsteriskInfo("22.10.1", "02:fc", "2026-11-30T21:00:00Z"),
     ),
     (
         lambda a: a.endpoint("PJSIP", "trunk"),

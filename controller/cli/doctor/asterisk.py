@@ -4,6 +4,7 @@ Owns one check per function; each returns its findings, and raises AriError if A
 """
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from bridge.common.tls import on_this_machine
@@ -17,16 +18,26 @@ MODULES = {
     "chan_audiosocket.so": "carries the sound to the workers",
     "res_audiosocket.so": "carries the sound to the workers",
     "res_stasis.so": "hands calls to the controller",
+    "res_stasis_answer.so": "answers calls",
     "app_stasis.so": "is the dialplan's Stasis()",
     "res_ari_channels.so": "is how calls are controlled",
     "res_ari_bridges.so": "is how legs are joined",
     "res_ari_events.so": "sends events to the controller",
     "res_stasis_playback.so": "plays the sounds of `on_ai_failure`",
     "res_stasis_snoop.so": "lets supervisors listen",
+    "bridge_simple.so": "joins caller and agent",
     "codec_resample.so": "turns the telephone's 8 kHz into 24 kHz",
     "res_rtp_asterisk.so": "carries the telephone's sound",
     "chan_pjsip.so": "is SIP",
+    "res_pjsip_session.so": "is SIP's calls",
+    "res_pjsip_sdp_rtp.so": "negotiates the telephone's sound",
 }
+WITHOUT: Mapping[str, str] = {
+    "bridge_softmix.so": "joins a third party, such as a supervisor",
+    "func_dialplan.so": "tells whether the dialplan has an extension, for transfers and this doctor",
+    "res_musiconhold.so": "plays music to callers on hold",
+}
+"""Without these calls work, as long as nobody needs what they do."""
 FOR_DETECTION = "app_amd.so"
 FOR_CANARY = "func_talkdetect.so"
 
@@ -42,9 +53,16 @@ async def reach(ari: Ari) -> list[Finding]:
     except Unauthorized as error:
         if error.status == 403:
             return [
-                failure(check, f"this user may only read: {error.message}", "Set `read_only = no` for it in ari.conf.")
+                failure(
+                    check,
+                    f"this user may only read: {error.message}",
+                    "Set `read_only = no` for it in ari.conf, then `module reload res_ari.so`.",
+                )
             ]
-        fix = "`asterisk.ari.username` and `password` must be a user's in ari.conf; after a change: `ari reload`."
+        fix = (
+            "`asterisk.ari.username` and `password` must be a user's in ari.conf; after a change: "
+            "`module reload res_ari.so`."
+        )
         return [failure(check, "Asterisk does not accept user or password", fix)]
     except TimedOut:
         fix = "Asterisk hangs, or a firewall swallows the connection. `asterisk -rx 'core show channels'` tells which."
@@ -57,10 +75,12 @@ async def reach(ari: Ari) -> list[Finding]:
 def _how_to_reach(error: AriError) -> str:
     if error.status is None:
         return (
-            "Is Asterisk running? http.conf needs `enabled = yes`, and `bindaddr`, `bindport` as in `asterisk.ari.url`."
+            "Is Asterisk running? http.conf needs `enabled = yes`, and `bindaddr`, `bindport` as in `asterisk.ari.url`"
+            "; after a change: `module reload http`. `http show status` tells where it listens."
         )
     return (
-        "`asterisk.ari.url` must end with /ari; Asterisk needs the modules res_ari*.so, and ari.conf `enabled = yes`."
+        "`asterisk.ari.url` must end with /ari; Asterisk needs the modules res_ari*.so (`module show like res_ari`), "
+        "and ari.conf `enabled = yes`; after a change: `module reload res_ari.so`."
     )
 
 
@@ -69,28 +89,45 @@ async def version(ari: Ari) -> list[Finding]:
 
 
 async def modules(ari: Ari, config: Config) -> list[Finding]:
-    needed = dict(MODULES)
+    needed, useful = dict(MODULES), dict(WITHOUT)
     if config.trunks:
-        needed[FOR_DETECTION] = "tells answering machines from people"
+        useful[FOR_DETECTION] = "tells answering machines from people"
     if config.canary is not None:
-        needed[FOR_CANARY] = "hears the agent of a canary call"
-    missing = [name for name in needed if not await _runs(ari, name)]
-    found = [
-        (warning if name in (FOR_DETECTION, FOR_CANARY) else failure)(
-            "modules",
-            f"{name} is not loaded: it {needed[name]}",
-            f"Add `load = {name}` to modules.conf and restart Asterisk.",
-        )
-        for name in missing
-    ]
-    return found or [ok("modules", f"all {len(needed)} that a call needs are running")]
+        useful[FOR_CANARY] = "hears the agent of a canary call"
+    found = []
+    for name, what in {**needed, **useful}.items():
+        state = await module_state(ari, name)
+        if state != RUNNING:
+            verdict = failure if name in needed else warning
+            found.append(verdict("modules", f"{name} {state}: it {what}", load(name, state)))
+    return found or [ok("modules", f"all {len(needed) + len(useful)} that a call needs are running")]
 
 
-async def _runs(ari: Ari, module: str) -> bool:
+RUNNING, UNLOADED = "runs", "is not loaded"
+
+
+async def module_state(ari: Ari, module: str) -> str:
+    """`RUNNING`, `UNLOADED`, or what else Asterisk says of it."""
     try:
-        return await ari.module(module) == "Running"
+        state = await ari.module(module)
     except NotFound:
-        return False
+        return UNLOADED
+    return RUNNING if state == "Running" else f"is loaded, and its state is {state!r}"
+
+
+def load(module: str, state: str) -> str:
+    """What to do about a module that does not run."""
+    first = (
+        "Copy asterisk/amd.conf into Asterisk's configuration: without it app_amd does not load. Then "
+        if (module == FOR_DETECTION)
+        else ""
+    )
+    again = "" if state == UNLOADED else f"`module unload {module}` and "
+    do = f"`asterisk -rx 'module load {module}'`" if not again else f"{again}`module load {module}`"
+    return (
+        f"{first}{do}; if it fails, Asterisk's log says why. For the next start: `load = {module}` in modules.conf, "
+        "where that has `autoload = no` or a `noload` for it."
+    )
 
 
 async def app(ari: Ari, name: str, *, controller_ready: bool) -> list[Finding]:

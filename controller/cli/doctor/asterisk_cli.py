@@ -1,20 +1,16 @@
-"""Checks by Asterisk's command line, for what ARI does not show: registrations, and dialplan lines that lead to us.
+"""Checks by Asterisk's command line, for what ARI does not show: registrations, and lines of the dialplan. [pure]
 
-Owns the command that is run (`asterisk -rx '…'`, or the operator's: Asterisk may be in a container or on another
-machine) and its time limit. Changes nothing. `registrations` and `dialplan` are pure.
+Each function judges the output of one command.
 """
 
-import asyncio
 import re
-import shlex
-import shutil
-from subprocess import DEVNULL, PIPE
 
-from controller.cli.doctor import edge
+from controller.calls.machine.rows import answer_detection
+from controller.calls.runtime import dialplan as contexts_of_ours
+from controller.cli.doctor.dialplan_output import BY_A_CONTROLLER, Extension, Step, read
 from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.config import Config
 
-SECONDS = 10.0
 CHECK = "registration"
 LINE = re.compile(r"\s*(?P<name>[^\s/]+)/sips?:\S*\s+(?:\S+\s+)?(?P<state>Registered|Unregistered|Rejected|Stopped)\b")
 
@@ -32,47 +28,10 @@ NOT_REGISTERED = {
 }
 
 
-async def look(config: Config, rx: str | None) -> list[Finding]:
-    """`rx`: the command line that runs a command of Asterisk. None: `asterisk -rx`, if it is on this machine."""
-    try:
-        command = shlex.split(rx) if rx else ["asterisk", "-rx"]
-    except ValueError:
-        return [failure(CHECK, "the command of `--rx` has a quote that is not closed", "Close it, or leave it out.")]
-    if rx is None and shutil.which("asterisk") is None:
-        return [
-            skipped(CHECK, "not visible over ARI; give Asterisk's command line: `--rx 'docker exec … asterisk -rx'`")
-        ]
-    listed = await _run(command, "pjsip show registrations")
-    lines = await _run(command, "dialplan show")
-    if listed is None or lines is None:
-        if rx is None:
-            return [skipped(CHECK, "`asterisk -rx` does not let this user in; try it as root, or with `--rx`")]
-        return [failure(CHECK, "the command of `--rx` failed", f"Try it: `{rx} 'core show version'`.")]
-    app = config.asterisk.ari.app
-    front = edge.edge(lines, app) if config.asterisk.readiness_app else []
-    return [*registrations(listed), *dialplan(lines, app), *front]
-
-
-async def _run(command: list[str], argument: str) -> str | None:
-    """The output; None if the command fails."""
-    try:
-        process = await asyncio.create_subprocess_exec(*command, argument, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
-    except (OSError, ValueError):  # not found, not permitted, or with a NUL character
-        return None
-    try:
-        async with asyncio.timeout(SECONDS):
-            out, _ = await process.communicate()
-    except TimeoutError:
-        return None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return out.decode(errors="replace") if process.returncode == 0 else None
-
-
 def registrations(output: str) -> list[Finding]:
     """`output`: of `pjsip show registrations`."""
+    if "No such command" in output:
+        return [skipped(CHECK, "res_pjsip_outbound_registration.so is not loaded: Asterisk registers nowhere")]
     found = []
     for match in filter(None, map(LINE.match, output.splitlines())):
         name, state = match["name"], match["state"]
@@ -83,23 +42,50 @@ def registrations(output: str) -> list[Finding]:
     return found or [ok(CHECK, "none is configured")]
 
 
-def dialplan(output: str, app: str) -> list[Finding]:
-    """`output`: of `dialplan show`."""
-    lines = re.findall(rf"(?m)Stasis\({re.escape(app)}(?:,(.*)\)|\))", output)
-    if lines:
-        return [ok("dialplan", f"{len(lines)} lines lead to Stasis({app})"), *arguments(lines, app)]
+def dialplan(output: str, config: Config) -> list[Finding]:
+    """`output`: of `dialplan show`. Which lines of the dialplan hand callers to our app? Not counted: the context that
+    Asterisk makes for an app that is registered, and those by which our own calls come back."""
+    app = config.asterisk.ari.app
+    ours: list[tuple[Extension, Step]] = []
+    others: set[str] = set()
+    for extension, step in _stasis_lines(output):
+        if step.data.split(",")[0].strip() == app:
+            ours.append((extension, step))
+        else:
+            others.add(str(step))
+    back = {
+        answer_detection.CONTEXT,
+        contexts_of_ours.CONTEXT,
+        *([config.softphone.context] if config.softphone else ()),
+    }
+    entrances = [extension for extension, _ in ours if extension.context not in back]
+    judged = arguments([step.data for _, step in ours], app)
+    if entrances:
+        places = ", ".join(dict.fromkeys(f"[{each.context}]" for each in entrances))
+        return [ok("dialplan", f"{len(entrances)} lines call Stasis({app}), in {places}"), *judged]
+    if others:
+        fix = f"`asterisk.ari.app` and the name in Stasis() must be the same: write Stasis({app}); `dialplan reload`."
+        return [failure("dialplan", f"no line calls Stasis({app}), but there is {', '.join(sorted(others)[:3])}", fix)]
     fix = f"Add `exten => _X!,1,Stasis({app})` to the trunk's context in extensions.conf, then `dialplan reload`."
-    return [failure("dialplan", f"no line leads to Stasis({app}): no call reaches the agent", fix)]
+    return [failure("dialplan", f"no line calls Stasis({app}): no call reaches the agent", fix), *judged]
+
+
+def _stasis_lines(output: str) -> list[tuple[Extension, Step]]:
+    written = [each for each in read(output) if each.creator != BY_A_CONTROLLER]
+    lines = [(extension, step) for each in written for extension in each.extensions for step in extension.steps]
+    return [(extension, step) for extension, step in lines if step.app.lower() == "stasis"]
 
 
 def arguments(lines: list[str], app: str) -> list[Finding]:
-    """A caller's text must not be an argument of Stasis(): a comma in it begins another argument."""
-    variables = [found for line in lines for found in CALLER_TEXT.findall(line)]
+    """A caller's text must not be an argument of Stasis(): a comma in it begins another argument. `lines`: what stands
+    in the parentheses."""
+    told = [line.partition(",")[2] for line in lines]
+    variables = [found for line in told for found in CALLER_TEXT.findall(line)]
     if variables:
         text = f"Stasis({app},…) has ${{{variables[0]}…}}: a caller whose name has a comma sets variables of the call"
         fix = "Write `Set(VOICEAI_VAR_name=…)` in the line before, and no argument; {{caller_name}} is there by itself."
         return [failure("dialplan", text, fix)]
-    if any(re.search(r"=[^,]*\$\{", line) for line in lines):
+    if any(re.search(r"=[^,]*\$\{", line) for line in told):
         text = f"Stasis({app},…) has variables in its arguments: a comma in one of them begins another argument"
         fix = "If a caller may have a say in them: `Set(VOICEAI_VAR_name=${…})` in the line before, and no argument."
         return [warning("dialplan", text, fix)]

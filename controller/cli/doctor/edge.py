@@ -8,6 +8,7 @@ Is sip:ready@ answered as it should, and is a call without a controller refused 
 import re
 from collections.abc import Iterator
 
+from controller.cli.doctor import dialplan_output
 from controller.cli.doctor.findings import Finding, failure, ok, warning
 
 CHECK = "SIP front"
@@ -15,10 +16,6 @@ READY = "ready"
 """The extension for which the front asks by OPTIONS."""
 COPY = "Copy the context [edge] from asterisk/extensions.conf, then `dialplan reload`."
 
-_CONTEXT = re.compile(r"\[ Context '(?P<name>[^']+)'")
-_INCLUDE = re.compile(r"\s+Include =>\s+'(?P<name>[^']+)'")
-_EXTENSION = re.compile(r"\s+'(?P<name>[^']+)'(?: \(CID match '[^']*'\))? =>\s+\d+\.\s(?P<step>.*)")
-_STEP = re.compile(r"\s+(?:\[[^\]]*\]\s+)?\d+\.\s(?P<step>.*)")
 _NEXT_NODE = re.compile(r"(?:Hangup\((?:34|38|42)\b|Congestion\()")
 """Causes for which Asterisk says 503 (res_pjsip, hangup_cause2sip)."""
 
@@ -56,21 +53,13 @@ def _judged(name: str, contexts: dict[str, Extensions], includes: dict[str, list
 
 def read(output: str) -> tuple[dict[str, Extensions], dict[str, list[str]]]:
     """Extensions and includes of each context."""
-    contexts: dict[str, Extensions] = {}
-    includes: dict[str, list[str]] = {}
-    context, steps = "", list[str]()
-    for line in output.splitlines():
-        if head := _CONTEXT.search(line):
-            context = head["name"]
-            contexts[context], includes[context] = {}, []
-        elif context and (include := _INCLUDE.match(line)):
-            includes[context].append(include["name"])
-        elif context and (extension := _EXTENSION.match(line)):
-            steps = contexts[context].setdefault(extension["name"], [])
-            steps.append(extension["step"])
-        elif context and (step := _STEP.match(line)):
-            steps.append(step["step"])
-    return contexts, includes
+    contexts = dialplan_output.read(output)
+    extensions = {each.name: _steps(each) for each in contexts}
+    return extensions, {each.name: each.includes for each in contexts}
+
+
+def _steps(context: dialplan_output.Context) -> Extensions:
+    return {each.pattern: list(map(str, each.steps)) for each in context.extensions if each.steps}
 
 
 def matches(extension: str, number: str) -> bool:

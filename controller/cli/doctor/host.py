@@ -84,7 +84,8 @@ async def api(config: Config) -> list[Finding]:
     try:
         async with httpx.AsyncClient(timeout=3, trust_env=False, verify=False) as http:
             answer = await http.get(f"http://{at}/readyz")
-        parts = answer.json()["parts"]
+        told = answer.json()
+        parts, warnings = told["parts"], list(map(str, told.get("warnings", ())))
     except httpx.ConnectError:
         return [ok(check, f"nobody listens on {at} yet")]
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
@@ -92,8 +93,12 @@ async def api(config: Config) -> list[Finding]:
         return [failure(check, f"another program listens on {at}: the controller can't start", fix)]
     missing = [part for part, ready in parts.items() if not ready]
     if missing:
+        why = "".join(f"; {each}" for each in warnings)
         fix = "The findings below name the cause; the controller's log has the rest."
-        return [warning(check, f"the controller that runs is not ready: {', '.join(missing)}", fix)]
+        verdict = warning if missing == ["accepting"] else failure  # it drains
+        return [verdict(check, f"the controller that runs is not ready: {', '.join(missing)}{why}", fix)]
+    if warnings:
+        return [warning(check, f"a controller runs, and warns: {'; '.join(warnings)}", "Its log has more.")]
     return [ok(check, "a controller runs, and is ready")]
 
 

@@ -19,15 +19,20 @@ from controller.ari.rest import Ari
 from controller.cli.doctor import (
     asterisk,
     asterisk_cli,
+    command_line,
     dialplan,
+    dialplan_output,
+    edge,
     environment,
     host,
+    inbound,
     loopback,
     provider,
     routes,
     scheduling,
     sessions,
     softphone,
+    sounds,
     tls,
     trunks,
 )
@@ -56,7 +61,7 @@ async def examine(config: Config, *, live: bool = False, rx: str | None = None) 
         ("store", lambda: host.store(config)),
         ("api", lambda: host.api(config)),
         ("models", lambda: provider.models(config, today)),
-        ("routes", lambda: routes.routes(config)),
+        ("routes", lambda: routes.routes(config, datetime.now(UTC))),
     )
     for name, check in local:
         for finding in await _done(name, check):
@@ -100,14 +105,18 @@ async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]
             ("asterisk version", lambda: asterisk.version(ari)),
             ("modules", lambda: asterisk.modules(ari, config)),
             ("stasis app", lambda: asterisk.app(ari, at.app, controller_ready=running)),
+            (sounds.CHECK, lambda: sounds.sounds(ari, config)),
             ("trunks", lambda: trunks.trunks(ari, config)),
             (softphone.CHECK, lambda: softphone.look(ari, config)),
-            ("command line", lambda: asterisk_cli.look(config, rx)),
-            (loopback.CHECK, lambda: _loopback(ari, config)),
+            (command_line.CHECK, lambda: _by_command_line(ari, config, rx)),
         )
+        lines_known = False
         for name, check in checks:
             for finding in await _done(name, check):
+                lines_known = lines_known or finding.check == asterisk_cli.CHECK
                 yield finding
+        for finding in await _done(loopback.CHECK, lambda: _loopback(ari, config, lines_known)):
+            yield finding
 
 
 async def _done(name: str, check: Check) -> list[Finding]:
@@ -140,13 +149,27 @@ async def _controller_ready(config: Config) -> bool:
         return False
 
 
-async def _loopback(ari: Ari, config: Config) -> list[Finding]:
+async def _by_command_line(ari: Ari, config: Config, rx: str | None) -> list[Finding]:
+    line = await command_line.reach(rx, await ari.info())
+    if isinstance(line, Finding):
+        return [line]
+    listed, lines = await line.run("pjsip show registrations"), await line.run("dialplan show")
+    if listed is None or lines is None or not dialplan_output.complete(lines):
+        fix = "Look at `pjsip show registrations` and `dialplan show` on Asterisk's command line."
+        return [failure(command_line.CHECK, "Asterisk's command line gave no answer", fix)]
+    front = edge.edge(lines, config.asterisk.ari.app) if config.asterisk.readiness_app else []
+    there = await inbound.look(config, line.run, await dialplan.contexts_of_trunks(ari, config))
+    return [*asterisk_cli.registrations(listed), *asterisk_cli.dialplan(lines, config), *there, *front]
+
+
+async def _loopback(ari: Ari, config: Config, lines_known: bool) -> list[Finding]:
     bridge = config.bridge
     ports = range(bridge.ports.first, bridge.ports.last + 1)
     lines: list[Finding] = []
 
     async def meanwhile(channel: str) -> None:
-        lines.extend(await dialplan.look(ari, channel, config))
+        contexts = await dialplan.contexts_of_trunks(ari, config)
+        lines.extend(await dialplan.look(ari, channel, config, contexts, lines_known=lines_known))
 
     try:
         async with _registered(config):

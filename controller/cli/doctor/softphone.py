@@ -11,6 +11,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from bridge.common.tls import client_context
 from controller.ari.errors import AriError, NotFound
 from controller.ari.rest import Ari
+from controller.cli.doctor import asterisk
 from controller.cli.doctor.findings import Finding, failure, ok, warning
 from controller.config import Config
 from controller.softphone.relay import SIP, websocket_of
@@ -52,22 +53,17 @@ async def look(ari: Ari, config: Config) -> list[Finding]:
 
 
 async def _modules(ari: Ari) -> list[Finding]:
-    missing = [name for name in MODULES if not await _runs(ari, name)]
-    found = [
-        failure(CHECK, f"{name} is not loaded: it {MODULES[name]}", f"Add `load = {name}` to modules.conf and restart.")
-        for name in missing
-    ]
-    if not [name for name in OPUS if await _runs(ari, name)]:
-        fix = f"Load {OPUS[0]} (Debian) or {OPUS[1]} (asterisk.org), and res_format_attr_opus.so."
+    found = []
+    for name, what in MODULES.items():
+        if (state := await asterisk.module_state(ari, name)) != asterisk.RUNNING:
+            found.append(failure(CHECK, f"{name} {state}: it {what}", asterisk.load(name, state)))
+    if all([await asterisk.module_state(ari, name) != asterisk.RUNNING for name in OPUS]):
+        fix = (
+            f"`module load {OPUS[0]}` (Debian) or `module load {OPUS[1]}` (asterisk.org), and "
+            "`module load res_format_attr_opus.so`."
+        )
         found.append(warning(CHECK, "Asterisk has no codec for Opus: browsers speak G.722, 16 kHz", fix))
     return found
-
-
-async def _runs(ari: Ari, module: str) -> bool:
-    try:
-        return await ari.module(module) == "Running"
-    except NotFound:
-        return False
 
 
 async def _objects(ari: Ari) -> list[Finding]:

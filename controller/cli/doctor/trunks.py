@@ -26,6 +26,8 @@ REQUIRED = {
     "rewrite_contact": (("true", "yes"), "or BYE and re-INVITE get lost behind NAT"),
 }
 CODECS = ("ulaw", "alaw", "g722", "opus", "slin")
+NO_CODEC = ("(nothing)", "()", "nothing")
+"""How Asterisk writes that an endpoint has no codec."""
 
 
 def sent(check: str, trunk: Trunk) -> Finding:
@@ -47,13 +49,20 @@ async def trunks(ari: Ari, config: Config) -> list[Finding]:
 
 async def _trunk(ari: Ari, check: str, trunk: Trunk, asterisk: str) -> list[Finding]:
     endpoint = endpoint_of(trunk.endpoint)
+    if trunk.endpoint.startswith("Local/"):
+        return []  # `dialplan` looks at its context
     if endpoint is None:
-        return [skipped(check, f"{trunk.endpoint!r} is no PJSIP endpoint")]
+        told = f"{trunk.endpoint!r} is no PJSIP endpoint: whether it works can't be looked at"
+        return [skipped(check, told)]
     try:
         state = (await ari.endpoint("PJSIP", endpoint)).state
     except NotFound:
         return [
-            failure(check, f"Asterisk has no PJSIP endpoint {endpoint!r}", "Add it to pjsip.conf, or fix `endpoint`.")
+            failure(
+                check,
+                f"Asterisk has no PJSIP endpoint {endpoint!r}",
+                "Add it to pjsip.conf and `module reload res_pjsip.so`, or fix `endpoint`.",
+            )
         ]
     try:
         keys = await ari.settings("endpoint", endpoint)
@@ -104,7 +113,10 @@ def settings(check: str, keys: Mapping[str, str]) -> list[Finding]:
         text = f"dtmf_mode = {mode}: keys come as tones, or not at all"
         found.append(warning(check, text, "Set `dtmf_mode = rfc4733` at the endpoint in pjsip.conf."))
     codecs = keys.get("allow", "")
-    if codecs and not any(codec in codecs for codec in CODECS):
+    if codecs in NO_CODEC:
+        fix = "Set `allow = ulaw,alaw` behind `disallow = all` at the endpoint in pjsip.conf."
+        found.append(failure(check, "it allows no codec: every call is refused (SIP 488)", fix))
+    elif codecs and not any(codec in codecs for codec in CODECS):
         fix = "Allow `ulaw,alaw` (or g722, opus) at the endpoint in pjsip.conf."
         found.append(warning(check, f"allow = {codecs}: none that Asterisk converts to 24 kHz without a licence", fix))
     return found

@@ -182,6 +182,11 @@ def call_of(**changes: object) -> view.CallDetail:
         (WELL, MEDIA, None),
         (call_of(outcome="busy", cause=17), (), "The other side was busy. (Q.850 cause 17)"),
         (call_of(outcome="failed", detail="no way to '+4930'"), (), "The call failed: no way to …"),
+        (
+            call_of(outcome="congestion", detail="Asterisk has no way to the trunk: x"),
+            (),
+            "Asterisk has no way to the trunk",
+        ),
         (WELL, (failed(commands.OpenMedia("c"), TimedOut("external_media", None, "no answer")),), "OpenMedia failed"),
         (WELL, (failed(commands.HangUp("c", "normal"), NotFound("hangup", 404, "gone")),), None),
         (WELL, (worker("failed", kind="account", message="refuses the key"),), "No AI session: refuses the key"),
@@ -214,6 +219,39 @@ def test_reasons(detail: view.CallDetail, steps: tuple[Step | lifecycle.CommandD
         assert found == []
     else:
         assert any(wanted in each.message for each in found), found
+
+
+REFUSED = (failed(commands.Answer("c"), TimedOut("answer", None, "no answer")),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps", "told", "fix"),
+    [
+        ({"detail": "no bridge worker is free"}, (), "no bridge worker is free", "bridge.capacity"),
+        ({"detail": "the media leg did not come up in time"}, (), "the media leg did not", "bridge.advertise"),
+        ({"detail": "the AI session did not get ready in time"}, (), "did not get ready", "doctor --live"),
+        ({"detail": "no AI (config): no such voice"}, (worker("failed", kind="config"),), "no such voice", "below"),
+        ({"detail": "something new"}, (), "something new", "log"),
+        ({"detail": "Answer: no answer"}, REFUSED, "Answer: no answer", "below"),
+        ({}, REFUSED, "The call failed", "below"),
+        (
+            {"cause": 16},
+            (),
+            "after it was answered, and gave no reason that tells more (Q.850 cause 16): normal",
+            "show",
+        ),
+        ({"cause": 0}, (), "(Q.850 cause 0): no cause", "dialplan show"),
+        ({}, (), "gave no reason that tells more.", "pjsip set logger on"),
+    ],
+)
+def test_a_call_that_failed_has_a_reason_and_what_to_do(
+    changes: dict[str, object], steps: tuple[Step | lifecycle.CommandDone, ...], told: str, fix: str
+) -> None:
+    """And what it says is below, is below."""
+    whole = [step for each in steps for step in ([each] if isinstance(each, Step) else list(of(each))[1:])]
+    first, *others = diagnosis.reasons(call_of(outcome="failed", **changes), whole)
+    assert (told in first.message, fix in first.fix) == (True, True), first
+    assert bool(others) == ("below" in first.fix)
 
 
 def test_each_kind_of_warning_is_told_in_words() -> None:

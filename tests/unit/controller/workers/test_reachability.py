@@ -43,6 +43,17 @@ def test_a_check_that_could_not_be_made_says_nothing() -> None:
     assert (media.reached, media.reason) == (False, "refused")
 
 
+def test_it_is_certain_after_two_checks_in_a_row_and_open_again_after_one_that_succeeds() -> None:
+    media = Reachability(check_due=0.0)
+    media.call_failed("refused", 0.0)
+    media.check_failed("refused", 0.0)
+    assert not media.hopeless, "it may have been a moment"
+    media.check_failed("refused", 1.0)
+    assert media.hopeless
+    media.check_succeeded()
+    assert (media.hopeless, media.reached) == (False, True)
+
+
 def worker(name: str, *, capacity: int = 2, up: bool = True, **keys: Any) -> Worker:
     socket = cast(web.WebSocketResponse, object()) if up else None
     return Worker(name, 1, "127.0.0.1", 9092, capacity, socket, boot=name, **keys)
@@ -65,6 +76,16 @@ def test_one_that_is_not_reached_gets_no_call_however_idle_it_is() -> None:
     full = worker("w1", calls={"a", "b"})
     assert with_room([full, unreached("w2")]) == [], "better a place in the line"
     assert chosen(worker("w1", up=False), unreached("w2")) == "w2", "an attempt is better than none"
+
+
+def test_one_that_is_certainly_not_reached_gets_no_call_even_if_it_is_the_only_one() -> None:
+    """The caller would be answered, and hear nothing: what the route says for the case is better."""
+    only = unreached("w1")
+    assert chosen(only) == "w1"
+    only.media.check_failed("refused", 1.0)
+    only.media.check_failed("refused", 2.0)
+    assert (chosen(only), with_room([only])) == (None, [])
+    assert chosen(only, worker("w2")) == "w2"
 
 
 def test_a_call_does_not_try_the_same_one_again() -> None:

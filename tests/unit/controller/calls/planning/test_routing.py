@@ -235,7 +235,7 @@ def test_two_routes_for_one_number_are_an_error(one: str, other: str) -> None:
     with pytest.raises(ConfigErrors, match="stands there already"):
         config(limits={"per_number": {one: 1, other: 2}}, trunks__desk__country_code="49")
     different = [{"to": one, "agent": "night"}, {"to": other + "1", "agent": "reception"}]
-    told = [each.told for each in routes(config(routes=different, trunks__desk__country_code="49"))]
+    told = [each.told for each in routes(config(routes=different, trunks__desk__country_code="49"), NOW)]
     assert all(spelling in told[0] for spelling in ("+4930555", "004930555", "4930555", "030555"))
 
 

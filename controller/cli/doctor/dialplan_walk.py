@@ -1,0 +1,128 @@
+"""Where the dialplan leads a call. [pure]
+
+Owns the reading of an extension's steps: which hand the call to a Stasis app, end it, or lead elsewhere. Reads only
+what is certain: variables other than ${EXTEN} have no known value, and of a condition both ways are possible.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.cli.doctor.dialplan_output import Context, Extension, Step
+
+CONDITIONS = frozenset(
+    ("gotoif", "gotoiftime", "gosub", "gosubif", "macro", "macroif", "macroexclusive", "execif", "execiftime", "exec")
+    + ("tryexec", "agi", "eagi", "deadagi", "fastagi", "switch", "while", "continuewhile", "exitwhile", "lookupcidname")
+)
+"""Applications after which a call may be somewhere else."""
+ENDS = frozenset(("hangup", "busy", "congestion"))
+ELSEWHERE = frozenset(
+    ("dial", "queue", "voicemail", "voicemailmain", "confbridge", "meetme", "page", "retrydial", "bridge", "echo")
+    + ("followme", "directory", "disa", "park", "parkandannounce", "transfer", "pickup", "milliwatt", "minivmrecord")
+)
+"""Applications to which a call is handed; it comes back if nobody takes it."""
+_EXTEN = re.compile(r"\$\{EXTEN(?::(?P<begin>-?\d+)(?::(?P<length>-?\d+))?)?\}")
+
+
+class End(StrEnum):
+    OURS = "ours"
+    OTHER_APP = "other app"
+    NO_LINE = "no line"
+    """Asterisk has no extension for the number: a SIP caller gets 404."""
+    ELSEWHERE = "elsewhere"
+    UNKNOWN = "unknown"
+    """It depends on variables, or on what stands in a database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goto:
+    """`priority`: a number or a label."""
+
+    context: str
+    extension: str
+    priority: str
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """`line`: the extension that takes the call; None: there is none. `step`: the one at which it ends; None: the steps
+    are over. `last`: the extension in which that step stands. `conditions`: the steps before it that may lead
+    elsewhere. `goto`: where the call goes on; None: it does not."""
+
+    end: End
+    line: Extension | None = None
+    step: Step | None = None
+    last: Extension | None = None
+    conditions: tuple[Step, ...] = ()
+    goto: Goto | None = None
+
+
+def candidates(contexts: list[Context]) -> list[Extension]:
+    """Of an answer to `dialplan show NUMBER@CONTEXT`, in Asterisk's order. Lines for certain callers are left out."""
+    lines = [each for context in contexts for each in context.extensions]
+    return [each for each in lines if each.steps and not each.by_caller]
+
+
+def walk(lines: Sequence[Extension], number: str, app: str, begin: str = "1") -> Walk:
+    """`lines`: the candidates. `app`: the name of our Stasis app. `begin`: the priority or label at which the call
+    comes in. Asterisk looks for each priority anew: the first line that has it gives the step."""
+    conditions: list[Step] = []
+    at, line = _priority(lines, begin), None
+    for _ in range(1 + sum(len(each.steps) for each in lines)):
+        found = next(((each, step) for each in lines for step in each.steps if step.priority == at), None)
+        if at is None or found is None:
+            break
+        (last, step), line = found, line or found[0]
+        name = step.app.lower()
+        if name == "stasis" and step.data.split(",")[0].strip() == app:
+            return Walk(End.OURS, line, step, last, tuple(conditions))
+        if name in ENDS:
+            may_be_elsewhere = any(each.app.lower() in CONDITIONS for each in conditions)
+            end = End.UNKNOWN if may_be_elsewhere else End.ELSEWHERE
+            return Walk(end, line, None if may_be_elsewhere else step, last, tuple(conditions))
+        if name == "goto":
+            goto = _goto(step, last, number)
+            if goto is None or (goto.context, goto.extension) != (last.context, last.pattern):
+                return Walk(End.UNKNOWN, line, step, last, tuple(conditions), goto)
+            at = _priority(lines, goto.priority)
+            continue
+        if name == "stasis" or name in CONDITIONS or name in ELSEWHERE:
+            conditions.append(step)  # it comes back from a telephone that is not answered, and an app nobody has
+        at += 1
+    return _over(line, tuple(conditions))
+
+
+def _over(line: Extension | None, conditions: tuple[Step, ...]) -> Walk:
+    """No step is left."""
+    if line is None:
+        return Walk(End.NO_LINE)
+    if other := next((each for each in conditions if each.app.lower() == "stasis"), None):
+        return Walk(End.OTHER_APP, line, other, line, conditions)
+    if any(each.app.lower() in CONDITIONS for each in conditions):
+        return Walk(End.UNKNOWN, line, None, line, conditions)
+    return Walk(End.ELSEWHERE, line, conditions[0] if conditions else None, line, conditions)
+
+
+def _priority(lines: Sequence[Extension], text: str) -> int | None:
+    if text.isdecimal():
+        return int(text)
+    return next((step.priority for each in lines for step in each.steps if step.label == text), None)
+
+
+def _goto(step: Step, extension: Extension, number: str) -> Goto | None:
+    """None: it depends on variables."""
+    text = _EXTEN.sub(lambda found: _part(number, found["begin"], found["length"]), step.data)
+    parts = [part.strip() for part in text.split(",")]
+    if "$" in text or not 1 <= len(parts) <= 3:
+        return None
+    if len(parts) == 1:
+        return Goto(extension.context, extension.pattern, parts[0])
+    context = parts[0] if len(parts) == 3 else extension.context
+    return Goto(context, parts[-2], parts[-1])
+
+
+def _part(number: str, begin: str | None, length: str | None) -> str:
+    """`${EXTEN:1}` and `${EXTEN:1:3}`, as Asterisk counts."""
+    rest = number[int(begin) :] if begin else number
+    return rest[: int(length)] if length else rest

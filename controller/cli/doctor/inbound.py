@@ -1,0 +1,178 @@
+"""Checks where Asterisk sends the calls of each trunk: asks its command line for each number that a route is for.
+
+Owns the questions (`dialplan show NUMBER@CONTEXT`), their number, and the findings about the answers. `judged` is pure.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from controller.cli.doctor import called_numbers
+from controller.cli.doctor.called_numbers import Called
+from controller.cli.doctor.dialplan_output import Extension, read
+from controller.cli.doctor.dialplan_walk import End, Walk, candidates, walk
+from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
+from controller.config import Config
+
+MOST = 100
+"""Numbers; each is a run of `asterisk -rx`, which takes 20 ms here and half a second over ssh."""
+PARALLEL = 4
+HOPS = 8
+"""Goto from one extension to the next."""
+
+
+Run = Callable[[str], Awaitable[str | None]]
+"""Runs one command of Asterisk's (`CommandLine.run`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a call goes. `line`: the extension that takes it; None: there is none. `beaten`: the line that would hand
+    the call to us if `line` did not come first. `switched`: Asterisk looks in a database, too."""
+
+    number: str
+    walk: Walk
+    line: Extension | None = None
+    beaten: Extension | None = None
+    switched: bool = False
+
+    @property
+    def ours(self) -> bool:
+        return self.walk.end is End.OURS
+
+
+async def look(config: Config, run: Run, contexts: Mapping[str, str]) -> list[Finding]:
+    """`contexts`: that of each trunk's endpoint, by the trunk's name."""
+    app, found, left = config.asterisk.ari.app, list[Finding](), MOST
+    for trunk, context in contexts.items():
+        called = called_numbers.of_trunk(config, trunk)
+        numbers = list(dict.fromkeys(number for each in called for number in each.numbers))[: max(left, 0)]
+        left -= len(numbers)
+        there = await _ask(run, numbers, context, app)
+        if len(there) < len(numbers):
+            fix = f"Look at `dialplan show {context}` on Asterisk's command line."
+            return [*found, failure(f"trunk {trunk}", "Asterisk's command line gave no answer about its context", fix)]
+        looked_at = [each for each in called if all(number in there for number in each.numbers)]
+        found += judged(f"trunk {trunk}", context, looked_at, there, app)
+        if len(looked_at) < len(called):
+            told = f"calls to {len(called) - len(looked_at)} routes were not looked at: {MOST} numbers at the most are"
+            found.append(skipped(f"trunk {trunk}", told))
+    return found
+
+
+async def _ask(run: Run, numbers: Sequence[str], context: str, app: str) -> dict[str, Destination]:
+    """By number; those are left out of which the command line gave no answer."""
+    slots = asyncio.Semaphore(PARALLEL)
+
+    async def ask(number: str) -> Destination | None:
+        async with slots:
+            return await destination(run, number, context, app)
+
+    found = await asyncio.gather(*map(ask, numbers))
+    return {each.number: each for each in found if each is not None}
+
+
+async def destination(run: Run, number: str, context: str, app: str) -> Destination | None:
+    """None: the command line gave no answer."""
+    first: Extension | None = None
+    beaten: Extension | None = None
+    called, at, begin = number, context, "1"
+    for hop in range(HOPS):
+        output = await run(f"dialplan show {called}@{at}")
+        if output is None:
+            return None
+        answer = read(output)
+        lines = candidates(answer)
+        found = walk(lines, called, app, begin)
+        if hop == 0:
+            first = found.line
+            beaten = next((each for each in lines[1:] if walk([each], called, app).end is End.OURS), None)
+        if found.goto is None:
+            switched = found.end is End.NO_LINE and any(each.switches for each in answer)
+            return Destination(number, found, first, beaten, switched)
+        called, at, begin = found.goto.extension, found.goto.context, found.goto.priority
+    return Destination(number, Walk(End.UNKNOWN), first, beaten)
+
+
+# ---------------------------------------------------------------- findings
+
+
+def judged(
+    check: str, context: str, called: Sequence[Called], there: Mapping[str, Destination], app: str
+) -> list[Finding]:
+    """One finding for routes whose calls go the same way."""
+    bad: dict[tuple[str, bool], list[Called]] = {}
+    good: dict[str, list[str]] = {}
+    for each in called:
+        ways = [there[number] for number in each.numbers]
+        if ways[0].ours:
+            missed = [way.number for way in ways if not way.ours]
+            but = f"; not as {', '.join(missed)}" if missed else ""
+            good.setdefault(f"{ways[0].line}, which calls {_step(ways[0])}{but}", []).append(each.route)
+        else:
+            bad.setdefault((_told(ways[0], context), any(way.ours for way in ways)), []).append(each)
+    found = [_not_ours(check, context, routes, there, app) for routes in bad.values()]
+    for line, routes in good.items():
+        found.append(ok(check, f"calls to {', '.join(routes)} are taken by {line}"))
+    return found
+
+
+def _step(way: Destination) -> str:
+    there = f" by {way.walk.last}" if way.walk.last is not way.walk.line else ""
+    condition = way.walk.conditions[-1] if way.walk.conditions else None
+    return f"{way.walk.step}{there}" + (f" unless {condition.app}() before it leads elsewhere" if condition else "")
+
+
+def _not_ours(
+    check: str, context: str, routes: Sequence[Called], there: Mapping[str, Destination], app: str
+) -> Finding:
+    """`routes`: calls to all of them go the same way."""
+    first, *others = routes
+    ways = [there[number] for number in first.numbers]
+    way = ways[0]
+    likewise = f"; likewise {', '.join(each.route for each in others)}" if others else ""
+    told = f"a call to {way.number} ({first.route}) {_told(way, context)}{likewise}"
+    if reached := [each.number for each in ways if each.ours]:
+        ask = f"Which of these does the carrier send? `pjsip set logger on` shows it. If {way.number}: "
+        fix = ask + _fix(way, context, app)
+        return warning(check, f"{told}; as {', '.join(reached)} it reaches Stasis({app})", fix)
+    verdict = warning if way.walk.end is End.UNKNOWN or way.switched else failure
+    return verdict(check, told, _fix(way, context, app))
+
+
+def _told(way: Destination, context: str) -> str:
+    line, step = way.line, way.walk.step
+    wins = f"is taken by {line}" + (f", which comes before {way.beaten}" if way.beaten else "")
+    match way.walk.end:
+        case End.NO_LINE if line is None:
+            return f"finds no line in [{context}]: the caller gets 404"
+        case End.NO_LINE:
+            return f"{wins}, and goes on to where there is no line: the caller is refused"
+        case End.OTHER_APP:
+            return f"{wins}, and goes to {step}: that is another app"
+        case End.UNKNOWN:
+            why = f"{(step or way.walk.conditions[-1]).app}()" if step or way.walk.conditions else "many Goto()"
+            return f"{wins}; where it goes from there depends on {why}, and can't be told"
+        case _:
+            return f"{wins}, and ends with {step}" if step else f"{wins}, which leads nowhere: the caller is refused"
+
+
+def _fix(way: Destination, context: str, app: str) -> str:
+    ask = f"`dialplan show {way.number}@{context}` lists the lines that fit, and the first one wins"
+    if way.walk.end is End.OTHER_APP:
+        return f"Write Stasis({app}) there, or set `asterisk.ari.app` to that name; then `dialplan reload`."
+    if way.walk.end is End.UNKNOWN or way.switched:
+        return f"Follow it from there ({ask}), or call that number and look at the log."
+    if way.line is None:
+        return (
+            f"Add `exten => {_pattern(way.number)},1,Stasis({app})` to [{context}] in extensions.conf, then "
+            "`dialplan reload`."
+        )
+    add = f"Add `exten => {way.number},1,Stasis({app})` to [{context}], or change that line"
+    return f"{add}; {ask}. Then `dialplan reload`."
+
+
+def _pattern(number: str) -> str:
+    if number.isdecimal():
+        return "_X!"
+    return "_+X!" if number[:1] == "+" else number
