@@ -14,6 +14,7 @@ from typing import Self
 RINGS, LISTENS = 0.3, 0.2  # seconds
 
 _INVITE = re.compile(r"INVITE sip:([^@;>]+)@")
+_CONTACT = re.compile(r"sip:[^>;]+")
 _SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
 
 Headers = dict[str, str]
@@ -27,12 +28,22 @@ def busy(number: str) -> bool:
 class Callees(asyncio.DatagramProtocol):
     """`async with Callees(port) as callees:` listens on 127.0.0.1."""
 
-    def __init__(self, port: int, *, ringing: str = "180 Ringing", refusal: str = "", rings: float = RINGS) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        ringing: str = "180 Ringing",
+        refusal: str = "",
+        rings: float = RINGS,
+        listens: float = LISTENS,
+    ) -> None:
         """`ringing`: the provisional response; 183 has early media. `refusal`: the final response of all calls."""
         self._port = port
-        self.ringing, self.refusal, self.rings = ringing, refusal, rings
+        self.ringing, self.refusal, self.rings, self._listens = ringing, refusal, rings, listens
         self._calls: dict[str, tuple[str, Headers]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.cancelled, self.left = 0, 0
+        """CANCEL and BYE requests."""
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -52,7 +63,10 @@ class Callees(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         first, *lines = data.decode().partition("\r\n\r\n")[0].split("\r\n")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        headers: Headers = {}
+        for name, _, value in (line.partition(":") for line in lines):
+            found = headers.get(name.strip().lower())
+            headers[name.strip().lower()] = f"{found}, {value.strip()}" if found else value.strip()
         call = headers["call-id"]
         match first.split(" ")[0]:
             case "INVITE":
@@ -61,7 +75,9 @@ class Callees(asyncio.DatagramProtocol):
                 if call in self._timers:
                     self._timers.pop(call).cancel()
                 self._answer("200 OK", headers, addr)
+                self.left += request == "BYE"
                 if request == "CANCEL":
+                    self.cancelled += 1
                     self._answer("487 Request Terminated", self._calls[call][1], addr)
             case "OPTIONS":
                 self._answer("200 OK", headers, addr)
@@ -80,11 +96,14 @@ class Callees(asyncio.DatagramProtocol):
             self._answer(self.refusal or "486 Busy Here", headers, addr)
             return
         self._answer("200 OK", headers, addr, _SDP)
-        self._later(LISTENS, call, self._hang_up, headers, addr)
+        self._later(self._listens, call, self._hang_up, headers, addr)
 
     def _hang_up(self, call: str, headers: Headers, addr: tuple[str, int]) -> None:
+        contact = _CONTACT.search(headers["contact"])
+        assert contact is not None
         lines = [
-            f"BYE sip:{addr[0]}:{addr[1]} SIP/2.0",
+            f"BYE {contact[0]} SIP/2.0",
+            *([f"Route: {headers['record-route']}"] if "record-route" in headers else []),
             f"Via: SIP/2.0/UDP 127.0.0.1:{self._port};branch=z9hG4bK-bye-{call}",
             f"From: {headers['to']};tag=callees",
             f"To: {headers['from']}",
@@ -102,6 +121,7 @@ class Callees(asyncio.DatagramProtocol):
         lines = [
             f"SIP/2.0 {status}",
             f"Via: {headers['via']}",
+            *([f"Record-Route: {headers['record-route']}"] if "record-route" in headers else []),
             f"From: {headers['from']}",
             f"To: {to}",
             f"Call-ID: {headers['call-id']}",

@@ -1,7 +1,9 @@
 """A real Kamailio for a test: an instance of `deploy/kamailio/kamailio` on ports that nobody else has."""
 
+import os
+import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +19,12 @@ START_TIMEOUT = 120.0  # seconds: the first start on a machine has to fetch Kama
 
 @dataclass(frozen=True, slots=True)
 class Kamailio:
-    """A running instance. `nodes` of the settings are SIP ports on 127.0.0.1."""
+    """An instance. `settings`: as the script takes them; `nodes` of them are SIP ports on 127.0.0.1."""
 
     name: str
     port: int
     metrics_port: int
+    settings: Mapping[str, str]
 
     @property
     def sip(self) -> str:
@@ -29,7 +32,28 @@ class Kamailio:
 
     @property
     def log(self) -> str:
-        return (SCRIPT.parents[2] / "var" / "kamailio" / self.name / "console.log").read_text(errors="replace")
+        return (self._home / "console.log").read_text(errors="replace")
+
+    @property
+    def _home(self) -> Path:
+        return SCRIPT.parents[2] / "var" / "kamailio" / self.name
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """To all its processes, such as SIGKILL."""
+        os.killpg(int((self._home / "pid").read_text().split()[0]), number)
+
+    def start(self) -> None:
+        run("--name", self.name, "start", **self.settings)
+
+    def twin(self, name: str) -> "Kamailio":
+        """One more with the same settings and the same address, not started yet. On one machine the kernel gives what
+        comes to an address to whoever has taken it last (SO_REUSEADDR, which Kamailio sets): if `self` stands still, it
+        is as if the address had moved to another machine."""
+        metrics = free_port()
+        return Kamailio(name, self.port, metrics, {**self.settings, "METRICS_PORT": str(metrics)})
+
+    def remove(self) -> None:
+        run("--name", self.name, "remove")
 
     def send(self, by: socket.socket, message: str) -> None:
         by.sendto(message.encode(), ("127.0.0.1", self.port))
@@ -62,8 +86,9 @@ def instance(name: str, port: int, nodes: Sequence[int], trunks: str, **settings
     the SIP ports of the nodes there. `trunks`: as the script takes them."""
     metrics = free_port()
     own = {"SIP_PORT": str(port), "METRICS_PORT": str(metrics), "TRUNKS": trunks, "WORKERS": "1", **settings}
+    made = Kamailio(name, port, metrics, {"NODES": " ".join(f"127.0.0.1:{node}" for node in nodes), **own})
     try:
-        run("--name", name, "start", NODES=" ".join(f"127.0.0.1:{node}" for node in nodes), **own)
-        yield Kamailio(name, port, metrics)
+        made.start()
+        yield made
     finally:
-        run("--name", name, "remove")
+        made.remove()
