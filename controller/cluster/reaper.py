@@ -86,6 +86,8 @@ class Reaper:
             first = not ended.again
         if await self._cluster.free(expired.node) and first:
             log.warning("slots of a node that is gone are free", node=expired.node.name, epoch=expired.node.epoch)
+        if self._untold:
+            await self._tell()  # last: nobody waits for a slot because the store does not take what is told
 
     async def _answers(self, expired: Lease) -> bool:
         alive = bool(expired.facts.url) and await peer.answers(expired.facts.url)
@@ -98,14 +100,10 @@ class Reaper:
     async def _end(self, dead: NodeId) -> Ended:
         async with asyncio.timeout(STEP_S):
             ended = await self._departures.end_calls_of(dead, silent_s=reaping.STALE_S)
-        if not ended.done:
-            return ended
-        self._untold = True
-        if not ended.again:
-            self._metrics.reaped(len(ended.live))
-        try:
-            await self._tell()
-        finally:
+        if ended.done:
+            self._untold = True
+            if not ended.again:
+                self._metrics.reaped(len(ended.live))
             self._tell_queued(ended.queued)
         return ended
 

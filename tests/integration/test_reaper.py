@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,7 +25,7 @@ from controller.cluster.departures import Departures
 from controller.cluster.joining import reaper_of
 from controller.cluster.membership import Membership
 from controller.cluster.memory import MemoryBackend, Shared
-from controller.cluster.node import NodeId
+from controller.cluster.node import LostCall, NodeId
 from controller.cluster.nodes import NodeRegistry
 from controller.cluster.port import Backend, NodeFacts, Report
 from controller.config import CurrentConfig, cluster_url
@@ -34,7 +34,7 @@ from controller.events.pipeline import Events
 from controller.events.records.history import History
 from controller.events.records.repository import RecordRepository
 from controller.events.records.restore import restorer
-from controller.store.database import Database
+from controller.store.database import Database, StoreError
 from controller.store.tables.call_snapshots import live_calls
 from controller.store.tables.outbound import outbound_calls
 from controller.store.tables.records import calls
@@ -205,6 +205,33 @@ async def test_what_a_dead_node_had_ends_once_and_is_free(tmp_path: Path, backen
             ended = select(calls.c.outcome).where(calls.c.call == "talks", calls.c.ended_at.is_not(None))
             assert (await store.execute(ended)).scalars().all() == ["node_lost"]
         assert not seen.forged
+
+
+@pytest.mark.parametrize("backends", ["memory"], indirect=True)
+async def test_slots_are_free_though_the_store_takes_nothing_of_what_is_told(
+    tmp_path: Path, backends: MakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncExitStack() as stack:
+        seen = await stack.enter_async_context(receiver())
+        a, b = [await stack.enter_async_context(Controller(each, seen.url()).runs(tmp_path, backends)) for each in "ab"]
+        await a.keep("talks", written())
+        a.cluster.hold("talks", ("calls",))
+        await b.sees("talks", a.id)
+
+        async def away(_: LostCall) -> bool:
+            raise StoreError("away")
+
+        async def look() -> None:
+            with suppress(StoreError):
+                await b.reaper.look()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(b.reaper, "_tell_lost", away)
+            await a.dies()
+            await b.sees("talks", None, look)
+        await b.reaper.look()
+        await seen.until(lambda seen: len(told(seen)) == 1)
+        assert told(seen) == [("talks", "call.ended", "node_lost")]
 
 
 @pytest.mark.parametrize("backends", ["memory"], indirect=True)
