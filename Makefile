@@ -8,7 +8,8 @@
 # make chaos   the product is broken on purpose: CHAOS_SECONDS=300 CHAOS_CALLS=30, CHAOS_SEED for the same storm again;
 #              then twenty kills of each part (KILLS=20), workers frozen at their worst moments, and an hour among
 #              hostile peers: model, tool server, callers, a token's holder (HOSTILE_SECONDS=3600, HOSTILE_SEED), and an hour
-#              through a lossy network, with moves and holds (LOSSY_SECONDS=3600, LOSSY_SEED)
+#              through a lossy network, with moves and holds (LOSSY_SECONDS=3600, LOSSY_SEED); and each part of a cluster of three
+#              nodes is killed, frozen and cut off while people call, and while 200 numbers are called
 # make soak    1,000 short calls and 20 long ones (SOAK_CALLS, SOAK_LONG): memory, files and tasks stay as they are;
 #              and a caller who is forgotten is in no file and no row any more
 # make audit   known weaknesses of exactly the locked packages (asks PyPI); their licences are checked by "test"
@@ -82,7 +83,7 @@ chaos: export CHAOS_CALLS ?= 30
 chaos: export HOSTILE_SECONDS ?= 3600
 chaos: export LOSSY_SECONDS ?= 3600
 chaos: setup
-	$(BIN)/pytest -m "slow or not slow" -s --deselect tests/chaos/test_soak.py tests/chaos
+	$(BIN)/pytest -m "slow or not slow" -s --deselect tests/chaos/test_soak.py tests/chaos tests/e2e/test_cluster.py
 
 soak: setup
 	$(BIN)/pytest -m slow -s tests/chaos/test_soak.py tests/e2e/test_erasure.py

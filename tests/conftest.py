@@ -24,7 +24,7 @@ settings.load_profile("same")
 
 
 LONGEST = (
-    *("late_answer", "recovery", "trunk_limits", "softphone", "ai_lost", "failover", "turns", "loops"),
+    *("cluster", "late_answer", "recovery", "trunk_limits", "softphone", "ai_lost", "failover", "turns", "loops"),
     *("softphone_transfer", "live_control", "sip_front", "second_controller", "asterisk_script", "doctor"),
     *("overflow", "transfer_matrix", "call_control", "outbound_queue", "answering_machine", "transfer"),
     *("inbound", "recording"),

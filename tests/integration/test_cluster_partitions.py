@@ -24,7 +24,7 @@ def network() -> Iterator[Network]:
 
 
 def held(servers: OverNetwork) -> int:
-    return len(servers.keys_of("{test}:slots:total"))
+    return len(servers.hash("{test}:slots:total"))
 
 
 async def test_a_primary_that_is_cut_off_is_replaced_and_what_lives_counts(network: Network) -> None:

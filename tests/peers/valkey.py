@@ -186,10 +186,11 @@ class OverNetwork:
         known = all(told in each.command("INFO", "sentinel") for each in self.sentinels)
         return known and "state=online" in self.servers[self.primary].command("INFO", "replication")
 
-    def keys_of(self, key: str) -> set[str]:
-        """Of a hash on the primary."""
-        found = self.servers[self.primary].command("HKEYS", key)
-        return {each for each in found.split("\r\n") if each and each[0] not in "$*"}
+    def hash(self, key: str) -> dict[str, str]:
+        """On the primary."""
+        lines = self.servers[self.primary].command("HGETALL", key).split("\r\n")
+        told = [each for each in lines if each and each[0] not in "$*"]
+        return dict(zip(told[::2], told[1::2], strict=True))
 
 
 def _told(port: int) -> bytes:
