@@ -45,6 +45,7 @@ from controller.store.tables.records import calls as past_calls
 from controller.telemetry.call_trace import Step, Trace
 from simulator.ports import free_port
 from tests.integration.api_harness import LIMITED, FakeCalls, Harness, harness
+from tests.integration.test_cli import voiceai
 from tests.peers.stores import store_at
 from tests.peers.valkey import Server
 from tests.unit.controller.views import STARTED, later
@@ -360,6 +361,11 @@ async def test_the_owner_is_gone_between_look_up_and_verb(nodes: Nodes, monkeypa
     page = await nodes.a.listed()
     assert [each["node"] for each in page["unreachable_nodes"]] == ["b"]
     assert time.monotonic() - began < 2
+    await nodes.a.call(), await nodes.c.call()
+    shown = (await voiceai(nodes.a.api, "calls")).output
+    assert "The calls of the node b are missing: b can't be reached" in " ".join(shown.split())
+    assert "outcome" not in shown
+    assert [line.split()[-1] for line in shown.splitlines() if line.startswith("call ")] == ["node"]
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

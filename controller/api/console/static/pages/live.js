@@ -56,7 +56,7 @@ export function open(main, me) {
       for (const call of meters.keys()) if (!up.calls.some((each) => each.id === call)) meters.delete(call);
       live.update(up.calls);
       ended.update(over.calls);
-      drawTiles(tiles, up.calls, ready);
+      drawTiles(tiles, up, ready);
       data.fresh();
     } catch (error) {
       if (!error.status) data.lost();
@@ -78,7 +78,7 @@ export function open(main, me) {
   return () => stops.forEach((stop) => stop());
 }
 
-function drawTiles(tiles, calls, ready) {
+function drawTiles(tiles, { calls, unreachable_nodes: away }, ready) {
   const answers = calls.map((call) => call.latency.first_frame_ms?.p50).filter((each) => each !== undefined);
   const missing = Object.entries(ready.parts).filter(([, there]) => !there).map(([part]) => MISSING[part] || part);
   const shown = [
@@ -87,6 +87,7 @@ function drawTiles(tiles, calls, ready) {
     ["Slowest response", answers.length ? `${Math.max(...answers)} ms` : "–"],
     ["Cost (live)", money(calls.reduce((sum, call) => sum + call.cost, 0))],
     ["System", ready.ready ? "Ready" : `Not ready: ${missing.join(", ")}`, ready.ready ? "good" : "bad"],
+    ...(away.length ? [["Calls missing of", away.map((each) => each.node).join(", "), "bad"]] : []),
   ];
   fill(tiles, shown.map(([label, value, kind]) => h("div", { class: kind }, h("dt", {}, label), h("dd", {}, value))));
 }
