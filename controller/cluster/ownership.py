@@ -1,10 +1,11 @@
 """Which node has a call, and which other nodes there are, so that a request can be carried to them.
 
 A live call is the node's whose slot it has in the cluster's backend. While that is away, or not all nodes have told it
-yet what they hold, the store says who has it; and always on which node a call was that has ended. What this node has
-is never looked for elsewhere.
+yet what they hold, the store says who has it; and always on which node a call was that has ended. Where the store knows
+nothing of that, the node is asked that had it when it lived. What this node has is never looked for elsewhere.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 LONGEST = 64
 """Characters of a call's id."""
+MOST_SEEN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class CallOwners:
 
     def __init__(self, membership: Membership, database: Database, knows: Callable[[str], bool]) -> None:
         self._membership, self._database, self._knows = membership, database, knows
+        self._seen: OrderedDict[str, str] = OrderedDict()
+        """By call: the node that had it when it was asked for lately, for where the store does not say so."""
 
     @property
     def own_name(self) -> str:
@@ -50,10 +54,12 @@ class CallOwners:
         if len(call) > LONGEST or not call.isascii():  # no call has such an id
             return None
         if (owner := await self._holder(call)) is not None:
+            self._see(call, owner.name)
             return await self._other(owner.name, live=True)
         if self._knows(call):
             return None
         name, live = await self._stored(call)
+        name = name if name is not None else self._seen.get(call)
         return await self._other(name, live=live) if name is not None else None
 
     async def has_moved(self, call: str) -> bool:
@@ -71,6 +77,13 @@ class CallOwners:
             found = await self._stored_nodes()
         found.pop(self.own_name, None)
         return tuple(PeerNode(*each) for each in sorted(found.items()))
+
+    def _see(self, call: str, name: str) -> None:
+        if name != self.own_name:
+            self._seen[call] = name
+            self._seen.move_to_end(call)
+            if len(self._seen) > MOST_SEEN:
+                self._seen.popitem(last=False)
 
     async def _holder(self, call: str) -> NodeId | None:
         try:

@@ -463,6 +463,18 @@ async def test_a_recording_is_read_by_any_node(nodes: Nodes, tmp_path: Path) -> 
         assert (answer.status, answer.headers["Content-Length"]) == (200, str(2 << 20))
 
 
+async def test_a_call_that_was_asked_for_is_found_after_its_end_whatever_the_store_knows(nodes: Nodes) -> None:
+    call = await nodes.b.call()
+    path, token = f"/v1/calls/{call}", "reader-0123456789"
+    assert (await nodes.a.ask("GET", path, token))[1]["state"] == "talking"
+    nodes.b.calls.views[call] = replace(nodes.b.calls.get(call), state="ended", ended_at=later(9))
+    nodes.b.membership.release(call)
+    await nodes.b.beat()
+    status, told = await nodes.a.ask("GET", path, token)
+    assert (status, told["state"], told["node"]) == (200, "ended", "b")
+    assert (await nodes.c.ask("GET", path, token))[0] == 404
+
+
 async def test_of_a_call_that_is_over_this_node_tells_what_it_knows_if_the_other_one_does_not(nodes: Nodes) -> None:
     past = nodes.a.api.orders.add(state="ended", ended_at=later(9)).id
     async with nodes.database.writing() as store:
