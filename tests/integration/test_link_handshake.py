@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from bridge import contract
 from controller.workers.pool import WorkerPool
+from controller.workers.worker import WorkerUnreachable
 from controller.workers.worker_admission import WorkerAdmission
 from tests.integration.api_harness import harness
 from tests.integration.test_worker_pool import TOKEN, PoolHarness, http, join, pool
@@ -136,6 +137,24 @@ async def test_a_worker_without_a_common_version_is_refused_and_shown(
     refused = pool.workers.refusals.all()
     assert [each.reason for each in refused] == [message.extra]
     assert pool.workers.all() == []
+
+
+class Later(contract.Speak):
+    """A command of a version of the link that the worker does not speak."""
+
+    SINCE: ClassVar[int] = contract.VERSION + 1
+
+
+async def test_a_worker_is_not_sent_what_its_version_of_the_link_lacks(
+    pool: PoolHarness, http: aiohttp.ClientSession
+) -> None:
+    """Call control is told so, and the link goes on."""
+    socket = await join(pool, http)
+    pool.workers.assign("c1")
+    with pytest.raises(WorkerUnreachable, match=f"version {contract.VERSION} of the link has no Later"):
+        await pool.workers.send("c1", Later(call="c1", text="Hello."))
+    await pool.workers.send("c1", contract.Greet(call="c1"))
+    assert contract.decode_command(await socket.receive_str(timeout=10)) == contract.Greet(call="c1")
 
 
 async def test_a_worker_that_does_not_understand_a_command_is_told_of_in_the_log(

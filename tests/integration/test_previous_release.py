@@ -285,12 +285,12 @@ async def one_queue(a: Node, b: Node, first: str) -> None:
 
 
 async def one_drains_the_other(a: Node, b: Node) -> None:
+    """a stays drained until it is started again."""
     await a.ask("POST", "/v1/nodes/b/drain")
     await agree(a, b, a="accepting", b="draining")
     await b.ask("POST", "/v1/nodes/a/drain")
     await a.ask("POST", "/v1/nodes/b/undrain")
     await agree(a, b, a="draining", b="accepting")
-    await b.ask("POST", "/v1/nodes/a/undrain")
 
 
 async def one_asks_for_a_call_of_the_other(a: Node, b: Node) -> None:

@@ -104,6 +104,14 @@ async def test_answers_to_what_cannot_be_read_are_bounded(controller: Controller
     assert len(controller.not_understood) == control_link.MOST_ANSWERS
 
 
+async def test_an_event_that_waited_is_sent_as_the_controller_that_comes_knows_it(worker: Worker) -> None:
+    event = contract.Failed(call=CALL, kind="transient", message="full", refused=True)
+    waiting = worker._link._frame(event)
+    assert waiting is not None
+    assert '"refused":true' in waiting.at(contract.VERSION)
+    assert "refused" not in waiting.at(9)
+
+
 async def test_a_controller_of_the_release_before_is_spoken_to_as_it_understands() -> None:
     """It names no version: the link is of the oldest one, and it is not told what that version lacks."""
     oldest = contract.Welcome(version=contract.OLDEST_VERSION)
