@@ -74,7 +74,9 @@ class ClusterSubscriber(Subscriber):
         return next((str(each.place) for each in self.first if each.fields is not None), None)
 
     def offer_entry(self, entry: Entry, sent: Told, *, own: bool) -> None:
-        if entry.place.offset > self.since and self._is_news(entry, own=own):
+        if entry.place.stream == self._stream and entry.place.offset <= self.since:
+            return
+        if self._is_news(entry, own=own):
             self.offer(sent)
 
     def offer_own(self, sent: SentEvent) -> None:

@@ -43,6 +43,8 @@ class PeerScenes:
         finally:
             asking.cancel()
             await asyncio.wait({asking})
+            if not asking.cancelled() and (error := asking.exception()) is not None:
+                log.error("live calls of other nodes could not be told: internal error", exc_info=error)
 
     def take(self) -> bytes:
         """Reports since the last time, as they are sent."""
