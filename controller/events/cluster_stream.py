@@ -274,6 +274,8 @@ class ClusterStream:
         opened = await self._within(ASK_S, self._log.open())
         if self._position is None:
             self._position = opened.last
+            if not self._failing:  # some were here before
+                self._tell(GAP)
         elif opened.stream != self._stream:
             if self._position >= opened.began:  # the server's clock was set back
                 self._position = opened.began

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from controller.api.resources import events as streams
 from controller.api.resources.events import EventResources
-from controller.cluster.event_log import Place
+from controller.cluster.event_log import Opened, Place
 from controller.cluster.valkey_event_log import ValkeyEventLog
 from controller.config import cluster_url
 from controller.events import cluster_stream, event_publisher
@@ -82,9 +82,17 @@ def numbers(told: list[Told]) -> dict[str, list[int]]:
     return found
 
 
+async def take(stream: Stream, count: int) -> list[Told]:
+    """So many events, without gaps: publishing and reading go on one after the other, and both tell one."""
+    found: list[Told] = []
+    while len(found) < count:
+        found += [each for each in await stream.take(1) if each.event != "gap"]
+    return found
+
+
 async def reads(node: Served, readers: int = 1) -> None:
     """Until these readers are told what comes."""
-    await eventually(lambda: len(hub(node)._live) == readers)
+    await eventually(lambda: len(hub(node)._live) == readers and hub(node)._position is not None)
 
 
 async def test_all_nodes_tell_the_events_of_all_in_the_same_order(server: Server, tmp_path: Path) -> None:
@@ -220,10 +228,10 @@ async def test_while_it_is_away_each_node_tells_its_own(fault: str, tmp_path: Pa
                     assert gap is not None
                     assert told is not None
                     assert (gap.event, told.event) == ("gap", "gap")
-                    late_told = await theirs.take(4)
+                    late_told = await take(theirs, 4)
                     assert numbers(late_told) == {"meanwhile": [1, 2, 3, 4]}, "published when it was back"
                     whole_call(second, "after", words=1)
-                    assert numbers(await theirs.take(3)) == numbers(await ours.take(3)) == {"after": [1, 2, 3]}
+                    assert numbers(await take(theirs, 3)) == numbers(await take(ours, 3)) == {"after": [1, 2, 3]}
                 told_in_log = [each["event"] for each in lines if each["log_level"] in ("warning", "info")]
                 assert sum("is away" in each for each in told_in_log) == 2
                 assert sum("answers again" in each for each in told_in_log) == 2
@@ -250,6 +258,30 @@ async def test_one_that_is_emptied_is_a_gap_also_for_those_who_come_back(server:
             assert [each.id for each in again] == [each.id for each in rest]
         async with first.stream(last_id=rest[0].id) as stream:
             assert [each.id for each in await stream.take(2)] == [each.id for each in rest[1:]]
+
+
+async def test_who_comes_before_the_stream_was_found_is_told_a_gap(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_stream, "OPEN_S", 0.05)
+    async with nodes(server.url, tmp_path) as (first, second):
+        event_log, found = hub(second)._log, asyncio.Event()
+        find = event_log.open
+
+        async def late() -> Opened:
+            await found.wait()
+            return await find()
+
+        monkeypatch.setattr(event_log, "open", late)
+        async with second.stream() as stream:
+            whole_call(first, "a")
+            await eventually(lambda: server.command("XLEN", "{test}:events") == ":5")
+            found.set()
+            gap = await stream.next()
+            assert gap is not None
+            assert gap.event == "gap"
+            whole_call(first, "b", words=1)
+            assert numbers(await stream.take(3)) == {"b": [1, 2, 3]}
 
 
 async def test_a_clock_that_is_set_back_hides_nothing(server: Server, tmp_path: Path) -> None:
@@ -303,7 +335,7 @@ async def test_after_a_failover_readers_go_on_at_the_new_primary(tmp_path: Path)
                 gap = await stream.next()
                 assert gap is not None
                 assert gap.event == "gap"
-                assert numbers(await stream.take(3)) == {"b": [1, 2, 3]}
+                assert numbers(await take(stream, 3)) == {"b": [1, 2, 3]}
                 assert monotonic() - began < 12
             async with first.stream(last_id=told[0].id) as stream:
                 gap = await stream.next()
