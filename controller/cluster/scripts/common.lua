@@ -22,6 +22,12 @@ local function parts(owner)
   return name, tonumber(epoch)
 end
 
+local function hash(name)
+  local found, flat = {}, redis.call('HGETALL', key(name))
+  for i = 1, #flat, 2 do found[flat[i]] = flat[i + 1] end
+  return found
+end
+
 local function put(owner, id, scopes)
   local held, all = redis.call('HGET', key('held', owner), id), {}
   if held then for _, scope in ipairs(words(held)) do all[scope] = true end end
