@@ -18,7 +18,7 @@ from controller.calls.outbound.trunk_breaker import TrunkBreakers
 from controller.calls.reporting import lifecycle
 from controller.cluster.metrics import ClusterMetrics, ReaperMetrics
 from controller.config.models.records import Records as Settings
-from controller.events.metrics import EventMetrics
+from controller.events.metrics import ClusterStreamMetrics, EventMetrics
 from controller.events.records.repository import RecordRepository
 from controller.events.records.spool import Spool
 from controller.events.records.writer import RecordWriter
@@ -227,7 +227,7 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
 def test_every_metric_is_documented_and_nothing_else() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
-    EventMetrics(registry)
+    ClusterStreamMetrics(registry, EventMetrics(registry))
     registry.register(Present(lambda: 0, dict, list))
     CanaryMetrics(registry)
     QueueMetrics(cast(Queue, None), registry)

@@ -41,10 +41,10 @@ def test_a_clear_status_needs_no_cause(cause: int, status: int) -> None:
 
 
 def test_the_documented_table_is_the_one_of_the_code() -> None:
-    told = DOCS.read_text().partition("### What the network says")[2].partition("\n## ")[0]
+    told = DOCS.read_text().partition("### SIP status and outcome")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| ([0-9, ]+) \| `(\w+)`", told, re.MULTILINE))
     assert {Outcome(name): set(map(int, statuses.split(", "))) for statuses, name in rows.items()} == BY_STATUS
-    sentence = told.partition("the cause alone decides:")[2].partition(";\n")[0].replace("\n", " ")
+    sentence = told.partition("only the cause decides:")[2].partition("; all others")[0].replace("\n", " ")
     causes: dict[int, str] = {}
     for numbers, name in re.findall(r"([0-9, to]+) `(\w+)`", sentence):
         for first, last in re.findall(r"(\d+)(?: to (\d+))?", numbers):
