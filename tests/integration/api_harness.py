@@ -78,7 +78,7 @@ class FakeCalls:
         if self.refusal is not None:
             raise self.refusal
         if call not in self.views:
-            raise errors.UnknownCall("There is no such call, or it ended long ago.")
+            raise errors.UnknownCall("No live or recent call has this id.")
         return self.views[call]
 
     def detail(self, call: str) -> view.CallDetail:
@@ -147,7 +147,7 @@ class FakeOrders:
 
     async def find(self, call: str) -> view.CallView:
         if call not in self.waiting:
-            raise errors.UnknownCall("There is no such call, or it ended long ago.")
+            raise errors.UnknownCall("No live or recent call has this id.")
         return self.waiting[call]
 
     async def with_queue(self, call: view.CallView) -> view.CallView:

@@ -194,7 +194,7 @@ async def test_a_call_is_transferred() -> None:
     [
         (numbers.NotAllowed("Not on the list."), 403, "not-allowed"),
         (errors.Busy("Full."), 429, "at-limit"),
-        (errors.UnknownCall("There is no such call, or it ended long ago."), 404, "unknown-call"),
+        (errors.UnknownCall("No live or recent call has this id."), 404, "unknown-call"),
         (errors.UnknownName("None."), 422, "unknown-name"),
         (errors.UnknownAgent("None."), 422, "unknown-name"),
         (errors.WrongState("Ended."), 409, "wrong-state"),

@@ -97,7 +97,7 @@ async def test_each_operation_opens_to_its_scopes_and_to_no_others() -> None:
 
 def test_the_page_of_keys_tells_what_a_limited_key_may() -> None:
     section = ACCESS.read_text("utf-8").split("\n### Limits\n")[1].split("\n## ")[0]
-    row = next(line for line in section.splitlines() if line.startswith("| may"))
+    row = next(line for line in section.splitlines() if line.startswith("| allowed"))
     assert set(re.findall(r"`(\w+)`", row)) == {each.name for each in OPERATIONS if each.limited}
     assert not any(each.limited for each in OPERATIONS if not each.scopes)
 

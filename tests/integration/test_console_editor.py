@@ -109,7 +109,7 @@ async def test_an_agent_is_edited_published_and_rolled_back(tmp_path: Path) -> N
 
         await press(page, "Roll back to version 1")
         await page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
-        await expect(page.get_by_text("Version 3 is published: it says")).to_be_visible()
+        await expect(page.get_by_text("Version 3 is published with the content of version 1.")).to_be_visible()
         await expect(field(page, "Prompt")).to_have_value("Be kind.")
         await field(page, "From").select_option("1")
         await expect(page.get_by_text("No difference.")).to_be_visible()
@@ -120,7 +120,7 @@ async def test_what_is_wrong_is_said_at_its_field_and_the_rest_stays(tmp_path: P
     data = with_(STORED, agents__reception__on_ai_failure=["hang_up"])
     async with editing(tmp_path, data) as (desk, page):
         await page.get_by_role("link", name="reception").click()
-        await expect(page.get_by_text("kept as it is: on_ai_failure")).to_be_visible()
+        await expect(page.get_by_text("Also set, and kept: on_ai_failure")).to_be_visible()
         await field(page, "How fast it speaks").fill("9")
         await field(page, "Prompt").fill("{% if %}")
         await press(page, "Publish…")
@@ -134,7 +134,7 @@ async def test_what_is_wrong_is_said_at_its_field_and_the_rest_stays(tmp_path: P
         await press(page, "Text")
         await field(page, "All of it, as JSON").fill("{")
         await press(page, "Form")
-        await expect(page.get_by_text("Is no JSON")).to_be_visible()
+        await expect(page.get_by_text("Not valid JSON")).to_be_visible()
         await field(page, "All of it, as JSON").fill('{"instructions": "Be short.", "voise": "x"}')
         await press(page, "Save draft")
         await expect(page.get_by_role("alert").get_by_text("voise")).to_be_visible()

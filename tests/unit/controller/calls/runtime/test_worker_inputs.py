@@ -62,8 +62,8 @@ def test_tools(name: str, arguments: dict[str, Any], expected: inputs.Input) -> 
     ("name", "arguments", "words"),
     [
         ("transfer", {"to": "0900123456"}, "There are: sales, support."),
-        ("transfer", {}, "no such destination"),
-        ("transfer", {"to": ["sales"]}, "no such destination"),
+        ("transfer", {}, "Unknown destination"),
+        ("transfer", {"to": ["sales"]}, "Unknown destination"),
         ("send_dtmf", {"digits": "12 34"}, "no keys"),
         ("send_dtmf", {"digits": "1" * 33}, "no keys"),
         ("send_dtmf", {}, "no keys"),
