@@ -1,4 +1,4 @@
-"""The upgrade of docs/upgrading.md with a call in progress, from the release before to this one, and back."""
+"""The upgrade of docs/upgrading.md with a call in progress, and the controller of the release before put back."""
 
 import asyncio
 import logging
