@@ -52,7 +52,6 @@ MODEL = ToneModel(forever=Say("Indeed.", 0.6, 880))
 class Node:
     name: str
     running: Installation
-    network: Network
     logs: list[list[dict[str, Any]]]
     """Of each of its controllers so far."""
     up: bool = True
@@ -351,7 +350,7 @@ async def cluster(folder: Path) -> AsyncIterator[Cluster]:
             settings: dict[str, Any] = {"more": more, "api": {"listen": f"127.0.0.1:{listen}"}, "home": own}
             settings |= {"agent": {"greeting": None}, "bridge": {"workers": WORKERS}, "ends": True, "keep": False}
             installed = await stack.enter_async_context(installation(asterisk, own, MODEL, **settings))
-            return Node(each, installed, network, [installed.service.lines])
+            return Node(each, installed, [installed.service.lines])
 
         nodes = await asyncio.gather(*map(started, NAMES, running))
         found = Cluster(*(tuple(nodes), front, standby, network, servers, postgresql, hooks, carrier, folder))

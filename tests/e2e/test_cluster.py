@@ -6,6 +6,7 @@ All tests of a process share the cluster. `make chaos` has the faults that are m
 
 import asyncio
 import itertools
+import json
 import logging
 import random
 import signal
@@ -255,15 +256,18 @@ async def test_a_node_is_killed_while_numbers_are_called_and_connections_to_post
         await until(lambda: asyncio.sleep(0, len(callees.called()) > numbers // 4))
         killed = chance.choice(running.nodes)
         running.torn.add(talks[killed.name].call)
+        lives = [each for each in talks.values() if each.node is not killed]
+        told = asyncio.create_task(told_as_ended(lives[0].node, talks[killed.name].call))
         began = time.monotonic()
         await killed.kill()
-        lives = [each for each in talks.values() if each.node is not killed]
         await running.new_calls()
         await all_are_answered(lives)
         for verb in ("mute", "unmute"):  # asked of the node that has it not
             await lives[1].node.running.api("POST", f"/v1/calls/{lives[0].call}/{verb}", side="agent")
         await until(partial(running.slots_are_free, killed))
         exact = time.monotonic() - began
+        async with asyncio.timeout(10):
+            assert await told == "node_lost"
         calls = await running.queue()
         resets.cancel()
         await asyncio.wait([resets])
@@ -286,6 +290,15 @@ async def test_a_node_is_killed_while_numbers_are_called_and_connections_to_post
     running.torn |= killed.calls()
     await running.webhooks_are_right([each.call for each in talks.values()], twice=True)
     await running.webhooks_are_right(ordered.values(), last="call.settled", twice=True)
+
+
+async def told_as_ended(node: Node, call: str) -> str:
+    """The outcome, as this node's stream of events tells it."""
+    async with node.running.service.api.stream("GET", "/v1/events?type=call.ended", timeout=60) as response:
+        async for line in response.aiter_lines():
+            if line.startswith("data:") and (data := json.loads(line[5:])["data"])["call"] == call:
+                return str(data["outcome"])
+    raise AssertionError("the stream has ended")
 
 
 async def order(running: Cluster, wanted: list[str]) -> dict[str, str]:
