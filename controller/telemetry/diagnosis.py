@@ -138,8 +138,9 @@ def _asterisk(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
         yield Reason(FAR_END[call.outcome] + cause, fix)
     elif call.outcome == "failed":
         yield _failed(detail, cause, steps)
+    told = {"Dial"} if call.detail is not None and call.detail.startswith(NO_WAY) else set()
     for step in steps:
-        if "failed" in step.facts and step.facts["failed"] != "NotFound":
+        if "failed" in step.facts and step.facts["failed"] != "NotFound" and step.what not in told:
             yield Reason(f"{step.what} failed: {step.facts.get('reason', '')}", _mend(step))
 
 
@@ -272,7 +273,7 @@ def _beside(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
         why = scrubbed(moved.detail) if moved.detail else moved.outcome or "not told"
         yield Reason(f"The transfer ({moved.kind}) failed: {why}.", "Check the target, and the trunk's `allow`.")
     by = detail.call.ended_by or ""
-    if by.startswith("system"):
+    if by.startswith("system") and not (detail.call.outcome in ("failed", "congestion") and detail.call.detail):
         yield Reason(f"It was ended by us ({by}).", "A limit, or a shutdown: see the log at that moment.")
 
 

@@ -15,7 +15,7 @@ import pytest
 from simulator.realtime import Say, ToneModel
 from simulator.services import SCRIPT
 from tests.e2e.doctor_harness import Settings, examined, settings_of
-from tests.e2e.installation import Installation, end_shared, shared
+from tests.e2e.installation import Installation, end_shared, installation, shared
 from tests.e2e.test_doctor_damaged import appended
 from tests.e2e.test_hostile_callers import RawCaller, raw_caller
 from tests.peers.asterisk import Asterisk
@@ -248,3 +248,27 @@ async def test_another_asterisk_than_that_of_ari(asterisk: Asterisk, tmp_path: P
     other = "sh -c 'echo PBX Core settings; echo \"  Startup time: 99:99:99\"'"
     report = await examined(settings_of(asterisk, tmp_path), tmp_path, other)
     report.names("command line", "failure", "another Asterisk than the one at", "Name the command line")
+
+
+FAILING = {
+    "nowhere": ("Local/{number}@nowhere", "gave no reason that tells more (Q.850 cause 0)", "dialplan show"),
+    "hangs-up": ("Local/{number}@row-hangs-up", "(Q.850 cause 16): normal clearing", "dialplan show"),
+    "nobody": ("PJSIP/{number}@nobody", "Asterisk has no way to the trunk", "pjsip show endpoints"),
+}
+"""Trunks: the endpoint, the only reason that `voiceai doctor --call` gives, and what is to be done."""
+
+
+async def test_an_outbound_call_that_fails_has_a_reason(asterisk: Asterisk, tmp_path: Path) -> None:
+    trunk = {"allow": ["[0-9]+"], "country_code": "49"}
+    trunks = {name: {**trunk, "endpoint": endpoint} for name, (endpoint, _, _) in FAILING.items()}
+    lines = "\n[row-hangs-up]\nexten => _X!,1,Hangup(16)\n"
+    with appended(asterisk, "extensions.conf", lines, "dialplan reload"):
+        async with installation(
+            asterisk, tmp_path, ToneModel(forever=Say("Hi.", 0.2)), more={"trunks": trunks}
+        ) as running:
+            for name, (_, told, fix) in FAILING.items():
+                placed = await running.api("POST", "/v1/calls", to="4930123456", agent="reception", trunk=name)
+                await running.service.logged("call ended", call=placed["id"])
+                trace = await running.api("GET", f"/v1/calls/{placed['id']}/trace")
+                (reason,) = trace["reasons"]
+                assert (told in reason["message"], fix in reason["fix"]) == (True, True), reason
