@@ -4,7 +4,6 @@ Owns starting and ending them, on one PostgreSQL and one Valkey. Callers, who ca
 """
 
 import asyncio
-import contextlib
 import os
 import secrets
 import signal
@@ -69,10 +68,10 @@ async def control_nodes(count: int, limit: int, out: Path) -> AsyncIterator[tupl
             }
             folder = out / name
             folder.mkdir(exist_ok=True)
-            running = asyncio.create_task(worker.run(), name=f"worker of {name}")
-            stack.push_async_callback(_ended, running)
             made.append(ControlNode(name, Service(config, folder, token=api_token, home=folder), asterisk, worker))
+        running = [asyncio.create_task(each.worker.run(), name=f"worker of {each.name}") for each in made]
         await _start(stack, [each.service for each in made])
+        stack.push_async_callback(_ended, running)  # first: a controller waits some seconds for open links
         yield made, valkey
 
 
@@ -88,7 +87,7 @@ async def _start(stack: AsyncExitStack, services: Sequence[Service]) -> None:
             raise result
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
