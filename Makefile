@@ -1,4 +1,5 @@
 # make setup   everything that the other targets need: Debian packages, .venv, Asterisk (quick when it is all there)
+# make install PREFIX=/opt/voiceai   what running needs and nothing else (docs/install.md); PYTHON=python3.12, EXTRAS=1
 # make test    set-up, style, types, and all tests up to calls through a real Asterisk
 # make demo    set-up, then one phone call from end to end; KEEP=1 stays up: talk from your browser, or a softphone
 # make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone,
@@ -18,7 +19,7 @@
 #              (FUZZ="ari_event": only that one); what reaches new places is kept in tests/fuzz/corpus
 # make pictures   the pictures of docs/console.md anew, of a real call in a real browser
 # make previous-release COMMIT=…   once a release has landed: tests run it beside what comes next (tests/previous_release)
-# make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
+# make lock    choose the newest allowed versions anew and pin them (requirements*.lock)
 # Parts of "test" alone: style, types, unit, integration, postgresql, e2e. "clean" removes what was built, caches included.
 
 SHELL := /bin/bash
@@ -38,7 +39,7 @@ endef
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_idempotency.py api_queue.py api_keys.py nodes.py shared_store.py serve_nodes.py reaper.py previous_release.py)
 
-.PHONY: setup packages test demo bench bench-cluster pictures chaos soak fuzz audit docs previous-release reference style types unit integration postgresql e2e lock clean
+.PHONY: setup packages install test demo bench bench-cluster pictures chaos soak fuzz audit docs previous-release reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 # Asterisk is fetched while Python packages are: the one mostly waits for disks, the other for networks.
@@ -59,6 +60,11 @@ packages:
 	@$(BIN)/python -m pip install -qq --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
+
+# Needs neither set-up nor packages of the distribution but Python.
+install: export EXTRAS := $(EXTRAS)
+install:
+	@deploy/install "$(or $(PREFIX),/opt/voiceai)" "$(PYTHON)"
 
 test: setup style types
 	$(call tests,2,tests/unit tests/fuzz)
@@ -136,7 +142,8 @@ lock:
 	$(PYTHON) -m venv .cache/uv
 	.cache/uv/bin/python -m pip install -q uv
 	$(LOCK) -o requirements.lock pyproject.toml
-	$(LOCK) -o requirements-dev.lock --all-extras -c requirements.lock pyproject.toml
+	$(LOCK) -o requirements-extras.lock --extra cluster --extra otel --extra postgres -c requirements.lock pyproject.toml
+	$(LOCK) -o requirements-dev.lock --all-extras -c requirements-extras.lock pyproject.toml
 
 clean:
 	@for instance in $(notdir $(wildcard var/asterisk/*)); do asterisk/asterisk --name $$instance remove; done

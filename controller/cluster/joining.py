@@ -25,7 +25,7 @@ SILENT_S = 60.0
 def membership_of(settings: Cluster, node: NodeId, registry: CollectorRegistry) -> Membership:
     if settings.url is None:
         return Membership(node, MemoryBackend(node))
-    from controller.cluster.valkey import ValkeyBackend  # `voiceai[cluster]`, which one machine does not need
+    from controller.cluster.valkey import ValkeyBackend  # the extra `cluster`, which one machine does not need
 
     url = cluster_url.parse(settings.url.get_secret_value())
     backend = ValkeyBackend(node, url, settings.prefix, settings.ca_file)
@@ -36,7 +36,7 @@ def event_log_of(settings: Cluster) -> EventLog | None:
     """The event stream of all nodes; None: this controller is alone."""
     if settings.url is None:
         return None
-    from controller.cluster.valkey_event_log import ValkeyEventLog  # `voiceai[cluster]`
+    from controller.cluster.valkey_event_log import ValkeyEventLog  # the extra `cluster`
 
     return ValkeyEventLog(cluster_url.parse(settings.url.get_secret_value()), settings.prefix, settings.ca_file)
 

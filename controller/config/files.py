@@ -12,6 +12,8 @@ from bridge.common.tls import client_context, server_context
 from controller.config import Config
 from controller.config.errors import ConfigError
 
+INSTALL = "make install EXTRAS=1, or pip install 'PATH[{}]' with the path of the checkout (docs/install.md)"
+
 
 def wrong(config: Config) -> list[ConfigError]:
     ari, tls = config.asterisk.ari, config.api.tls
@@ -37,12 +39,14 @@ def wrong(config: Config) -> list[ConfigError]:
         if (trust := shared.ca) is not None:
             use = partial(client_context, "https://", trust)
             found += _tried(f"bridge.share_with[{index}].ca", trust, use, "a PEM file of certificates")
-    if config.traces is not None and find_spec("opentelemetry") is None:
-        hint = "pip install 'voiceai[otel]'"
-        found.append(ConfigError("traces", "", "needs packages that are not installed", hint))
-    if config.cluster.url is not None and find_spec("redis") is None:
-        hint = "pip install 'voiceai[cluster]'"
-        found.append(ConfigError("cluster.url", "", "needs packages that are not installed", hint))
+    needs = (
+        ("traces", config.traces is not None, "opentelemetry", "otel"),
+        ("cluster.url", config.cluster.url is not None, "redis", "cluster"),
+        ("store.url", config.store.url.get_secret_value().startswith("postgresql"), "asyncpg", "postgres"),
+    )
+    for path, used, package, extra in needs:
+        if used and find_spec(package) is None:
+            found.append(ConfigError(path, "", "needs packages that are not installed", INSTALL.format(extra)))
     return found
 
 

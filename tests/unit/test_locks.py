@@ -12,6 +12,9 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME: list[str] = PROJECT["dependencies"]
 EXTRAS: list[str] = [each for extra in PROJECT["optional-dependencies"].values() for each in extra]
+OPTIONAL: list[str] = [
+    each for name in ("cluster", "otel", "postgres") for each in PROJECT["optional-dependencies"][name]
+]
 
 
 def pins(lock: str) -> dict[str, list[str]]:
@@ -24,8 +27,12 @@ def pins(lock: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(
     ("lock", "wanted"),
-    [("requirements.lock", RUNTIME), ("requirements-dev.lock", RUNTIME + EXTRAS)],
-    ids=["runtime", "dev"],
+    [
+        ("requirements.lock", RUNTIME),
+        ("requirements-extras.lock", RUNTIME + OPTIONAL),
+        ("requirements-dev.lock", RUNTIME + EXTRAS),
+    ],
+    ids=["runtime", "extras", "dev"],
 )
 def test_each_dependency_is_locked_to_a_version_that_the_project_allows(lock: str, wanted: list[str]) -> None:
     locked = pins(lock)
@@ -36,10 +43,12 @@ def test_each_dependency_is_locked_to_a_version_that_the_project_allows(lock: st
 
 
 def test_what_runs_in_tests_is_what_runs_in_production() -> None:
-    assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+    extras = pins("requirements-extras.lock").items()
+    assert pins("requirements.lock").items() <= extras
+    assert extras <= pins("requirements-dev.lock").items()
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-extras.lock", "requirements-dev.lock"])
 def test_a_lock_is_hashed_and_holds_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert not re.search(r"://|^-|^file:", text, re.MULTILINE)

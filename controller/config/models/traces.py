@@ -6,7 +6,7 @@ from controller.config.values import HttpUrl, Secret, Section
 
 
 class Traces(Section):
-    """Each call as an OpenTelemetry trace, when it is over; its trace id is the call's id. Needs `voiceai[otel]`."""
+    """Each call as an OpenTelemetry trace, when it is over; its trace id is the call's id. Needs the extra `otel`."""
 
     url: HttpUrl
     """Of an OTLP collector, with its path: `http://127.0.0.1:4318/v1/traces`."""
