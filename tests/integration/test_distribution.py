@@ -50,6 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (*BESIDE, *(each.name for each in ROOT.glob("requirements*.lock"))):
         shutil.copy(ROOT / name, tree / name)
+    shutil.copytree(ROOT / "deploy", tree / "deploy")
     for name in ("tests", "bench"):  # as in the checkout: they must not be taken in
         (tree / name).mkdir()
         (tree / name / "__init__.py").touch()
@@ -99,6 +100,9 @@ def test_the_sdist_holds_what_an_installation_needs(built: Path) -> None:
     beside = {each.name for each in source.iterdir()}
     assert {*BESIDE, *(each.name for each in ROOT.glob("requirements*.lock"))} <= beside
     assert not beside & {"tests", "bench"}
+    units = {each.name for each in (ROOT / "deploy/systemd").iterdir()}
+    assert {each.name for each in (source / "deploy").rglob("*") if each.is_file()} == {"install", *units}
+    assert os.access(source / "deploy/install", os.X_OK)
 
 
 def test_it_tells_its_version_and_checks_a_config(voiceai: Path, tmp_path: Path) -> None:
