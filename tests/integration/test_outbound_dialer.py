@@ -24,8 +24,8 @@ def soon(seconds: float) -> datetime:
 
 
 def closed_now() -> dict[str, Any]:
-    """Calling hours that open tomorrow."""
-    return {"time_zone": "UTC", "windows": [f"{soon(86400):%a} 00:00-24:00".lower()]}
+    """Calling hours that open tomorrow, for two days: at no time of the day is a call of tomorrow outside of them."""
+    return {"time_zone": "UTC", "windows": [f"{soon(86400 * day):%a} 00:00-24:00".lower() for day in (1, 2)]}
 
 
 async def test_an_order_is_placed_at_once_dialled_and_told(tmp_path: Path) -> None:
