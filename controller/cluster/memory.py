@@ -129,7 +129,9 @@ class MemoryBackend:
         self._shared.nodes.pop(node, None)
 
     def _replaced(self) -> bool:
-        return any(each.name == self._node.name and each.epoch > self._node.epoch for each in self._shared.nodes)
+        now, (name, epoch) = self._shared.clock(), (self._node.name, self._node.epoch)
+        known = self._shared.nodes.items()
+        return any(each.name == name and each.epoch > epoch and of.expires > now for each, of in known)
 
     def _there(self, generation: str | None = None) -> Shared:
         if self._shared.away:

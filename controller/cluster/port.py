@@ -108,8 +108,8 @@ class Lease:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a beat is answered with. `generation`: another one says that the backend may have lost what it held. `held`:
-    how many ids it has of this node. `replaced`: a later start of the same node is there. `amounts`: by book and node
-    name."""
+    how many ids it has of this node. `replaced`: a later start of the same node has a lease that has not expired.
+    `amounts`: by book and node name."""
 
     generation: str
     asserted: bool

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from controller.cluster import memory, valkey
 from controller.cluster.memory import MemoryBackend, Shared
 from controller.cluster.node import NodeId
 from controller.cluster.port import (
@@ -206,6 +207,31 @@ async def test_the_next_start_of_a_node_takes_over_and_the_earlier_one_can_do_no
     assert [await later.owner("total", each) for each in "abp"] == [None, None, PARIS]
     reply = await later.beat(Report(FACTS, DAY))
     assert [each.node for each in reply.leases] == [NodeId("berlin", 2), PARIS]
+
+
+async def test_an_expired_lease_of_a_later_start_replaces_nobody(
+    joined: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after the store was restored: its starts are counted from less again."""
+    with monkeypatch.context() as patch:
+        for module in (memory, valkey):
+            patch.setattr(module, "LEASE_S", 0.05)
+        stale, now = await joined(NodeId("berlin", 9))
+    await stale.take(claim("a"), now)
+    paris, _ = await joined(PARIS)
+
+    async def expired() -> bool:
+        leases = (await paris.beat(Report(FACTS, DAY))).leases
+        return any(each.node.epoch == 9 and each.left_s < 0 for each in leases)
+
+    async with asyncio.timeout(5):
+        while not await expired():  # noqa: ASYNC110 - what it waits for is no event
+            await asyncio.sleep(0.02)
+    restored, _ = await joined(BERLIN)
+    reply = await restored.beat(Report(FACTS, DAY))
+    assert (reply.asserted, reply.replaced) == (True, False)
+    assert [each.node for each in reply.leases] == [BERLIN, PARIS]
+    assert await paris.owner("total", "a") is None
 
 
 async def test_a_call_that_another_start_has_by_now_is_not_freed_with_the_earlier_one(joined: Nodes) -> None:

@@ -65,10 +65,11 @@ local function count(scope, id, at, window)
   if redis.call('PTTL', key('rate', scope)) < window then redis.call('PEXPIRE', key('rate', scope), window) end
 end
 
--- Whether a later start of the same node has a lease.
+-- Whether a later start of the same node has a lease that has not expired. One that has may be of before a restored store,
+-- which counts the starts from less again.
 local function replaced(owner)
   local name, epoch = parts(owner)
-  for _, other in ipairs(redis.call('ZRANGE', key('lease'), 0, -1)) do
+  for _, other in ipairs(redis.call('ZRANGEBYSCORE', key('lease'), '(' .. string.format('%d', now_ms()), '+inf')) do
     local other_name, other_epoch = parts(other)
     if other_name == name and other_epoch > epoch then return true end
   end
