@@ -5,12 +5,12 @@
         ?sentinel_username=…&sentinel_password=…                 of the Sentinels, where they want any
     rediss+sentinel://                                           the same by TLS, to the Sentinels as well
 
-`valkey` may stand for `redis` and `valkeys` for `rediss`. In a password, `@ : / ? # %` are written as %40 and so on.
+`valkey` may stand for `redis` and `valkeys` for `rediss`. In a password, `@ : / ? # % &` are written as %40 and so on.
 """
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from controller.config.values import Address, wrong
 
@@ -67,7 +67,8 @@ def _address(text: str, port: int) -> Address:
 
 
 def _query(text: str, *, sentinel: bool) -> dict[str, str]:
-    found = dict(parse_qsl(text, keep_blank_values=True))
+    pairs = (each.partition("=") for each in text.split("&") if each)
+    found = {unquote(name): unquote(value) for name, _, value in pairs}  # a `+` is a `+`
     if found.keys() - ({"sentinel_username", "sentinel_password"} if sentinel else set()):
         raise wrong("has an option that is not known", "with Sentinels: sentinel_username, sentinel_password")
     return found

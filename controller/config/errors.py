@@ -18,8 +18,16 @@ Path = tuple[str | int, ...]
 
 _SECRET = re.compile(r"passw|secret|credential|authorization|api-?_?key|^token$|_(token|key)$", re.IGNORECASE)
 
-_SECRET_TEXT = re.compile(r"(?<=//)[^/@]*(?=@)|\bsk-[A-Za-z0-9_-]+")
-"""A password in a URL, an OpenAI key in the wrong place."""
+_OPTION = r"[?&][^=&?]*(?:pass|pwd|secret|credential|token|key)[^=&?]*="
+_END = r"(?=['\"]?$)"
+_SECRET_TEXT = re.compile(
+    rf"(?P<scheme>:/+|//)(?:.*{_OPTION}.*@.*?{_END}|.*(?=@))"
+    rf"|(?P<option>{_OPTION}).*?{_END}"
+    r"|\bsk-[A-Za-z0-9_-]+",
+    re.IGNORECASE,
+)
+"""User and password in a URL, up to the last `@`; options from such a name on, whose value may hold an `&`;
+an OpenAI key in the wrong place."""
 
 OLD_NAMES: Mapping[str, str] = {
     "temperature": "removed in the GA interface, which refuses it; steer tone by `instructions`, pace by `speed`, "
@@ -101,7 +109,7 @@ def shown(path: Path, value: Any) -> str:
         return "a mapping" if isinstance(value, Mapping) else "a list"
     if value is None or is_secret(path):
         return "" if value is not None else "empty"
-    text = _SECRET_TEXT.sub("…", repr(value))
+    text = _SECRET_TEXT.sub(r"\g<scheme>\g<option>…", repr(value))
     return text if len(text) <= 60 else text[:57] + "…" + text[0]
 
 

@@ -11,9 +11,12 @@ _KINDS = ("sqlite+aiosqlite:///", "postgresql+asyncpg://")
 
 
 def _store_url(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value().startswith(_KINDS):
+    url = secret.get_secret_value()
+    if not url.startswith(_KINDS):
         hint = "a file: sqlite+aiosqlite:///var/voiceai.sqlite3 (four slashes for an absolute path)"
         raise wrong("must begin with " + " or ".join(_KINDS), hint)
+    if any(each.startswith("sslmode=") for each in url.partition("?")[2].split("&")):
+        raise wrong("has the option `sslmode`, which the driver calls `ssl`", "?ssl=verify-full, or ?ssl=require")
     return secret
 
 
