@@ -29,7 +29,8 @@ from bridge.common.tls import client_context
 PREFIX = "/cluster/v1/nodes/{name}"
 """Before the path of what is carried to this node."""
 ANSWERED_BY = "Voiceai-Node"
-"""A header: the node that has taken what was carried, and answers. Whoever else answers does not say so."""
+"""A header: the node that has taken what was carried, and answers; of `/healthz` too. Whoever else answers does not say
+so."""
 TIMEOUT_S, PROBE_S, CONNECT_S = 5.0, 2.0, 2.0
 """Seconds for what is carried, for the question whether a node lives, and for a connection."""
 MOST_AT_ONCE, ROOM_S = 64, 1.0
@@ -248,11 +249,15 @@ def check_answered_by(node: PeerNode, status: int, headers: Mapping[str, str]) -
     raise PeerError(f"{node.name} takes no request of this node at the moment: it answered {status}.")
 
 
-async def answers(url: str) -> bool:
-    """Whether a controller lives there: 200 for `/healthz`, or a certificate that we don't trust."""
+async def answers(node: PeerNode) -> bool:
+    """Whether this node lives: 200 for `/healthz` at its URL, or a certificate that we don't trust. An answer that
+    names another node is none: several tell the same URL, or a load balancer is there. One without a name counts, since
+    releases before this header give no other."""
     try:
-        async with _client(url) as http, asyncio.timeout(PROBE_S):
-            return (await http.get(f"{url.rstrip('/')}/healthz")).status_code == 200
+        async with _client(node.url) as http, asyncio.timeout(PROBE_S):
+            answer = await http.get(f"{node.url.rstrip('/')}/healthz")
+        own = quote(node.name, safe="")
+        return answer.status_code == 200 and answer.headers.get(ANSWERED_BY, own) == own
     except httpx.ConnectError as error:
         return "CERTIFICATE_VERIFY_FAILED" in str(error)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):

@@ -90,7 +90,7 @@ class Reaper:
             await self._tell()  # last: nobody waits for a slot because the store does not take what is told
 
     async def _answers(self, expired: Lease) -> bool:
-        alive = bool(expired.facts.url) and await peer.answers(expired.facts.url)
+        alive = bool(expired.facts.url) and await peer.answers(peer.PeerNode(expired.node.name, expired.facts.url))
         if alive and expired.node not in self._answering:
             self._answering.add(expired.node)
             which = {"node": expired.node.name, "epoch": expired.node.epoch}

@@ -425,6 +425,14 @@ async def test_while_valkey_is_away_the_store_says_who_has_a_call(nodes: Nodes) 
     assert (await nodes.a.ask("GET", f"/v1/calls/{past}", "reader-0123456789"))[0] == 404  # it is in the history
 
 
+async def test_health_names_the_node_so_that_none_is_taken_for_another(nodes: Nodes) -> None:
+    async with nodes.a.api.request("GET", "/healthz", None) as answer:
+        assert (answer.status, answer.headers[peer.ANSWERED_BY]) == (200, "a")
+    url = f"http://127.0.0.1:{nodes.a.api.port}/"
+    assert await peer.answers(peer.PeerNode("a", url))
+    assert not await peer.answers(peer.PeerNode("b", url))
+
+
 async def test_a_stream_is_passed_on_as_it_comes_until_one_side_ends_it(nodes: Nodes) -> None:
     call = await nodes.b.call()
     path, sent = f"/v1/calls/{call}/stream", {"Last-Event-ID": "b-7"}

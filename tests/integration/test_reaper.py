@@ -261,15 +261,22 @@ async def test_a_node_that_was_taken_for_dead_finds_out_and_says_again_what_it_h
         await asyncio.wait([running])
 
 
-async def test_a_node_whose_api_answers_is_left_alone(tmp_path: Path) -> None:
-    shared, app = Shared(), web.Application()
-    asked = asyncio.Event()
+def health(headers: Mapping[str, str], asked: asyncio.Event) -> web.Application:
+    """What answers `/healthz`."""
 
-    async def health(_: web.Request) -> web.Response:
+    async def answer(_: web.Request) -> web.Response:
         asked.set()
-        return web.json_response({"status": "ok"})
+        return web.json_response({"status": "ok"}, headers=headers)
 
-    app.router.add_get("/healthz", health)
+    app = web.Application()
+    app.router.add_get("/healthz", answer)
+    return app
+
+
+@pytest.mark.parametrize("headers", [{}, {"Voiceai-Node": "a"}], ids=["release before", "by name"])
+async def test_a_node_whose_api_answers_is_left_alone(tmp_path: Path, headers: dict[str, str]) -> None:
+    shared, asked = Shared(), asyncio.Event()
+    app = health(headers, asked)
     async with AsyncExitStack() as stack:
         async with ApiServer(app, "127.0.0.1", 0) as api:
             a, b = [
@@ -284,3 +291,23 @@ async def test_a_node_whose_api_answers_is_left_alone(tmp_path: Path) -> None:
             assert await b.cluster.owner("damaged") == a.id
         await b.sees("damaged", None, b.reaper.look)
         assert await b.departures.untold() == [], "nobody can be told of a call that can't be read"
+
+
+async def test_an_answer_of_another_node_is_no_sign_of_life(tmp_path: Path) -> None:
+    shared, asked = Shared(), asyncio.Event()
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(ApiServer(health({"Voiceai-Node": "b"}, asked), "127.0.0.1", 0))
+        url = f"http://127.0.0.1:{api.port}"
+        a, b = [
+            await stack.enter_async_context(
+                Controller(each, NOBODY, url).runs(tmp_path, lambda node: MemoryBackend(node, shared))
+            )
+            for each in "ab"
+        ]
+        await a.keep("damaged", {"version": 99})
+        a.cluster.hold("damaged", ("calls",))
+        await b.sees("damaged", a.id)
+        await a.dies()
+        await b.sees("damaged", None, b.reaper.look)
+        assert asked.is_set()
+        assert b.count("reaped_nodes") == 1

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
@@ -23,6 +24,7 @@ from controller.api.resources.call_pages import NotACursor, page_of
 from controller.api.resources.cluster_calls import ClusterCalls
 from controller.calls import errors
 from controller.calls.reporting import view
+from controller.cluster.peer import ANSWERED_BY
 from controller.store.database import StoreError
 
 
@@ -96,9 +98,9 @@ class Resources:
             ),
         )
 
-    async def health(self, _: ApiRequest) -> Health:
-        """Answers if the process and its event loop run."""
-        return Health()
+    async def health(self, _: ApiRequest) -> Health | ApiResponse:
+        """Answers if the process and its event loop run. Among other nodes it says which one it is."""
+        return Health() if self.cluster is None else ApiResponse(Health(), {ANSWERED_BY: quote(self._node, safe="")})
 
     async def readiness(self, _: ApiRequest) -> ApiResponse:
         parts = dict(self._calls.ready())
