@@ -31,6 +31,13 @@ def read_again(path: Path) -> configs.ConfigFile:
     return _read(path)
 
 
+def warnings(config: configs.Config) -> list[str]:
+    """What is allowed and most likely not meant."""
+    if config.cluster.url is None or not config.store.url.get_secret_value().startswith("sqlite"):
+        return []
+    return ["`cluster.url` is set and `store.url` is SQLite: several nodes need one PostgreSQL (docs/scaling.md)"]
+
+
 def refuse(errors: configs.ConfigErrors) -> NoReturn:
     """Prints them and ends the command."""
     typer.echo(configs.render(errors), err=True)

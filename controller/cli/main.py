@@ -14,7 +14,7 @@ from rich.console import Console
 
 from controller import config as configs
 from controller.cli import agent_tests, calls, configuration, serve_command, try_agent
-from controller.cli.config_file import DEFAULT_CONFIG, ConfigPath, load
+from controller.cli.config_file import DEFAULT_CONFIG, ConfigPath, load, warnings
 from controller.cli.connection import ADMINISTRATION, SET_UP
 from controller.cli.doctor import command
 
@@ -69,6 +69,8 @@ def check_config(config: ConfigPath = DEFAULT_CONFIG) -> None:
     file = load(config)
     loaded, stored = file.config, "agents and routes in the store"
     agents = stored if file.from_store else f"{len(loaded.agents)} agents, {len(loaded.routes)} routes"
+    for each in warnings(loaded):
+        typer.echo(f"warning: {each}", err=True)
     out.print(f"{config}: ok ({agents}, {len(loaded.trunks)} trunks)", highlight=False)
 
 

@@ -18,6 +18,7 @@ from controller.ari.rest import Ari
 from controller.calls.runtime.asterisk_link import claim
 from controller.calls.tools import definitions
 from controller.cli import process_signals
+from controller.cli.config_file import warnings
 from controller.cluster.departures import Departures
 from controller.cluster.node import NodeId
 from controller.cluster.nodes import NodeRegistry
@@ -98,6 +99,8 @@ async def _leave(departures: Departures, nodes: NodeRegistry, node: NodeId) -> N
 
 
 def _warn(config: Config) -> None:
+    for each in warnings(config):
+        log.warning(each)
     for name in definitions.without_destination(config):
         log.warning(
             "an agent has the tool `transfer`, and nowhere to transfer to: name destinations in transfer.targets, or "

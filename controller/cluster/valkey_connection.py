@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from controller.cluster.port import BackendError
 from controller.config.cluster_url import ClusterUrl
@@ -25,6 +25,10 @@ SENTINEL_S = 0.3
 """Seconds to connect to a Sentinel, and for its answer: then the next one is asked."""
 CONNECTIONS = 32
 AWAY = (RedisError, OSError, TimeoutError)
+_ANSWERS = (ResponseError, AuthenticationError, BusyLoadingError)
+"""What the server itself answered. The client's own errors may quote what was sent."""
+_LONGEST = 200
+"""Characters of an answer in the log."""
 
 
 class ValkeyConnection:
@@ -95,5 +99,10 @@ def _scripts() -> dict[str, str]:
 
 
 def _reason(error: BaseException) -> str:
-    """For the log: the kind only. Texts of errors may hold what was sent."""
-    return type(error).__name__
+    """For the log: the kind, and what the server answered, without what was sent to it."""
+    kind = type(error).__name__
+    if not isinstance(error, _ANSWERS):
+        return kind
+    answer = str(error).rpartition(" of pipeline caused error: ")[2].partition(", with args beginning with")[0]
+    answer = " ".join(answer.split())
+    return f"{kind}: {answer[:_LONGEST]}" if answer else kind

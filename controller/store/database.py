@@ -124,8 +124,8 @@ class Database:
             raise StoreError(str(error)) from error
         except _not_opened() as error:
             await self._engine.dispose()
-            kind = StoreInUse if _LOCKED in _words(error) else StoreError
-            raise kind(f"the store can't be opened (store.url): {_words(error)}") from error
+            kind = StoreInUse if _LOCKED in words_of(error) else StoreError
+            raise kind(f"the store can't be opened (store.url): {words_of(error)}") from error
         except BaseException:
             await self._engine.dispose()
             raise
@@ -161,7 +161,7 @@ class Database:
                     connection = await plain.execution_options(voiceai_begins=False)
                     await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             except (DBAPIError, TimeoutError) as error:
-                raise StoreError(f"the store's log can't be emptied: {_words(error)}") from error
+                raise StoreError(f"the store's log can't be emptied: {words_of(error)}") from error
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -199,7 +199,7 @@ class Database:
                             async with connection.begin():
                                 yield connection
                         except DBAPIError as error:
-                            if any(each in _words(error).lower() for each in _BROKEN):
+                            if any(each in words_of(error).lower() for each in _BROKEN):
                                 await connection.invalidate()
                             raise
                 finally:
@@ -209,11 +209,11 @@ class Database:
             raise
         except DBAPIError as error:
             kind = ValueRefused if _is_of_values(error) else StoreError
-            raise kind(f"the store refuses: {_words(error)}") from error
+            raise kind(f"the store refuses: {words_of(error)}") from error
         except TimeoutError as error:
             raise StoreError(f"the store did not answer within {TRANSACTION_SECONDS:g} s") from error
         except unreachable() as error:
-            raise StoreError(f"the store can't be reached: {_words(error)}") from error
+            raise StoreError(f"the store can't be reached: {words_of(error)}") from error
 
 
 def _is_of_values(error: DBAPIError) -> bool:
@@ -226,7 +226,7 @@ def _cause(error: DBAPIError) -> BaseException | None:
     return error.orig.__cause__ if error.orig is not None else None
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
     """The error's text, without the statement and its values that SQLAlchemy quotes: they may be personal."""
     text = str(getattr(error, "orig", None) or error)
     if text.startswith(_LOCKED):

@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from controller.store.database import StoreError, unreachable
+from controller.store.database import StoreError, unreachable, words_of
 
 try:
     import fcntl
@@ -205,7 +205,10 @@ class StoreLock:
                 self._connection = connection
                 self.store = f"{(await connection.execute(text(_IDENTITY))).scalar_one()}-{self._node}"
         except _away() as error:
-            raise StoreError(f"the store can't be locked (store.url): {type(error).__name__}") from error
+            raise StoreError(f"the store can't be locked (store.url): {words_of(error)}") from error
+        except TypeError as error:  # asyncpg, of an option that it does not have
+            hint = "the driver's options are those of asyncpg, such as ssl=verify-full for libpq's sslmode"
+            raise StoreError(f"store.url has an option that can't be used: {error} ({hint})") from error
 
     async def _lock_keys(self, connection: AsyncConnection) -> None:
         """Raises AlreadyRunning."""

@@ -13,6 +13,7 @@ from controller.config.models.store import Store
 from controller.store.database import StoreError
 from controller.store.instance import AlreadyRunning, Holder, StoreLock
 from controller.workers.reattach import link_token
+from simulator.ports import free_port
 
 US = Holder(os.getpid(), "here", "2026-01-01T00:00:00+00:00", "127.0.0.1:8080", "voiceai")
 SQLITE = "sqlite+aiosqlite:///x"
@@ -92,6 +93,19 @@ async def test_a_lock_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="lock file"):
         await lock_at(tmp_path / "file" / "voiceai.lock").acquire()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("", "Connect call failed"), ("?ssl=x", "sslmode"), ("?sslmode=require", "'sslmode'.*ssl=")]
+)
+async def test_a_database_that_cannot_be_locked_is_said_with_the_driver_s_words(
+    tmp_path: Path, option: str, said: str
+) -> None:
+    url = f"postgresql+asyncpg://u:s3cret@127.0.0.1:{free_port()}/db{option}"
+    with pytest.raises(StoreError, match=said) as told:
+        await StoreLock(url, tmp_path / "voiceai.lock", US, "node1").acquire()
+    assert "s3cret" not in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("kind", ["full disk", "pipe"])
