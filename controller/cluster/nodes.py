@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 
 from controller.cluster.node import Node, NodeId
+from controller.store import instance
 from controller.store.cells import moment_in, text_in, whole_in
 from controller.store.database import Database, StoreError
 from controller.store.tables.nodes import nodes as table
@@ -75,6 +76,15 @@ class NodeRegistry:
             now = (await store.execute(select(func.now()))).scalar_one() if self._database.shared else _now()
             rows = (await store.execute(select(table).order_by(table.c.name))).all()
         return [_node(row, now) for row in rows]
+
+    async def starts(self, name: str) -> bool:
+        """Whether a process of this name has taken its lock (`store.instance`) since the latest beat: it starts, and
+        may wait for a migration before it joins. One that stands still took it before its beats. False on SQLite."""
+        if not self._database.shared:
+            return False
+        async with self._database.reading() as store:
+            beat = moment_in(await store.scalar(select(table.c.beat_at).where(table.c.name == name)))
+            return beat is not None and await instance.is_locked_since(store, name, beat)
 
     def _now(self) -> Any:
         return func.now() if self._database.shared else _now()

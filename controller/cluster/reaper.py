@@ -45,8 +45,8 @@ class Reaper:
         """The store may have calls of which this node has to tell."""
         self._told: set[str] = set()
         """Calls of which it was told; they are in the store until that is written."""
-        self._answering: set[NodeId] = set()
-        """Nodes without a lease whose API answers: the log has a line of each."""
+        self._spared: set[NodeId] = set()
+        """Nodes without a lease that live: the log has a line of each."""
 
     async def run(self) -> None:
         away = False
@@ -65,7 +65,7 @@ class Reaper:
         if self._untold:
             await self._tell()
         suspects = leases.lapsed(self._cluster.leases, self._cluster.present_s)
-        self._answering &= {each.node for each in suspects}
+        self._spared &= {each.node for each in suspects}
         if not suspects:
             return
         async with asyncio.timeout(STEP_S):
@@ -76,7 +76,7 @@ class Reaper:
     async def _care_for(self, expired: Lease, known: dict[str, Node]) -> None:
         found = known.get(expired.node.name)
         what = reaping.step(expired.node, found, known.get(self._cluster.node.name))
-        if what == "wait" or (what == "end" and await self._answers(expired)):
+        if what == "wait" or (what == "end" and await self._lives(expired)):
             return
         first = True
         if what == "end" and found is not None:
@@ -89,13 +89,24 @@ class Reaper:
         if self._untold:
             await self._tell()  # last: nobody waits for a slot because the store does not take what is told
 
-    async def _answers(self, expired: Lease) -> bool:
-        alive = bool(expired.facts.url) and await peer.answers(peer.PeerNode(expired.node.name, expired.facts.url))
-        if alive and expired.node not in self._answering:
-            self._answering.add(expired.node)
-            which = {"node": expired.node.name, "epoch": expired.node.epoch}
-            log.warning("a node has no lease and no beat in the store, but its API answers: it is left alone", **which)
-        return alive
+    async def _lives(self, expired: Lease) -> bool:
+        """Whether its API answers, or a process of its name starts and will have its calls."""
+        node = expired.node
+        if expired.facts.url and await peer.answers(peer.PeerNode(node.name, expired.facts.url)):
+            sign = "its API answers"
+        elif await self._starts(node.name):
+            sign = "it is being started"
+        else:
+            return False
+        if node not in self._spared:
+            self._spared.add(node)
+            said = f"a node has no lease and no beat in the store, but {sign}: it is left alone"
+            log.warning(said, node=node.name, epoch=node.epoch)
+        return True
+
+    async def _starts(self, name: str) -> bool:
+        async with asyncio.timeout(STEP_S):
+            return await self._nodes.starts(name)
 
     async def _end(self, dead: NodeId) -> Ended:
         async with asyncio.timeout(STEP_S):

@@ -218,12 +218,22 @@ class StoreLock:
         ):
             locked = (await connection.execute(text(f"SELECT {function}(:key)"), {"key": key})).scalar_one()
             if not locked:
-                halves = {"high": key >> 32 & 0xFFFFFFFF, "low": key & 0xFFFFFFFF}
-                who = (await connection.execute(text(_WHO), halves)).scalar()
+                who = (await connection.execute(text(_WHO), _halves(key))).scalar()
                 raise AlreadyRunning(
                     f"the store is in use (its PostgreSQL database) {what}: {who or 'another voiceai serve'}. Nothing"
                     " was touched. Stop that one first, or give this one its own `cluster.node` (docs/scaling.md)"
                 )
+
+
+async def is_locked_since(store: AsyncConnection, node: str, moment: datetime) -> bool:
+    """Whether another connection to this PostgreSQL database, opened after `moment` (by the server's clock), has the
+    lock of this node name: a process of that name starts. Where the role may not see other sessions, False."""
+    return bool((await store.execute(text(_SINCE), {**_halves(_key_of(node)), "moment": moment})).scalar())
+
+
+def _halves(key: int) -> dict[str, int]:
+    """As pg_locks has them."""
+    return {"high": key >> 32 & 0xFFFFFFFF, "low": key & 0xFFFFFFFF}
 
 
 def _key_of(node: str) -> int:
@@ -231,10 +241,11 @@ def _key_of(node: str) -> int:
     return int.from_bytes(hashlib.sha256(f"voiceai node {node}".encode()).digest()[:8], signed=True)
 
 
-_WHO = """SELECT a.application_name || ' from ' || coalesce(host(a.client_addr), 'this machine') FROM pg_locks l
-JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-AND l.classid = :high AND l.objid = :low AND l.database =
-(SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1"""
+_HOLDERS = """FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = :high AND l.objid = :low
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+_WHO = f"""SELECT a.application_name || ' from ' || coalesce(host(a.client_addr), 'this machine') {_HOLDERS} LIMIT 1"""
+_SINCE = f"SELECT 1 {_HOLDERS} AND a.backend_start > :moment LIMIT 1"
 _IDENTITY = """SELECT oid || '-' || extract(epoch FROM pg_postmaster_start_time()) FROM pg_database
 WHERE datname = current_database()"""
 

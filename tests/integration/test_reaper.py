@@ -35,6 +35,7 @@ from controller.events.records.history import History
 from controller.events.records.repository import RecordRepository
 from controller.events.records.restore import restorer
 from controller.store.database import Database, StoreError
+from controller.store.instance import Holder, StoreLock
 from controller.store.tables.call_snapshots import live_calls
 from controller.store.tables.outbound import outbound_calls
 from controller.store.tables.records import calls
@@ -311,3 +312,28 @@ async def test_an_answer_of_another_node_is_no_sign_of_life(tmp_path: Path) -> N
         await b.sees("damaged", None, b.reaper.look)
         assert asked.is_set()
         assert b.count("reaped_nodes") == 1
+
+
+async def test_a_node_that_is_being_started_is_left_alone_and_one_that_stands_still_is_not(tmp_path: Path) -> None:
+    shared, us = Shared(), Holder.of_us("127.0.0.1:1", "voiceai")
+    lock, still = [StoreLock(store_at(tmp_path), tmp_path / name, us, "a") for name in ("next.lock", "still.lock")]
+    async with AsyncExitStack() as stack:
+        a, b = [
+            await stack.enter_async_context(
+                Controller(each, NOBODY).runs(tmp_path, lambda node: MemoryBackend(node, shared))
+            )
+            for each in "ab"
+        ]
+        stack.push_async_callback(lock.release)
+        stack.push_async_callback(still.release)
+        await a.keep("damaged", {"version": 99})
+        a.cluster.hold("damaged", ("calls",))
+        await b.sees("damaged", a.id)
+        await a.dies()
+        await lock.acquire()
+        await until(lambda: a.id in b.reaper._spared, look=b.reaper.look)
+        assert await b.cluster.owner("damaged") == a.id
+        await lock.release()
+        await still.acquire()
+        await a.registry.beat(a.id)
+        await b.sees("damaged", None, b.reaper.look)
