@@ -194,7 +194,8 @@ class Membership:
     def _release(self, id_: str) -> None:
         self._book.release(self._owner, [id_])
         self._unsent.discard(id_)
-        self._unreleased.add(id_)
+        if self._away is None:
+            self._unreleased.add(id_)
         self._news.set()
 
     # ------------------------------------------------------------ the lease
@@ -311,6 +312,7 @@ class Membership:
                 log.warning("the cluster's backend is away: each node uses its share", reason=reason, nodes=nodes)
                 self._observe.lost()
             self._away, self._present_since = reason, None
+            self._unreleased.clear()  # when it is back it is told everything, which replaces what it had
         self._news.set()
 
     # ------------------------------------------------------------ what is told, and heard of others

@@ -121,9 +121,9 @@ class SlotBook:
 
 
 def share_of(most: int, nodes: int, position: int) -> int:
-    """What one of several nodes may use of a limit by itself. The shares of all positions (0 is the first) add up to
-    the limit."""
-    return most // nodes + (position < most % nodes)
+    """What one of several nodes may use of a limit by itself: at least 1, or a node would refuse everybody. The shares
+    of all positions (0 is the first) add up to the limit, or to the number of nodes if the limit is smaller."""
+    return max(most // nodes + (position < most % nodes), min(most, 1))
 
 
 def divided(claim: Claim, nodes: int, position: int) -> Claim:

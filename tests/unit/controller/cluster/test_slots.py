@@ -7,9 +7,10 @@ from controller.cluster.slots import SlotBook, divided, share_of
 
 
 @given(st.integers(0, 10_000), st.integers(1, 100))
-def test_shares_add_up_to_the_limit(most: int, nodes: int) -> None:
+def test_shares_add_up_to_the_limit_and_none_is_without(most: int, nodes: int) -> None:
     shares = [share_of(most, nodes, position) for position in range(nodes)]
-    assert sum(shares) == most
+    assert sum(shares) == (max(most, nodes) if most else 0)
+    assert min(shares) >= min(most, 1)
     assert max(shares) - min(shares) <= 1
 
 
