@@ -92,7 +92,7 @@ def _plot(reports: list[Report], title: str, lines: dict[str, str], path: Path) 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for label, key in lines.items():
-        points = [(report["calls"], _value(report, key)) for report in reports if _value(report, key) is not None]
+        points = [(report["calls"], value_at(report, key)) for report in reports if value_at(report, key) is not None]
         if points:
             axes.plot(*zip(*points, strict=True), marker="o", label=label)
     axes.set(xlabel="calls", ylabel=title, ylim=(0, None))
@@ -101,8 +101,8 @@ def _plot(reports: list[Report], title: str, lines: dict[str, str], path: Path) 
     figure.savefig(path)
 
 
-def _value(report: Report, path: str) -> Any:
-    """None where this kind of point does not measure it."""
+def value_at(report: Report, path: str) -> Any:
+    """What stands at a dotted path; None where this kind of report does not have it."""
     value: Any = report
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
@@ -110,7 +110,7 @@ def _value(report: Report, path: str) -> Any:
 
 
 def _cell(report: Report, path: str) -> str:
-    value = _value(report, path)
+    value = value_at(report, path)
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     return f"{value:g}"

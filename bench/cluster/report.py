@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-Report = dict[str, Any]
+from bench.report import Report, value_at
 
 COLUMNS = (
     ("", "stage"),
@@ -48,8 +48,8 @@ def write(rig: str, reports: list[Report], out: Path) -> None:
 
 def table(reports: list[Report]) -> str:
     """Markdown, without the columns that nothing has."""
-    shown = [(title, path) for title, path in COLUMNS if any(_value(each, path) is not None for each in reports)]
-    rows = [[_cell(_value(report, path)) for _, path in shown] for report in reports]
+    shown = [(title, path) for title, path in COLUMNS if any(value_at(each, path) is not None for each in reports)]
+    rows = [[_cell(value_at(report, path)) for _, path in shown] for report in reports]
     head = ["| " + " | ".join(title for title, _ in shown) + " |", "|" + "---|" * len(shown)]
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
 
@@ -80,13 +80,6 @@ def _faults(reports: list[Report], path: Path) -> None:
     axes.invert_yaxis()
     axes.legend()
     figure.savefig(path)
-
-
-def _value(report: Report, path: str) -> Any:
-    value: Any = report
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _cell(value: Any) -> str:

@@ -9,7 +9,8 @@ from rich.console import Console, RenderableType
 
 from controller.api.client import ApiProblem, Client, Unreachable, Unusable
 from controller.api.models.base import Answer
-from controller.api.models.calls import CallAnswer
+from controller.api.models.calls import CallAnswer, CallPage
+from controller.api.models.history import HistoryPage
 from controller.cli import tables
 
 out, err = Console(), Console(stderr=True)
@@ -70,21 +71,18 @@ def full_id(client: Client, given: str) -> str:
 
     Prints the calls and ends the command with exit status 1 if there are several.
     """
-    if len(given) >= _ID_LENGTH or not given:
-        return given
-    found = [each.id for each in client.list_calls(limit=_SEARCHED).calls if each.id.startswith(given)]
-    return _only(given, found)
+    return _full(client.list_calls, given)
 
 
 def full_past_id(client: Client, given: str) -> str:
     """Likewise, of the calls in the history."""
+    return _full(client.list_history, given)
+
+
+def _full(page: Callable[..., CallPage | HistoryPage], given: str) -> str:
     if len(given) >= _ID_LENGTH or not given:
         return given
-    return _only(given, [each.id for each in client.list_history(limit=_SEARCHED).calls if each.id.startswith(given)])
-
-
-def _only(given: str, found: list[str]) -> str:
-    several = sorted(set(found))
+    several = sorted({each.id for each in page(limit=_SEARCHED).calls if each.id.startswith(given)})
     if len(several) > 1:
         err.print(f"Several calls begin with {given}:", *several, sep="\n  ", markup=False, highlight=False)
         raise typer.Exit(1)

@@ -5,7 +5,7 @@ import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -15,17 +15,7 @@ from bridge import contract
 from bridge.worker import controllers
 from bridge.worker.options import LinkOptions
 from bridge.worker.process import Worker
-from tests.integration.test_worker_link import (
-    OPTIONS,
-    PATIENCE,
-    SPEC,
-    TONE,
-    ToneSession,
-    arrived,
-    at,
-    media_of,
-    prepared,
-)
+from tests.integration.test_worker_link import OPTIONS, PATIENCE, SPEC, TONE, arrived, at, media_of, prepared, running
 from tests.peers.audiosocket import AsteriskPeer
 from tests.peers.controller import TOKEN, ControllerPeer
 
@@ -33,17 +23,9 @@ CAPACITY = 2
 OTHER = LinkOptions(url="", name="home.w1", advertise="auto", allow=("127.0.0.0/8",))
 
 
-@asynccontextmanager
-async def shared(home: str, other: str, allow: tuple[str, ...] = OTHER.allow) -> AsyncIterator[Worker]:
+def shared(home: str, other: str, allow: tuple[str, ...] = OTHER.allow) -> AbstractAsyncContextManager[Worker]:
     options = replace(OPTIONS, controller=home, others=(replace(OTHER, url=other, allow=allow),), capacity=CAPACITY)
-    worker = Worker(options, TOKEN, TOKEN, session_factory=ToneSession)
-    task = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        async with asyncio.timeout(PATIENCE):
-            await task
+    return running(options, TOKEN, TOKEN)
 
 
 @pytest.fixture

@@ -101,8 +101,9 @@ OPTIONS = Options(
 
 
 @asynccontextmanager
-async def running(options: Options, token: str = TOKEN) -> AsyncIterator[Worker]:
-    worker = Worker(options, token, session_factory=ToneSession)
+async def running(options: Options, *tokens: str) -> AsyncIterator[Worker]:
+    """`tokens`: one for each controller, TOKEN if left out."""
+    worker = Worker(options, *(tokens or (TOKEN,)), session_factory=ToneSession)
     task = asyncio.create_task(worker.run())
     try:
         yield worker

@@ -1,6 +1,7 @@
 """The resources of nodes: list them, drain one, take it back. Also what another node carries to this one."""
 
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -25,7 +26,14 @@ class NodeResources:
         self._nodes = nodes
 
     def operations(self) -> tuple[Operation, ...]:
-        problems = ("unknown-node", "refused", "node-unreachable", "node-timeout")
+        common: dict[str, Any] = {
+            "answer": NodeAnswer,
+            "scopes": ("admin",),
+            "body": Nothing,
+            "repeatable": True,
+            "problems": ("unknown-node", "refused", "node-unreachable", "node-timeout"),
+            "tag": "nodes",
+        }
         return (
             Operation(
                 *("list_nodes", "GET", "/v1/nodes", "Nodes, their state and load", self.list, NodePage),
@@ -33,22 +41,11 @@ class NodeResources:
                 tag="nodes",
             ),
             Operation(
-                *("drain_node", "POST", "/v1/nodes/{name}/drain", "Let a node take no new calls", self.drain),
-                answer=NodeAnswer,
-                scopes=("admin",),
-                body=Nothing,
-                repeatable=True,
-                problems=problems,
-                tag="nodes",
+                *("drain_node", "POST", "/v1/nodes/{name}/drain", "Let a node take no new calls", self.drain), **common
             ),
             Operation(
                 *("undrain_node", "POST", "/v1/nodes/{name}/undrain", "Let a node take calls again", self.undrain),
-                answer=NodeAnswer,
-                scopes=("admin",),
-                body=Nothing,
-                repeatable=True,
-                problems=problems,
-                tag="nodes",
+                **common,
             ),
         )
 
