@@ -60,7 +60,7 @@ async def _worker(number: int, calls: int, out: Path, on: set[int], provider: Pr
         log = out / ("worker.log" if number == 1 else f"worker{number}.log")
         env = provider.environment | {contract.TOKEN_ENV: TOKEN}
         async with processes.running(*command, log=log, env=env, on=on) as pid:
-            await link.until(lambda: link.hellos)
+            await link.until(lambda: link.hellos and link.beats)  # with the first beat its start is over
             yield Worker(pid, link, processes.read(pid))
 
 
