@@ -167,10 +167,9 @@ class AgentSession:
         try:
             worker = self._workers.assign(self._id, self._media_failures, self._refused_by, again=resumed)
             self._asked = worker.boot
+            self._log.info("session asked for", worker=worker.name, agent=spec.agent)
             await self._workers.send(self._id, contract.Prepare(call=self._id, spec=spec, history=memory))
         except (NoWorker, WorkerUnreachable) as error:
             self._workers.release(self._id)
             self._refused_by.clear()
             self.put(inputs.NoWorkerFound(str(error)))
-        else:
-            self._log.info("session asked for", worker=worker.name, agent=spec.agent)
