@@ -72,6 +72,6 @@ def _operations(parts: Parts, nodes: Nodes, carrier: Carrier | None, roll: Calla
         *AgentTestResources(parts.text_sessions, current, editor, registry.spend).operations(),
         *parts.access.operations(),
         *phones.operations(),
-        *TraceResources(registry, parts.traces.of).operations(),
+        *TraceResources(registry, parts.outbound, parts.traces).operations(),
         *parts.history.operations(),
     )

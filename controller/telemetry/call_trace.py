@@ -7,7 +7,7 @@ memory; of calls that ended the latest `KEPT` are kept.
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
@@ -18,6 +18,7 @@ from bridge import contract
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.reporting import lifecycle
+from controller.calls.reporting.view import CallView
 from controller.telemetry.harmless_fields import Fact, facts_of, scrubbed
 
 STEPS = 500
@@ -25,8 +26,9 @@ STEPS = 500
 KEPT = 200
 
 
-Side = Literal["asterisk", "call", "worker", "ai"]
-"""Who said so: Asterisk's events, we (states, requests to Asterisk and worker), the worker, the AI's connection."""
+Side = Literal["asterisk", "call", "worker", "ai", "queue"]
+"""Who said so: Asterisk's events, we (states, requests to Asterisk and worker), the worker, the AI's connection, the
+queue of calls that we place."""
 
 ASTERISK = {
     inputs.LegEntered: "StasisStart",
@@ -80,9 +82,14 @@ class Traces:
     def __init__(self) -> None:
         self._live: dict[str, Trace] = {}
         self._ended: OrderedDict[str, Trace] = OrderedDict()
+        self._refused: OrderedDict[str, CallView] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<Traces {len(self._live)} live, {len(self._ended)} ended>"
+
+    def refused(self, call: str) -> CallView | None:
+        """A caller for whom no call began, without numbers; the latest `KEPT` are kept."""
+        return self._refused.get(call)
 
     def of(self, call: str) -> Trace | None:
         return self._live.get(call) or self._ended.get(call)
@@ -99,6 +106,10 @@ class Traces:
                 if (over := self._live.pop(view.id, None)) is not None:
                     over.note(Step(at, "call", "over", {"outcome": what.outcome, "talked_s": round(what.talked_s, 3)}))
                     self._keep(view.id, over)
+            case lifecycle.CallerRefused(call=view) if view is not None:
+                self._refused[view.id] = replace(view, caller=None, callee=None)
+                while len(self._refused) > KEPT:
+                    self._refused.popitem(last=False)
             case _:
                 trace_of = self._live.get(getattr(what, "call", ""))
                 if trace_of is not None:

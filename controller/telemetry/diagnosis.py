@@ -273,7 +273,12 @@ def _beside(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
         why = scrubbed(moved.detail) if moved.detail else moved.outcome or "not told"
         yield Reason(f"The transfer ({moved.kind}) failed: {why}.", "Check the target, and the trunk's `allow`.")
     by = detail.call.ended_by or ""
-    if by.startswith("system") and not (detail.call.outcome in ("failed", "congestion") and detail.call.detail):
+    refused = not detail.call.agent  # `queue_trace` tells why
+    if (
+        by.startswith("system")
+        and not refused
+        and not (detail.call.outcome in ("failed", "congestion") and detail.call.detail)
+    ):
         yield Reason(f"It was ended by us ({by}).", "A limit, or a shutdown: see the log at that moment.")
 
 

@@ -42,7 +42,7 @@ from controller.telemetry.call_trace import Traces
 from controller.workers.refusals import Refusals, RefusedWorker
 from controller.workers.worker import UnknownWorker, Worker
 from tests.integration import test_events_stream as live
-from tests.integration.api_harness import ADMIN, Harness, harness
+from tests.integration.api_harness import ADMIN, Harness, call_view, harness
 from tests.integration.resources_harness import Desk, desk
 from tests.integration.webhook_harness import begin, end, eventually, hook, receiver, say
 from tests.unit.controller.views import STARTED
@@ -89,7 +89,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *AuditResources(NOBODY).operations(),
         *WorkerResources(NOBODY, 0, NOBODY).operations(),
         *configuration_operations(NOBODY, SimpleNamespace(store=None), NOBODY),  # type: ignore[arg-type]
-        *TraceResources(NOBODY, NOBODY).operations(),
+        *TraceResources(NOBODY, NOBODY, NOBODY).operations(),
         *KeyResources(NOBODY, NOBODY, NOBODY).operations(),
         *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
     )
@@ -217,7 +217,7 @@ async def test_the_queue_and_who_did_that() -> None:
 
 async def test_the_doctor_looks_at_one_call(tmp_path: Path) -> None:
     traces = Traces()
-    async with harness(more=lambda calls, orders: TraceResources(calls, traces.of).operations()) as it:
+    async with harness(more=lambda calls, orders: TraceResources(calls, orders, traces).operations()) as it:
         call = it.calls.add(detail="no way to +4930555999", ended_at=STARTED, outcome="failed")
         traces.observe(lifecycle.CallBegan("inbound", call), STARTED)
         into = tmp_path / "call.zip"
@@ -229,6 +229,28 @@ async def test_the_doctor_looks_at_one_call(tmp_path: Path) -> None:
         assert "# Call" in await said(it, "doctor", "--call", call.id, "--markdown")
         assert json.loads(await said(it, "doctor", "--call", call.id, "--json"))["id"] == call.id
         assert (await voiceai(it, "doctor", "--call", "nobody")).exit_code == 1
+
+
+async def test_the_doctor_looks_at_a_call_that_never_began() -> None:
+    """One that expired in the queue, one that waits there, and a caller who was refused."""
+    traces = Traces()
+    async with harness(more=lambda calls, orders: TraceResources(calls, orders, traces).operations()) as it:
+        tried = view.AttemptView(STARTED, "busy", "+4930555999 said no", "main", 17, 486)
+        queue = view.QueueView(1, "ended", 0, STARTED, STARTED, "ops", attempts=(tried,))
+        expired = it.orders.add(state="ended", queue=queue, outcome="expired", ended_at=STARTED)
+        told = await said(it, "doctor", "--call", expired.id, "--markdown")
+        assert "expired before it could be placed after 1 attempts, the last one: the other side was busy." in told
+        assert [word in told for word in ("queued", "attempt", "sip_status=486", "4930")] == [True, True, True, False]
+        assert "The call waits in the queue; it was never dialed." in await said(
+            it, "doctor", "--call", it.orders.add().id, "--markdown"
+        )
+        caller = call_view(
+            agent="", outcome="no_route", detail="No route fits.", ended_by="system", caller="+4930555999"
+        )
+        traces.observe(lifecycle.CallerRefused("no_route", caller), STARTED)
+        told = await said(it, "doctor", "--call", caller.id, "--markdown")
+        assert "- The caller was refused: No route fits. Add a route" in told
+        assert ("ended by us" in told, "4930" in told) == (False, False)
 
 
 async def test_readiness_is_an_exit_status() -> None:

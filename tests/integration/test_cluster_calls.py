@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
@@ -89,8 +90,9 @@ class Node:
         traced.note(Step(datetime.now(UTC), "call", f"of {self.id.name}"))
         streamed = Operation("stream", "GET", "/v1/calls/{id}/stream", "", self.stream, scopes=("read",), media=STREAM)
         sound = Operation("sound", "GET", "/v1/calls/{id}/sound", "", self.sound, scopes=("read",), media="audio/wav")
-        more = lambda calls, _: (  # noqa: E731
-            *TraceResources(calls, lambda _: traced).operations(),
+        traces: Any = SimpleNamespace(of=lambda _: traced, refused=lambda _: None)
+        more = lambda calls, orders: (  # noqa: E731
+            *TraceResources(calls, orders, traces).operations(),
             *(replace(each, of_call="path", limited=True) for each in (streamed, sound)),
             *also,
         )

@@ -5,7 +5,7 @@ from typing import Any
 from controller.api.models.base import Answer, Moment
 from controller.api.models.calls import BargeInAnswer, CountersAnswer, TurnAnswer
 from controller.calls.reporting.view import CallDetail
-from controller.telemetry import diagnosis
+from controller.telemetry import diagnosis, queue_trace
 from controller.telemetry.call_trace import Trace
 from controller.telemetry.harmless_fields import scrubbed
 
@@ -25,8 +25,8 @@ class ReasonAnswer(Answer):
 class StepAnswer(Answer):
     at: Moment
     side: str
-    """asterisk (its events), call (states; requests to Asterisk and worker), worker, or ai (types of Realtime events: →
-    to the provider, ← from it; present after the session)."""
+    """asterisk (its events), call (states; requests to Asterisk and worker), worker, ai (types of Realtime events: → to
+    the provider, ← from it; present after the session), or queue (of a call that we place: queued, attempts, end)."""
     what: str
     facts: dict[str, str | int | float | bool]
 
@@ -72,7 +72,7 @@ class TraceAnswer(Answer):
     @classmethod
     def of(cls, detail: CallDetail, trace: Trace) -> "TraceAnswer":
         call = detail.call
-        steps = tuple(trace)
+        steps = tuple(sorted((*trace, *queue_trace.steps(call)), key=lambda step: step.at))
         plain: dict[str, Any] = {name: getattr(call, name) for name in PLAIN}
         spoken = tuple(
             SpokenAnswer(at=it.at, who=it.who, letters=len(it.text), interrupted=it.interrupted, heard_ms=it.heard_ms)
@@ -82,7 +82,9 @@ class TraceAnswer(Answer):
             **plain,
             detail=scrubbed(call.detail) if call.detail else None,
             cost=round(call.cost, 6),
-            reasons=tuple(map(ReasonAnswer.model_validate, diagnosis.reasons(detail, steps))),
+            reasons=tuple(
+                map(ReasonAnswer.model_validate, (*queue_trace.reasons(call), *diagnosis.reasons(detail, steps)))
+            ),
             steps=tuple(map(StepAnswer.model_validate, steps)),
             steps_dropped=trace.dropped,
             spoken=spoken,
