@@ -1,5 +1,6 @@
 # make setup   everything that the other targets need: Debian packages, .venv, Asterisk (quick when it is all there)
 # make install PREFIX=/opt/voiceai   what running needs and nothing else (docs/install.md); PYTHON=python3.12, EXTRAS=1
+# make rollback PREFIX=… goes back to the release installed before; make uninstall PREFIX=… removes it all but configuration and data
 # make test    set-up, style, types, and all tests up to calls through a real Asterisk
 # make demo    set-up, then one phone call from end to end; KEEP=1 stays up: talk from your browser, or a softphone
 # make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone,
@@ -39,7 +40,7 @@ endef
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_idempotency.py api_queue.py api_keys.py nodes.py shared_store.py serve_nodes.py reaper.py previous_release.py)
 
-.PHONY: setup packages install test demo bench bench-cluster pictures chaos soak fuzz audit docs previous-release reference style types unit integration postgresql e2e lock clean
+.PHONY: setup packages install rollback uninstall test demo bench bench-cluster pictures chaos soak fuzz audit docs previous-release reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 # Asterisk is fetched while Python packages are: the one mostly waits for disks, the other for networks.
@@ -65,6 +66,12 @@ packages:
 install: export EXTRAS := $(EXTRAS)
 install:
 	@deploy/install "$(or $(PREFIX),/opt/voiceai)" "$(PYTHON)"
+
+rollback:
+	@deploy/rollback "$(or $(PREFIX),/opt/voiceai)" "$(RELEASE)"
+
+uninstall:
+	@deploy/uninstall "$(or $(PREFIX),/opt/voiceai)"
 
 test: setup style types
 	$(call tests,2,tests/unit tests/fuzz)

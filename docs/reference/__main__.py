@@ -42,7 +42,7 @@ def operations() -> tuple[Operation, ...]:
         *configuration_operations(UNUSED, cast(Any, SimpleNamespace(store=None)), UNUSED),
         *AgentTestResources(UNUSED, UNUSED, UNUSED, UNUSED).operations(),
         *TextSessionResources(UNUSED, UNUSED, UNUSED).operations(),
-        *TraceResources(UNUSED, UNUSED).operations(),
+        *TraceResources(UNUSED, UNUSED, UNUSED).operations(),
         *KeyResources(UNUSED, UNUSED, UNUSED).operations(),
         *SoftphoneResources(UNUSED, UNUSED, UNUSED, UNUSED, UNUSED, UNUSED).operations(),
         *HistoryResources(UNUSED, UNUSED, (), Records()).operations(),

@@ -24,6 +24,7 @@ from tests.integration.webhook_harness import eventually
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("bridge", "controller", "demo", "simulator")
 BESIDE = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "Makefile", "config.yaml", "config.schema.json")
+SCRIPTS = ("install", "rollback", "uninstall")
 LOCKED = re.compile(r"^([a-z0-9][a-z0-9.-]*)==", re.MULTILINE)
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 ENVIRONMENT = {
@@ -101,8 +102,8 @@ def test_the_sdist_holds_what_an_installation_needs(built: Path) -> None:
     assert {*BESIDE, *(each.name for each in ROOT.glob("requirements*.lock"))} <= beside
     assert not beside & {"tests", "bench"}
     units = {each.name for each in (ROOT / "deploy/systemd").iterdir()}
-    assert {each.name for each in (source / "deploy").rglob("*") if each.is_file()} == {"install", *units}
-    assert os.access(source / "deploy/install", os.X_OK)
+    assert {each.name for each in (source / "deploy").rglob("*") if each.is_file()} == {*SCRIPTS, *units}
+    assert all(os.access(source / "deploy" / each, os.X_OK) for each in SCRIPTS)
 
 
 def test_it_tells_its_version_and_checks_a_config(voiceai: Path, tmp_path: Path) -> None:
