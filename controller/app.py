@@ -202,7 +202,8 @@ class Controller:
         registry = parts.registry
         canary = canary_of(config, metrics, lambda: all(registry.ready().values()))
         lost = LostCalls(partial(restorer, parts.past), parts.events.observe).tell
-        reaper = reaper_of(parts.cluster, parts.database, parts.departures, lost, parts.dialer.tell, metrics)
+        store, told = (parts.database, parts.departures), (lost, parts.dialer.tell)
+        reaper = reaper_of(parts.cluster, *store, *told, metrics, ca_file=config.cluster.ca_file)
         return [
             *([keep("canary", canary.run)] if canary is not None else []),
             keep("asterisk", parts.asterisk.follow),

@@ -52,6 +52,7 @@ def http_application(parts: Parts, roll: Callable[[], None]) -> web.Application:
         warnings=lambda: warnings_of(
             *(parts.workers, parts.tasks.failing, parts.dialer.breakers, parts.database.health),
             listing_fails=parts.reconciler.listing_fails,
+            cluster=nodes.warnings(),
         ),
     )
 

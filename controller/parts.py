@@ -73,7 +73,7 @@ class Parts:
         self.ari, self.tasks, self.metrics, self.database, self.lease = ari, tasks, metrics, database, lease
         current, config, registry = self.current, self.config, metrics.registry
         self.access, self.audit_log = Access(current, database), AuditLog(database, config.api.audit_days)
-        self.cluster = membership_of(config.cluster, node, registry)
+        self.cluster = membership_of(config.cluster, database, node, registry)
 
         self.worker_admission = worker_admission.of(config.bridge, reattach.link_token(config.store.beside))
         self.workers = WorkerPool(
@@ -85,7 +85,7 @@ class Parts:
         self.media_checks = MediaChecks(self.workers, ari, self._asterisk_up)
 
         self._build_records()
-        event_log = event_log_of(config.cluster)
+        event_log = event_log_of(config.cluster, database)
         self.events = Events(current, database, registry, keep=self.records.take, event_log=event_log)
         self.traces, self.tracing = Traces(), CallTracing(config.traces)
 

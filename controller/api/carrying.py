@@ -39,7 +39,6 @@ from controller.cluster.peer import (
     PeerRequest,
     Peers,
     PeerTimeout,
-    check_answered_by,
     is_token,
 )
 from controller.config.models.api import SCOPES
@@ -117,7 +116,7 @@ class Carrier:
     async def _passed_on(self, request: web.Request, node: PeerNode, asked: PeerRequest) -> web.StreamResponse:
         """Raises PeerError before it has begun. If the node is gone later, the stream ends: who reads it comes back."""
         async with self.peers.open(node, asked, timeout_s=READ_S) as answer:
-            check_answered_by(node, answer.status_code, answer.headers)
+            self.peers.check_answered_by(node, answer.status_code, answer.headers)
             if answer.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
                 return _response(await self.peers.rest_of(node, answer, READ_S))
             headers = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}

@@ -16,8 +16,10 @@ def warnings_of(
     store: StoreHealth,
     *,
     listing_fails: bool = False,
+    cluster: Iterable[str] = (),
 ) -> list[str]:
-    """`failing`: names of tasks. `listing_fails`: Asterisk can't tell which channels it has."""
+    """`failing`: names of tasks. `listing_fails`: Asterisk can't tell which channels it has. `cluster`: of
+    the other nodes, and what all share."""
     listing = ["Asterisk can't list its channels; the log has more"] if listing_fails else []
     unstartable = [f"worker {name} can't be started: {why}" for name, why in workers.unstartable.items()]
     refused = [f"worker {each.name} is refused: {each.reason}" for each in workers.refusals.all()]
@@ -27,4 +29,4 @@ def warnings_of(
         "queued call is placed over it for now"
         for each in breakers.all_suspended(datetime.now(UTC))
     )
-    return [*store.trouble(), *listing, *unstartable, *refused, *unreached(workers.all()), *tasks, *suspended]
+    return [*store.trouble(), *listing, *unstartable, *refused, *unreached(workers.all()), *tasks, *suspended, *cluster]

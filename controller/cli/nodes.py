@@ -43,7 +43,9 @@ def _table(page: NodePage) -> Table:
     table = Table("node", "start", "version", "state", "calls", "lease s", "silent s", "API for other nodes", box=None)
     for each in page.nodes:
         table.add_row(*map(Text, _row(each)))
-    table.caption = "* answers" if any(each.this for each in page.nodes) else None
+    answers = ["* answers"] if any(each.this for each in page.nodes) else []
+    troubles = [f"{each.name}: {each.trouble}" for each in page.nodes if each.trouble is not None]
+    table.caption, table.caption_justify = Text("\n".join([*answers, *troubles])) or None, "left"
     return table
 
 

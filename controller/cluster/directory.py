@@ -6,6 +6,7 @@ from typing import Protocol
 
 import structlog
 
+from controller.cluster import leases
 from controller.cluster.membership import Membership
 from controller.cluster.node import Node
 from controller.cluster.nodes import NodeRegistry
@@ -78,8 +79,22 @@ class Nodes:
         return self._membership.node.name
 
     def _views(self, rows: list[Node]) -> tuple[NodeView, ...]:
-        us, leases = self._membership.node, self._membership.leases
-        return views_of(us, self._facts(), leases, rows, heard=self._membership.heard)
+        us, known = self._membership.node, self._membership.leases
+        views = views_of(us, self._facts(), known, rows, heard=self._membership.heard)
+        return tuple(replace(each, trouble=self._trouble(each)) for each in views)
+
+    def _trouble(self, view: NodeView) -> str | None:
+        if view.own:
+            return self._membership.unusable
+        return self._peers.refusal(view.id.name, view.facts.url) if view.facts is not None else None
+
+    def warnings(self) -> list[str]:
+        """For `/readyz`: what keeps this node from its part in the cluster until somebody mends it."""
+        unusable = self._membership.unusable
+        away = [f"`cluster.url` can't be used, limits are shares: {unusable}"] if unusable is not None else []
+        others = (each for each in leases.alive(self._membership.leases) if each.node.name != self.own_name)
+        refusals = (self._peers.refusal(each.node.name, each.facts.url) for each in others)
+        return [*away, *(each for each in refusals if each is not None)]
 
     async def _stored(self) -> list[Node]:
         try:

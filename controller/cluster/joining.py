@@ -22,23 +22,24 @@ SILENT_S = 60.0
 """A node whose latest beat in the store is as old is not expected."""
 
 
-def membership_of(settings: Cluster, node: NodeId, registry: CollectorRegistry) -> Membership:
+def membership_of(settings: Cluster, database: Database, node: NodeId, registry: CollectorRegistry) -> Membership:
     if settings.url is None:
         return Membership(node, MemoryBackend(node))
     from controller.cluster.valkey import ValkeyBackend  # the extra `cluster`, which one machine does not need
 
     url = cluster_url.parse(settings.url.get_secret_value())
-    backend = ValkeyBackend(node, url, settings.prefix, settings.ca_file)
+    backend = ValkeyBackend(node, url, settings.prefix, settings.ca_file, database.installation)
     return Membership(node, backend, take_s=settings.take_ms / 1000, observe=ClusterMetrics(registry))
 
 
-def event_log_of(settings: Cluster) -> EventLog | None:
+def event_log_of(settings: Cluster, database: Database) -> EventLog | None:
     """The event stream of all nodes; None: this controller is alone."""
     if settings.url is None:
         return None
     from controller.cluster.valkey_event_log import ValkeyEventLog  # the extra `cluster`
 
-    return ValkeyEventLog(cluster_url.parse(settings.url.get_secret_value()), settings.prefix, settings.ca_file)
+    url = cluster_url.parse(settings.url.get_secret_value())
+    return ValkeyEventLog(url, settings.prefix, settings.ca_file, database.installation)
 
 
 def nodes_of(
@@ -54,10 +55,13 @@ def reaper_of(
     tell_lost: Callable[[LostCall], Awaitable[bool]],
     tell_queued: Callable[[tuple[str, ...]], None],
     registry: CollectorRegistry,
+    *,
+    ca_file: str | None = None,
 ) -> Reaper:
     """Arguments as of `Reaper`. Its metrics are shown only where there is a cluster."""
     metrics = ReaperMetrics(registry if membership.shared else CollectorRegistry())
-    return Reaper(membership, NodeRegistry(database), departures, tell_lost, tell_queued, metrics)
+    told = tell_lost, tell_queued
+    return Reaper(membership, NodeRegistry(database), departures, *told, metrics, ca_file=ca_file)
 
 
 async def expect_nodes(membership: Membership, database: Database) -> None:

@@ -31,6 +31,7 @@ from controller.cluster.port import (
     Replaced,
     Reply,
     Report,
+    Unusable,
 )
 from controller.cluster.slots import SlotBook, divided
 
@@ -82,6 +83,7 @@ class Membership:
         self._asserted = False
         self._away: str | None = None
         """Why slots are not asked for; None: the backend is there."""
+        self._unusable: str | None = None
         self._present_since: float | None = None
         self._rebuild = _Rebuild(frozenset(), 0.0)
         self._asking = 0
@@ -114,6 +116,11 @@ class Membership:
         return self._asserted and self._away is None and not self._awaited()
 
     @property
+    def unusable(self) -> str | None:
+        """Why this node may not use the backend, which answers, and what to do; until that is done."""
+        return self._unusable
+
+    @property
     def heard(self) -> bool:
         """Whether the backend answers: its leases are of this moment."""
         return self._present_since is not None
@@ -132,6 +139,8 @@ class Membership:
         """The node that has this call. Raises BackendError."""
         if call in self._book.held(self._owner):
             return self.node
+        if self._unusable is not None:
+            raise BackendError(self._unusable)
         try:
             async with asyncio.timeout(self._take_s):
                 return await self._backend.owner(CALLS, call)
@@ -253,6 +262,7 @@ class Membership:
         except (BackendError, TimeoutError) as error:
             self._lost(error)
             return
+        self._unusable = None
         if reply.replaced:
             self._lost(Replaced())
         elif self._away is not None and monotonic() - began > self._take_s:
@@ -307,13 +317,23 @@ class Membership:
             self._asserted, self._beat_at = False, 0.0
         else:
             self._reset_due, reason = True, _reason(error)
-            if self._away is None:
-                nodes = len(self._known)
-                log.warning("the cluster's backend is away: each node uses its share", reason=reason, nodes=nodes)
-                self._observe.lost()
+            self._log_lost(error, reason)
             self._away, self._present_since = reason, None
             self._unreleased.clear()  # when it is back it is told everything, which replaces what it had
         self._news.set()
+
+    def _log_lost(self, error: Exception, reason: str) -> None:
+        """Once for each time, and once more when it becomes clear that it will not come back by itself."""
+        if isinstance(error, Unusable):
+            if self._unusable is None:
+                log.error("the cluster's backend can't be used: each node uses its share", reason=reason)
+            self._unusable = reason
+        elif self._away is None:
+            log.warning(
+                "the cluster's backend is away: each node uses its share", reason=reason, nodes=len(self._known)
+            )
+        if self._away is None:
+            self._observe.lost()
 
     # ------------------------------------------------------------ what is told, and heard of others
 

@@ -1,7 +1,7 @@
 """The controllers of one store: each start of one is counted, and while it runs it says so.
 
-Owns the table `nodes`. Moments are by the clock of the database's server, so that they can be compared whoever wrote
-them; SQLite has no server, and no second controller. Raises `store.database.StoreError`.
+Owns the table `nodes`, and reads which store this is. Moments are by the clock of the database's server, so that they
+can be compared whoever wrote them; SQLite has no server, and no second controller. Raises `store.database.StoreError`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from controller.cluster.node import Node, NodeId
 from controller.store import instance
 from controller.store.cells import moment_in, text_in, whole_in
 from controller.store.database import Database, StoreError
-from controller.store.tables.nodes import nodes as table
+from controller.store.tables.nodes import installation, nodes as table
 
 log = structlog.get_logger()
 
@@ -41,6 +41,7 @@ class NodeRegistry:
             if (await store.execute(again)).rowcount == 0:
                 await store.execute(insert(table).values(name=name, epoch=1, **row))
             epoch = (await store.execute(select(table.c.epoch).where(table.c.name == name))).scalar_one()
+            self._database.installation = text_in(await store.scalar(select(installation.c.id)))
         us = self._database.node = NodeId(name, epoch)
         log.info("node starts", node=name, epoch=epoch)
         return us

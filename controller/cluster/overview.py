@@ -19,7 +19,8 @@ State = Literal["accepting", "draining", "unknown", "away", "stopped", "lost"]
 class NodeView:
     """One node, by its latest start. `facts`: what it has told of itself; None: nothing that is known here. `lease_s`:
     seconds until its lease expires, 0 or less: it has. None: it has none, or the backend is away. `silent_s`: seconds
-    since its latest beat in the store; None: the store does not say, or it is this node."""
+    since its latest beat in the store; None: the store does not say, or it is this node. `trouble`: what keeps it from
+    its part in the cluster, as far as this node has noticed."""
 
     id: NodeId
     state: State
@@ -29,6 +30,7 @@ class NodeView:
     lease_s: float | None = None
     silent_s: float | None = None
     started_at: datetime | None = None
+    trouble: str | None = None
 
 
 def views_of(

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Literal
 from urllib.parse import quote
 
@@ -35,6 +36,9 @@ TIMEOUT_S, PROBE_S, CONNECT_S = 5.0, 2.0, 2.0
 """Seconds for what is carried, for the question whether a node lives, and for a connection."""
 MOST_AT_ONCE, ROOM_S = 64, 1.0
 """Requests to one node, and the seconds that one more waits for room."""
+REFUSED_S = 5.0
+"""Seconds for which a node that has refused our token is not asked again: it limits wrong tokens of an address
+(`auth_throttle`), and other nodes may have ours."""
 KEPT_S = 10.0
 """Seconds that a connection stays open after an answer: less than the other side gives it."""
 LARGEST_MESSAGE, CLOSE_S = 1 << 20, 1.0
@@ -45,6 +49,10 @@ MOST_BYTES, MOST_CARRIED_BYTES = 16_384, 8 << 20
 
 class PeerError(Exception):
     """The other node can't be reached, or does not do it: nothing is done there."""
+
+
+class TokenRefused(PeerError):
+    """The other node does not take our `cluster.token`."""
 
 
 class PeerTimeout(PeerError):
@@ -112,6 +120,8 @@ class Peers:
         self._token, self._timeout_s, self._ca_file = token, timeout_s, ca_file
         self._clients: dict[bool, httpx.AsyncClient] = {}
         """By whether it is for https."""
+        self._refused: dict[tuple[str, str], tuple[float, TokenRefused]] = {}
+        """By name and URL of the node: until when it is not asked (monotonic), and why."""
         self._room: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     async def set_drained(self, name: str, url: str, drained: bool, *, by: str, request_id: str) -> PeerState:
@@ -120,6 +130,9 @@ class Peers:
         headers = ("X-Request-Id", request_id), ("Content-Type", "application/json")
         body = json.dumps({"by": by[:128] or "(nobody)"}).encode()
         answer = await self.ask(node, PeerRequest("POST", path, headers, body), most=MOST_BYTES)
+        if answer.status in (*_REFUSALS, 404):
+            self.check_answered_by(node, answer.status, answer.headers)
+        self._refused.pop((name, url), None)
         return _read(name, answer.status, answer.body)
 
     async def carry(
@@ -127,7 +140,7 @@ class Peers:
     ) -> PeerAnswer:
         """What the node answers to an operation of the API, whatever that is. Raises PeerError, PeerTimeout."""
         answer = await self.ask(node, request, timeout_s=timeout_s, most=most)
-        check_answered_by(node, answer.status, answer.headers)
+        self.check_answered_by(node, answer.status, answer.headers)
         return answer
 
     async def ask(
@@ -206,11 +219,29 @@ class Peers:
                     )
         except InvalidStatus as refused:
             told = refused.response
-            check_answered_by(node, told.status_code, told.headers)
+            self.check_answered_by(node, told.status_code, told.headers)
             raise PeerRefusal(PeerAnswer(told.status_code, told.headers, bytes(told.body or b""))) from None
         except WebSocketException as error:
             raise PeerError(f"{node.name} opens no websocket: {type(error).__name__}.") from None
         return made
+
+    def check_answered_by(self, node: PeerNode, status: int, headers: Mapping[str, str]) -> None:
+        """Raises PeerError for an answer that is not of this node."""
+        if headers.get(ANSWERED_BY) == quote(node.name, safe=""):
+            self._refused.pop((node.name, node.url), None)
+            return
+        if status == 404:
+            raise PeerError(f"At the `cluster.api_url` of {node.name} another node answers, or a release without this.")
+        if status not in _REFUSALS:
+            raise PeerError(f"{node.name} takes no request of this node at the moment: it answered {status}.")
+        refusal = TokenRefused(f"{node.name} refused the `cluster.token` of this node: {_REFUSALS[status]} ({status}).")
+        self._refused[node.name, node.url] = monotonic() + REFUSED_S, refusal
+        raise refusal
+
+    def refusal(self, name: str, url: str) -> str | None:
+        """Why this node has refused our token, if it has and has not taken it since."""
+        found = self._refused.get((name, url))
+        return str(found[1]) if found is not None else None
 
     def _sent(self, node: PeerNode, request: PeerRequest) -> tuple[str, list[tuple[str, str]]]:
         """Where to, and with which headers. Raises PeerError."""
@@ -218,6 +249,9 @@ class Peers:
             raise PeerError("`cluster.token` is not set on this node: it carries nothing to other nodes.")
         if not node.url:
             raise PeerError(f"Where the API of {node.name} is, is not known: it has no `cluster.api_url`, or is away.")
+        until, refusal = self._refused.get((node.name, node.url), (0.0, None))
+        if refusal is not None and monotonic() < until:
+            raise TokenRefused(str(refusal))
         url = node.url.rstrip("/") + PREFIX.format(name=quote(node.name, safe="")) + request.path
         return url, [("Authorization", f"Bearer {self._token.get_secret_value()}"), *request.headers]
 
@@ -240,27 +274,16 @@ class _Connect(connect):
         return exc
 
 
-def check_answered_by(node: PeerNode, status: int, headers: Mapping[str, str]) -> None:
-    """Raises PeerError for an answer that is not of this node."""
-    if headers.get(ANSWERED_BY) == quote(node.name, safe=""):
-        return
-    if status in (401, 403, 404):
-        raise PeerError(_refusal(node.name, status))
-    raise PeerError(f"{node.name} takes no request of this node at the moment: it answered {status}.")
-
-
-async def answers(node: PeerNode) -> bool:
-    """Whether this node lives: 200 for `/healthz` at its URL, or a certificate that we don't trust. An answer that
-    names another node is none: several tell the same URL, or a load balancer is there. One without a name counts, since
-    releases before this header give no other."""
+async def answers(node: PeerNode, ca_file: str | None = None, *, named: bool = True) -> bool:
+    """Whether this node lives: 200 for `/healthz` at its URL, in an answer that names it. Whatever else answers there
+    says nothing of it: another node, something in front that knows the path, or who has a certificate that we don't
+    trust. `named`: False of a release before this header; there an answer without it counts."""
+    own = quote(node.name, safe="")
     try:
-        async with _client(node.url) as http, asyncio.timeout(PROBE_S):
+        async with _client(node.url, ca_file=ca_file) as http, asyncio.timeout(PROBE_S):
             answer = await http.get(f"{node.url.rstrip('/')}/healthz")
-        own = quote(node.name, safe="")
-        return answer.status_code == 200 and answer.headers.get(ANSWERED_BY, own) == own
-    except httpx.ConnectError as error:
-        return "CERTIFICATE_VERIFY_FAILED" in str(error)
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+        return answer.status_code == 200 and answer.headers.get(ANSWERED_BY, "" if named else own) == own
+    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, TimeoutError):
         return False
 
 
@@ -283,6 +306,12 @@ def _trust(url: str, ca_file: str | None) -> ssl.SSLContext | None:
     return client_context("https://", ca_file) if url.lower().startswith("https:") else None
 
 
+_REFUSALS = {
+    401: "it has another one",
+    403: "it has none",
+    429: "it looks at none from this address for a while, since too many wrong ones came from there",
+}
+"""Why, by status of an answer without the name of the node: what a node has done on behalf of somebody has it."""
 _UNREACHED = (
     *(httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol),
     *(ConnectionRefusedError, socket.gaierror, ssl.SSLError),  # of a websocket
@@ -302,15 +331,7 @@ def _failures(node: PeerNode, seconds: float) -> Iterator[None]:
         raise PeerTimeout(f"{node.name} broke off its answer: {type(error).__name__}. It may have done it.") from None
 
 
-def _refusal(name: str, status: int) -> str:
-    if status == 404:
-        return f"At the `cluster.api_url` of {name} another node answers, or a release without this."
-    return f"{name} refuses requests of this node: its `cluster.token` is another one, or not set."
-
-
 def _read(name: str, status: int, told: bytes) -> PeerState:
-    if status in (401, 403, 404):
-        raise PeerError(_refusal(name, status))
     try:
         answer = json.loads(told)
         if status == 200:

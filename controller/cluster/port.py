@@ -75,13 +75,15 @@ class Holdings:
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
     """What a node tells of itself. `url`: where other nodes reach its HTTP API; empty: nowhere. `capacity`: how many
-    calls its workers can carry; 0: unknown."""
+    calls its workers can carry; 0: unknown. `names_itself`: its `/healthz` says which node answers; one of the release
+    before does not."""
 
     url: str = ""
     version: str = ""
     state: Literal["accepting", "draining"] = "accepting"
     calls: int = 0
     capacity: int = 0
+    names_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,10 @@ class Replaced(BackendError):
 
     def __init__(self) -> None:
         super().__init__("a later start of this node is there")
+
+
+class Unusable(BackendError):
+    """The backend answers, and this node may not use it. The text says why, and what to do."""
 
 
 class Backend(Protocol):

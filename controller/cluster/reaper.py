@@ -28,7 +28,8 @@ STEP_S = 20.0
 class Reaper:
     """`run()` until cancelled; it returns at once where there is no `cluster.url`, since then nobody has a lease.
     `tell_lost`: a call has ended with its node; False: of this one nobody can be told. It may raise StoreError, and is
-    told again then. `tell_queued`: the queue has changed, and who had to tell of it is gone."""
+    told again then. `tell_queued`: the queue has changed, and who had to tell of it is gone. `ca_file`: PEM, of whom to
+    trust where a node's API is asked by https; None: the system's authorities."""
 
     def __init__(
         self,
@@ -38,9 +39,12 @@ class Reaper:
         tell_lost: Callable[[LostCall], Awaitable[bool]],
         tell_queued: Callable[[tuple[str, ...]], None],
         metrics: ReaperMetrics,
+        *,
+        ca_file: str | None = None,
     ) -> None:
         self._cluster, self._nodes, self._departures = cluster, nodes, departures
         self._tell_lost, self._tell_queued, self._metrics = tell_lost, tell_queued, metrics
+        self._ca_file = ca_file
         self._untold = True
         """The store may have calls of which this node has to tell."""
         self._told: set[str] = set()
@@ -91,8 +95,9 @@ class Reaper:
 
     async def _lives(self, expired: Lease) -> bool:
         """Whether its API answers, or a process of its name starts and will have its calls."""
-        node = expired.node
-        if expired.facts.url and await peer.answers(peer.PeerNode(node.name, expired.facts.url)):
+        node, facts = expired.node, expired.facts
+        asked = peer.PeerNode(node.name, facts.url)
+        if facts.url and await peer.answers(asked, self._ca_file, named=facts.names_itself):
             sign = "its API answers"
         elif await self._starts(node.name):
             sign = "it is being started"

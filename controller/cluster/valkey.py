@@ -31,15 +31,20 @@ KEPT_MS = 3 * 86_400_000
 
 
 class ValkeyBackend:
-    """`Backend`. `prefix`: of all keys; clusters that share a server need one each. `ca_file`: PEM, of whom to trust by
-    TLS besides the system's authorities."""
+    """`Backend`. Arguments as of `ValkeyConnection`."""
 
     shared = True
 
-    def __init__(self, node: NodeId, url: ClusterUrl, prefix: str, ca_file: str | None = None) -> None:
-        self._owner, self._connection = str(node), ValkeyConnection(url, prefix, ca_file)
+    def __init__(
+        self, node: NodeId, url: ClusterUrl, prefix: str, ca_file: str | None = None, installation: str = ""
+    ) -> None:
+        self._owner, self._connection = str(node), ValkeyConnection(url, prefix, ca_file, installation)
+        self._checked = False
 
     async def beat(self, report: Report) -> Reply:
+        if not self._checked:
+            await self._connection.check_version()
+            self._checked = True
         facts = report.facts
         told = json.dumps(asdict(facts))
         amounts = [each for book, amount in report.amounts.items() for each in (book, repr(float(amount)))]
@@ -87,6 +92,7 @@ class ValkeyBackend:
             return NodeId.parse(str(found or ""))
 
     async def reset(self) -> None:
+        self._checked = False  # there may be another server
         await self._connection.reset()
 
     async def close(self) -> None:
@@ -121,7 +127,9 @@ def _facts(text: str) -> NodeFacts:
     try:
         found = json.loads(text)
         calls, capacity = int(found["calls"]), int(found.get("capacity", 0))
-        facts = NodeFacts(str(found["url"]), str(found["version"]), calls=calls, capacity=capacity)
+        names_itself = found.get("names_itself") is True
+        told = str(found["url"]), str(found["version"])
+        facts = NodeFacts(*told, calls=calls, capacity=capacity, names_itself=names_itself)
         return replace(facts, state="draining") if found["state"] == "draining" else facts
     except (ValueError, TypeError, KeyError):
         return NodeFacts()

@@ -16,7 +16,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
-from controller.cluster.port import BackendError
+from controller.cluster.port import BackendError, Unusable
 from controller.config.cluster_url import ClusterUrl
 
 CONNECT_S = 1.0
@@ -24,6 +24,8 @@ CONNECT_S = 1.0
 SENTINEL_S = 0.3
 """Seconds to connect to a Sentinel, and for its answer: then the next one is asked."""
 CONNECTIONS = 32
+OLDEST = 7
+"""The oldest version of Redis. Valkey says a Redis version, too: 7.2.4."""
 AWAY = (RedisError, OSError, TimeoutError)
 _ANSWERS = (ResponseError, AuthenticationError, BusyLoadingError)
 """What the server itself answered. The client's own errors may quote what was sent."""
@@ -32,11 +34,15 @@ _LONGEST = 200
 
 
 class ValkeyConnection:
-    """A pool of connections. `prefix`: of all keys; clusters that share a server need one each. `text`: answers are
-    str, not bytes. It may take any time: whoever asks sets a limit, and calls `reset` when it was reached."""
+    """A pool of connections. `prefix`: of all keys; installations that share a server need one each. `ca_file`: PEM, of
+    whom to trust by TLS besides the system's authorities. `installation`: whose the keys are; empty: it is not looked.
+    `text`: answers are str, not bytes. It may take any time: whoever asks sets a limit, and calls `reset` when it was
+    reached."""
 
-    def __init__(self, url: ClusterUrl, prefix: str, ca_file: str | None = None, *, text: bool = True) -> None:
-        self.prefix = "{" + prefix + "}"
+    def __init__(
+        self, url: ClusterUrl, prefix: str, ca_file: str | None = None, installation: str = "", *, text: bool = True
+    ) -> None:
+        self.prefix, self._name, self._installation = "{" + prefix + "}", prefix, installation
         options: dict[str, Any] = {
             "socket_connect_timeout": CONNECT_S,
             "socket_timeout": None,  # whoever asks sets a limit
@@ -61,9 +67,32 @@ class ValkeyConnection:
         self._scripts = {name: self.client.register_script(text_) for name, text_ in _scripts().items()}
 
     async def run(self, script: str, *arguments: str | int | float | bytes) -> Any:
-        """Raises BackendError."""
+        """Raises BackendError; Unusable if another installation has these keys."""
         with self.asking():
-            return await self._scripts[script](keys=[self.prefix], args=arguments)
+            return await self._scripts[script](keys=[self.prefix], args=(self._installation, *arguments))
+
+    async def check_installation(self) -> None:
+        """After something was read without a script. Raises BackendError, and Unusable as `run` does."""
+        with self.asking():
+            found = await self.client.get(f"{self.prefix}:installation")
+        whose = found.decode("utf-8", "replace") if isinstance(found, bytes) else found
+        if whose and self._installation and whose != self._installation:
+            raise Unusable(self._anothers())
+
+    async def check_version(self) -> None:
+        """Raises BackendError, and Unusable if the server is too old."""
+        with self.asking():
+            told: dict[str, Any] = await self.client.info("server")
+        version = str(told.get("redis_version", ""))[:20]
+        major = version.partition(".")[0]
+        if major.isdecimal() and int(major) < OLDEST:
+            raise Unusable(f"the server is Redis {version}: Redis {OLDEST}.0 or newer, or Valkey, is needed")
+
+    def _anothers(self) -> str:
+        return (
+            f"another installation (another store) uses `cluster.prefix` {self._name} on this server. Give each "
+            f"installation a prefix of its own. If that one is gone for good, delete all keys {self.prefix}:* there"
+        )
 
     async def reset(self) -> None:
         """It did not answer in time: connections that are open are not used again."""
@@ -85,6 +114,8 @@ class ValkeyConnection:
         try:
             yield
         except AWAY as error:
+            if isinstance(error, ResponseError) and str(error).startswith("ANOTHERS "):
+                raise Unusable(self._anothers()) from error
             raise BackendError(_reason(error)) from error
         task = asyncio.current_task()
         if task is not None and task.cancelling():  # `asyncio.wait_for` of Python 3.11, in redis-py, may swallow it

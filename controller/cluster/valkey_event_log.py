@@ -16,11 +16,13 @@ ERASE_AT_ONCE = 500
 
 
 class ValkeyEventLog:
-    """`EventLog`."""
+    """`EventLog`. Arguments as of `ValkeyConnection`. What another installation has written there is not read."""
 
-    def __init__(self, url: ClusterUrl, prefix: str, ca_file: str | None = None, *, most: int = MOST) -> None:
-        self._appending = ValkeyConnection(url, prefix, ca_file, text=False)
-        self._reading = ValkeyConnection(url, prefix, ca_file, text=False)
+    def __init__(
+        self, url: ClusterUrl, prefix: str, ca_file: str | None = None, installation: str = "", *, most: int = MOST
+    ) -> None:
+        self._appending = ValkeyConnection(url, prefix, ca_file, installation, text=False)
+        self._reading = ValkeyConnection(url, prefix, ca_file, installation, text=False)
         self._key, self._most = f"{self._reading.prefix}:events", most
 
     async def append(self, from_: str, events: Sequence[tuple[int, Mapping[str, bytes]]], *, dropped: bool) -> None:
@@ -42,12 +44,17 @@ class ValkeyEventLog:
     async def read(self, after: Offset, wait_s: float, most: int) -> list[Entry]:
         with self._reading.asking():
             found: Any = await self._reading.client.xread({self._key: str(after)}, most, int(wait_s * 1000))
+        if found:
+            await self._reading.check_installation()
         return _entries(found[0][1]) if found else []
 
     async def range(self, after: Offset, until: Offset | None, most: int) -> list[Entry]:
         with self._reading.asking():
             last = "+" if until is None else str(until)
-            return _entries(await self._reading.client.xrange(self._key, f"({after}", last, most))
+            found: Any = await self._reading.client.xrange(self._key, f"({after}", last, most)
+        if found:
+            await self._reading.check_installation()
+        return _entries(found)
 
     async def erase(self, field: str, values: Collection[str]) -> None:
         place: bytes | None = b"0-0"

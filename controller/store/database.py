@@ -113,6 +113,8 @@ class Database:
         self.health = StoreHealth()
         self.node = NodeId("node1", 0)
         """Who writes here, and so owns the rows (`store.owners`). `cluster.nodes` sets it at the start."""
+        self.installation = ""
+        """The id that this store was given when it was made; empty: not known. `cluster.nodes` sets it as well."""
 
     async def __aenter__(self) -> "Database":
         self._engine = _engine(self._url, self.health)

@@ -389,7 +389,9 @@ async def test_the_owner_is_gone_between_look_up_and_verb(nodes: Nodes, monkeypa
     assert (await nodes.a.ask("POST", f"/v1/calls/{call}/hold"))[1]["detail"] == "The call has ended."
 
 
-@pytest.mark.parametrize(("token", "why"), [(None, "is not set on this node"), (SecretStr("u" * 40), "is another one")])
+@pytest.mark.parametrize(
+    ("token", "why"), [(None, "is not set on this node"), (SecretStr("u" * 40), "it has another one")]
+)
 async def test_without_the_same_token_nothing_is_carried(nodes: Nodes, token: SecretStr | None, why: str) -> None:
     call = await nodes.b.call()
     nodes.a.node.peers._token = token

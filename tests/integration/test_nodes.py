@@ -23,6 +23,18 @@ async def test_each_start_of_a_name_is_counted_and_others_are_not_touched(tmp_pa
         assert 0 <= berlin.silent_s <= paris.silent_s < 60
 
 
+async def test_each_store_has_an_id_which_all_its_nodes_read(tmp_path: Path) -> None:
+    found = []
+    for folder, name in (("one", "berlin"), ("one", "paris"), ("other", "berlin")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        async with Database(f"sqlite+aiosqlite:///{tmp_path / folder / 'store'}") as database:
+            assert database.installation == ""
+            await NodeRegistry(database).join(name, "1", "")
+            found.append(database.installation)
+    assert found[0] == found[1] != found[2]
+    assert all(len(each) == 36 for each in found)
+
+
 async def test_an_earlier_start_says_nothing_for_the_later_one(tmp_path: Path) -> None:
     async with Database(store_at(tmp_path)) as database:
         nodes = NodeRegistry(database)

@@ -58,8 +58,8 @@ class Node:
         self.admission = AdmissionControl(made, workers(worker(capacity=50)), spending, lambda: iter(()))
         self.told, self.backend = Beating(self.admission), MemoryBackend(NodeId(name, 1), shared)
         self.membership = Membership(NodeId(name, 1), self.backend)
-        peers = Peers(token, timeout_s=0.3)
-        self.nodes = Nodes(self.membership, NodeRegistry(database), self.told.facts, self.admission, peers)
+        self.peers = Peers(token, timeout_s=0.3)
+        self.nodes = Nodes(self.membership, NodeRegistry(database), self.told.facts, self.admission, self.peers)
         self.token, self.api = token, cast(Harness, None)
 
     def report(self) -> Report:
@@ -159,8 +159,8 @@ async def test_a_request_is_carried_once_and_audited_once(tmp_path: Path) -> Non
     ("first", "second", "why"),
     [
         (None, SECRET, "not set on this node"),
-        (SECRET, None, "another one, or not set"),
-        (SECRET, SecretStr("u" * 40), "another one, or not set"),
+        (SECRET, None, "b refused the `cluster.token` of this node: it has none (403)."),
+        (SECRET, SecretStr("u" * 40), "b refused the `cluster.token` of this node: it has another one (401)."),
     ],
 )
 async def test_without_the_same_token_nothing_is_carried(
@@ -170,6 +170,30 @@ async def test_without_the_same_token_nothing_is_carried(
         status, told = await a.ask("POST", "/v1/nodes/b/drain")
         assert (status, told["type"], why in told["detail"]) == (502, "/problems/node-unreachable", True), told
         assert not b.admission.draining
+
+
+async def test_a_token_that_was_refused_is_not_shown_again_at_once_and_everybody_sees_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection.out, "_width", 200)
+    async with two(tmp_path, SecretStr("u" * 40)) as (a, b):
+        assert a.nodes.warnings() == []
+        for _ in range(30):
+            _, told = await a.ask("POST", "/v1/nodes/b/drain")
+            assert "b refused the `cluster.token` of this node: it has another one (401)." in told["detail"]
+        why = "b refused the `cluster.token` of this node: it has another one (401)."
+        assert a.nodes.warnings() == [why]
+        assert [each["trouble"] for each in (await a.ask("GET", "/v1/nodes"))[1]["nodes"]] == [None, why]
+        assert f"b: {why}" in (await voiceai(a.api, "nodes")).output
+        # Who has the right one is let in, from the same address.
+        path, right = peer.PREFIX.format(name="b") + "/drain", f"Bearer {SECRET.get_secret_value()}"
+        sent: dict[str, Any] = {"json": {"by": "x"}, "token": None, "headers": {"Authorization": right}}
+        assert (await b.ask("POST", path, **sent))[0] == 200
+
+        a.peers._token = SECRET  # as after it was mended, and a while
+        monkeypatch.setattr(peer, "monotonic", lambda: time.monotonic() + peer.REFUSED_S)
+        assert (await a.ask("POST", "/v1/nodes/b/undrain"))[1]["state"] == "accepting"
+        assert a.nodes.warnings() == []
 
 
 async def test_tokens_of_people_are_none_of_nodes(tmp_path: Path) -> None:

@@ -78,12 +78,13 @@ class Controller:
     name: str
     webhook: str
     url: str = ""
+    names_itself: bool = True
     live: dict[str, dict[str, Any]] = field(default_factory=dict)
     control: FakeControl = field(default_factory=FakeControl)
     made: list[OutgoingEvent] = field(default_factory=list)
 
     def report(self) -> Report:
-        return Report(NodeFacts(self.url), "2026-11-30")
+        return Report(NodeFacts(self.url, names_itself=self.names_itself), "2026-11-30")
 
     def holdings(self) -> Mapping[str, tuple[str, ...]]:
         return dict.fromkeys(self.live, ("calls",))
@@ -274,15 +275,16 @@ def health(headers: Mapping[str, str], asked: asyncio.Event) -> web.Application:
     return app
 
 
-@pytest.mark.parametrize("headers", [{}, {"Voiceai-Node": "a"}], ids=["release before", "by name"])
-async def test_a_node_whose_api_answers_is_left_alone(tmp_path: Path, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("named", [False, True], ids=["release before", "by name"])
+async def test_a_node_whose_api_answers_is_left_alone(tmp_path: Path, named: bool) -> None:
+    headers = {"Voiceai-Node": "a"} if named else {}
     shared, asked = Shared(), asyncio.Event()
     app = health(headers, asked)
     async with AsyncExitStack() as stack:
         async with ApiServer(app, "127.0.0.1", 0) as api:
             a, b = [
                 await stack.enter_async_context(each.runs(tmp_path, lambda node: MemoryBackend(node, shared)))
-                for each in (Controller("a", NOBODY, f"http://127.0.0.1:{api.port}/"), Controller("b", NOBODY))
+                for each in (Controller("a", NOBODY, f"http://127.0.0.1:{api.port}/", named), Controller("b", NOBODY))
             ]
             await a.keep("damaged", {"version": 99})
             a.cluster.hold("damaged", ("calls",))
@@ -294,10 +296,11 @@ async def test_a_node_whose_api_answers_is_left_alone(tmp_path: Path, headers: d
         assert await b.departures.untold() == [], "nobody can be told of a call that can't be read"
 
 
-async def test_an_answer_of_another_node_is_no_sign_of_life(tmp_path: Path) -> None:
+@pytest.mark.parametrize("headers", [{"Voiceai-Node": "b"}, {}], ids=["another node", "who knows the path"])
+async def test_an_answer_of_somebody_else_is_no_sign_of_life(tmp_path: Path, headers: dict[str, str]) -> None:
     shared, asked = Shared(), asyncio.Event()
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(ApiServer(health({"Voiceai-Node": "b"}, asked), "127.0.0.1", 0))
+        api = await stack.enter_async_context(ApiServer(health(headers, asked), "127.0.0.1", 0))
         url = f"http://127.0.0.1:{api.port}"
         a, b = [
             await stack.enter_async_context(

@@ -14,8 +14,11 @@ from typing import Any
 
 import httpx
 import yaml
+from sqlalchemy import update
 
 from controller.cluster.port import CALLS
+from controller.store.database import Database
+from controller.store.tables.nodes import installation
 from simulator.ports import free_port
 from tests.integration.webhook_harness import eventually
 from tests.peers.stores import store_at
@@ -72,9 +75,17 @@ class Serving:
                 await child.wait()
 
 
+async def of_one_installation(*nodes: Serving) -> None:
+    """As if they had one store, which files can't be."""
+    for each in nodes:
+        async with Database(store_at(each.folder)) as database, database.writing() as store:
+            await store.execute(update(installation).values(id="one"))
+
+
 async def test_a_node_asks_another_that_is_up_frozen_and_dead(tmp_path: Path) -> None:
     with Server() as valkey:
         a, b = Serving(tmp_path, "a", valkey), Serving(tmp_path, "b", valkey)
+        await of_one_installation(a, b)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with (
             a.running(),
@@ -111,10 +122,30 @@ async def test_a_node_asks_another_that_is_up_frozen_and_dead(tmp_path: Path) ->
             await asyncio.to_thread(valkey.command, "HSET", slots, CALL, "b:1")
             answer = await api.post(f"/v1/calls/{CALL}/hangup")
             assert (answer.status_code, answer.json()["type"]) == (502, "/problems/node-unreachable")
-            audited = (await api.get("/v1/audit?operation=hang_up")).json()["entries"]
-            assert [(each["by"], each["call"], each["status"]) for each in audited] == [
-                ("ops", CALL, status) for status in (502, 404, 504)
-            ]
+
+            async def audited() -> bool:
+                entries = (await api.get("/v1/audit?operation=hang_up")).json()["entries"]
+                told = [(each["by"], each["call"], each["status"]) for each in entries]
+                return told == [("ops", CALL, status) for status in (502, 404, 504)]
+
+            await eventually(audited, 10)
         lines = [json.loads(line) for line in b.log.read_text().splitlines() if "/cluster/v1" in line]
         hung_up = [each for each in lines if each["path"] == "/cluster/v1/nodes/{node}/v1/calls/{id}/hangup"]
         assert {each["user"] for each in hung_up} == {"ops"}
+
+
+async def test_a_controller_of_another_installation_takes_no_part_and_says_so(tmp_path: Path) -> None:
+    with Server() as valkey:
+        valkey.command("SET", "{voiceai}:installation", "another one")
+        node = Serving(tmp_path, "a", valkey)
+        async with node.running(), httpx.AsyncClient(base_url=f"http://127.0.0.1:{node.port}") as api:
+
+            async def told() -> bool:
+                return any(
+                    each.startswith("`cluster.url` can't be used, limits are shares: another installation")
+                    for each in (await api.get("/readyz")).json()["warnings"]
+                )
+
+            await eventually(told, 20)
+        assert node.log.read_text().count("the cluster's backend can't be used") == 1
+        assert valkey.command("EXISTS", "{voiceai}:lease", "{voiceai}:events") == ":0"

@@ -20,7 +20,7 @@ from controller.api.server import ApiServer
 from controller.ari.errors import Unavailable
 from controller.ari.rest import Ari
 from controller.cluster.node import NodeId
-from controller.cluster.peer import PeerError, PeerNode, PeerRequest, Peers
+from controller.cluster.peer import PeerError, PeerNode, PeerRequest, Peers, answers
 from controller.cluster.port import BackendError, NodeFacts, Report
 from controller.cluster.valkey import ValkeyBackend
 from controller.config import cluster_url, files as config_files
@@ -138,6 +138,21 @@ async def test_a_node_shows_the_cluster_token_to_nobody_else(tmp_path: Path) -> 
                 with pytest.raises(PeerError, match="another node answers"):
                     await peers.websocket(node, request, ["sip"])
             await peers.close()
+
+
+async def test_a_node_lives_if_it_answers_by_a_certificate_that_is_trusted(tmp_path: Path) -> None:
+    ours = certificate(tmp_path)
+
+    async def health(_: web.Request) -> web.Response:
+        return web.json_response({}, headers={"Voiceai-Node": "b"})
+
+    app = web.Application()
+    app.router.add_get("/healthz", health)
+    async with ApiServer(app, "127.0.0.1", 0, server_context(*astuple(ours))) as server:
+        node = PeerNode("b", f"https://localhost:{server.port}")
+        assert await answers(node, ours.certificate)
+        assert not await answers(node)
+        assert not await answers(PeerNode("b", f"http://localhost:{server.port}"), ours.certificate)
 
 
 async def test_the_api_does_not_speak_in_clear(ours: Certificate) -> None:

@@ -29,6 +29,10 @@ class NodeAnswer(Answer):
     api_url: str | None
     """Where it says that other nodes reach it."""
     started_at: Moment | None
+    trouble: str | None = None
+    """What keeps it from its part in the cluster until somebody mends it, as far as the node that answers has noticed:
+    it has refused that node's `cluster.token`; or, of that node itself, `cluster.url` leads to a Valkey that it can't
+    use."""
 
     @classmethod
     def of(cls, view: NodeView) -> "NodeAnswer":
@@ -45,6 +49,7 @@ class NodeAnswer(Answer):
             silent_s=None if view.silent_s is None else round(view.silent_s, 1),
             api_url=(view.facts.url if view.facts is not None else "") or None,
             started_at=view.started_at,
+            trouble=view.trouble,
         )
 
 

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from controller.api.carrying import SILENT_S, Carrier, carried
-from controller.cluster.peer import PeerError, PeerNode, PeerRequest, check_answered_by
+from controller.cluster.peer import PeerError, PeerNode, PeerRequest
 
 log = structlog.get_logger()
 
@@ -81,7 +81,7 @@ class PeerScenes:
         """Raises PeerError."""
         peers, rest = self._carrier.peers, b""
         async with peers.open(node, request, timeout_s=ANSWER_S) as answer:
-            check_answered_by(node, answer.status_code, answer.headers)
+            peers.check_answered_by(node, answer.status_code, answer.headers)
             if answer.status_code != HTTPStatus.OK:
                 raise PeerError(f"{node.name} answered {answer.status_code}.")
             async for piece in peers.pieces(node, answer, SILENT_S):

@@ -30,7 +30,8 @@ class ClusterMember:
     def report(self) -> Report:
         url = self._current.config.cluster.api_url or ""
         day = today()
-        facts = NodeFacts(url, self._version, calls=len(self._live), capacity=self._admission.capacity())
+        calls, capacity = len(self._live), self._admission.capacity()
+        facts = NodeFacts(url, self._version, calls=calls, capacity=capacity, names_itself=True)
         if self._admission.draining:
             facts = replace(facts, state="draining")
         return Report(facts, day.isoformat(), self._admission.amounts(day))

@@ -1,8 +1,20 @@
 -- Before each script. KEYS[1]: the prefix of all keys, with a hash tag, so that they are in one slot of a cluster.
+-- ARGV[1]: the installation that asks; '': not said. It is taken off, so that each script sees its own arguments only.
 local prefix = KEYS[1]
+local installation = table.remove(ARGV, 1)
 
 local function key(...)
   return prefix .. ':' .. table.concat({...}, ':')
+end
+
+-- The keys are of the installation that came first, until the server is emptied.
+if installation ~= '' then
+  local whose = redis.call('GET', key('installation'))
+  if not whose then
+    redis.call('SET', key('installation'), installation)
+  elseif whose ~= installation then
+    return redis.error_reply('ANOTHERS these keys are of another installation')
+  end
 end
 
 local function now_ms()

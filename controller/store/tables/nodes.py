@@ -1,6 +1,8 @@
-"""The controllers of this store, as a table. `controller/cluster/nodes.py` writes and reads it. [pure]"""
+"""The controllers of this store, and the id of the store itself. `controller/cluster/nodes.py` reads and writes them.
+[pure]
+"""
 
-from sqlalchemy import BigInteger, Column, String, Table
+from sqlalchemy import BigInteger, Column, Integer, String, Table
 
 from controller.store.tables.base import Moment, metadata
 
@@ -15,4 +17,11 @@ nodes = Table(
     Column("beat_at", Moment, nullable=False),  # by the clock of the server, where there is one
     Column("stopped_at", Moment),  # null: it runs, or was killed
     Column("lost_at", Moment),  # when others took it for dead and ended its calls
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),  # 1: there is one row
+    Column("id", String(36), nullable=False),  # a UUID, made when the table was; a copy of the database has it too
 )
