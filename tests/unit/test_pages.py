@@ -1,8 +1,8 @@
 """What README and the pages under docs/ point at is there, and the config that they show is accepted by the loader."""
 
+import json
 import re
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -10,11 +10,9 @@ import yaml
 
 from controller import config
 from controller.config.errors import ConfigErrors
+from tests.pages import FENCE, PAGES, ROOT, blocks
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 PICTURE_OR_LINK = re.compile(r"\]\(([^)\s]+)\)")
-FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SECTIONS = set(config.Config.model_fields)
 ELSEWHERE = ("no such ", "does not exist", "could never be reached", "is missing")
 """Problems of what is shown elsewhere: other agents, tools and contexts, an agent's other keys."""
@@ -54,9 +52,8 @@ def shown_config() -> list[Any]:
     """Every YAML block whose keys are all sections of the config; others are of Prometheus or of something else."""
     found = []
     for page in PAGES:
-        fences = FENCE.findall(page.read_text("utf-8"))
-        blocks = [dedent(text) for _, language, text in fences if language == "yaml"]
-        for number, text in enumerate(blocks, start=1):
+        texts = [each.text for each in blocks(page) if each.language == "yaml"]
+        for number, text in enumerate(texts, start=1):
             shown = yaml.safe_load(text)
             if isinstance(shown, dict) and set(shown) <= SECTIONS:
                 found.append(pytest.param(shown, id=f"{page.name}-{number}"))
@@ -83,6 +80,13 @@ def merged(base: Any, shown: Any) -> Any:
     if isinstance(base, dict) and isinstance(shown, dict):
         return base | {key: merged(base.get(key), value) for key, value in shown.items()}
     return shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_json_can_be_parsed(page: Path) -> None:
+    for each in blocks(page):
+        if each.language == "json":
+            json.loads(each.text)
 
 
 def load_beside(shown: dict[str, Any]) -> None:
