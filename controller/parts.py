@@ -126,7 +126,7 @@ class Parts:
         self.dialer = Dialer(current, queue, placed_by(current, self.registry.place), self.observe)
         self.dialer.held = lambda: self.registry.admission.draining
         metrics.register(SuspendedTrunks(lambda: current.config.trunks, self.dialer.breakers))
-        told = self.dialer.wake, self.observe, self.dialer.breakers
+        told = self.dialer.wake, self.observe, self.dialer.breakers, self.dialer.obstacles
         self.outbound = OutboundCalls(current, queue, *told, check_webhook=self.events.receivers.check)
 
     def _build_asterisk_link(self, replaced: Callable[[str], None]) -> None:

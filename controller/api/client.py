@@ -32,7 +32,7 @@ from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, 
 from controller.api.models.events import LetterPage, Replayed
 from controller.api.models.history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.models.nodes import NodeAnswer, NodePage
-from controller.api.models.queue import QueueAnswer, QueuePage
+from controller.api.models.queue import Cancelled, QueueAnswer, QueuePage
 from controller.api.models.system import Health, Readiness, WorkerAnswer, WorkerPage
 from controller.api.models.text_sessions import TextEventPage, TextSessionAnswer, TextSessionPage
 
@@ -125,7 +125,7 @@ class Client(KeyMethods, ResourceMethods):
     # ------------------------------------------------------------ the queue
 
     def list_queue(self, **query: Any) -> QueuePage:
-        """`status`, `limit`, `before`."""
+        """`status`, `trunk`, `agent`, `asked_by`, `limit`, `before`."""
         return self._get(QueuePage, "/v1/queue", query)
 
     def pause_queue(self, trunk: str | None = None) -> QueueAnswer:
@@ -133,6 +133,10 @@ class Client(KeyMethods, ResourceMethods):
 
     def resume_queue(self, trunk: str | None = None) -> QueueAnswer:
         return self._post(QueueAnswer, "/v1/queue/resume", {"trunk": trunk})
+
+    def cancel_queued(self, **which: Any) -> Cancelled:
+        """`calls` (ids), `trunk`, `agent`, `asked_by`, `all`; without `calls` and `expected` they are only counted."""
+        return self._post(Cancelled, "/v1/queue/cancel", which)
 
     # ------------------------------------------------------------ events and webhooks
 

@@ -53,6 +53,7 @@ TITLES: dict[str, tuple[HTTPStatus, str]] = {
     "node-unreachable": (HTTPStatus.BAD_GATEWAY, "The node is unreachable"),
     "node-timeout": (HTTPStatus.GATEWAY_TIMEOUT, "The node did not answer in time"),
     "wrong-state": (HTTPStatus.CONFLICT, "The call is in the wrong state"),
+    "count-changed": (HTTPStatus.CONFLICT, "Another number of calls fits"),
     "refused": (HTTPStatus.CONFLICT, "The call controller refused the request"),
     "name-taken": (HTTPStatus.CONFLICT, "Another key or token has this name"),
     "changed-meanwhile": (HTTPStatus.PRECONDITION_FAILED, "The resource was changed meanwhile"),

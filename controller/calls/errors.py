@@ -46,11 +46,32 @@ class NotReady(CallRefused):
 
 
 class Busy(Exception):
-    """As many calls as allowed are up already. `reason` is for the person who asked."""
+    """As many calls as allowed are up already. `reason` is for the person who asked; `kind`: which sort of limit, in
+    one word."""
+
+    kind = "limit"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class TooMany(Busy):
+    """A limit on calls at once."""
+
+    kind = "concurrency_limit"
+
+
+class TooFast(Busy):
+    """A limit on calls in a second, a minute or an hour."""
+
+    kind = "rate_limit"
+
+
+class SpentUp(Busy):
+    """As much money as allowed was spent today."""
+
+    kind = "spend_limit"
 
 
 class CallerBusy(Busy):
@@ -60,9 +81,13 @@ class CallerBusy(Busy):
 class NoAgent(Busy):
     """No bridge worker has room for one more call: there is no AI, whatever the limits say."""
 
+    kind = "no_worker"
+
 
 class UsedUp(Busy):
     """As much as allowed was used today: there is no room before tomorrow."""
+
+    kind = "minutes_limit"
 
 
 class UnknownAgent(Exception):

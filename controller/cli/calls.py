@@ -16,7 +16,7 @@ import typer
 from rich.live import Live
 
 from controller.api.client import ApiProblem, Client, StreamEvent, Unreachable
-from controller.cli import history, keys, live_calls, nodes, tables, workers
+from controller.cli import history, keys, live_calls, nodes, queue_tables, tables, workers
 from controller.cli.connection import (
     ADMINISTRATION,
     CALLS,
@@ -37,13 +37,14 @@ from controller.cli.connection import (
 app = typer.Typer()
 calls = typer.Typer(invoke_without_command=True, help="Calls: list, place, show, watch; hold, transfer, hang up, …")
 calls.add_typer(live_calls.app)
-queue = typer.Typer(invoke_without_command=True, help="Outbound queue: list, pause, resume.")
+queue = typer.Typer(invoke_without_command=True, help="Outbound queue: list, show, cancel, pause, resume.")
 webhooks = typer.Typer(no_args_is_help=True, help="Webhook messages that were not delivered: list, replay, discard.")
 for group, name in ((calls, "calls"), (queue, "queue"), (history.history, "history")):
     app.add_typer(group, name=name, rich_help_panel=CALLS)
 for group, name in ((keys.keys, "keys"), (workers.workers, "workers"), (nodes.nodes, "nodes"), (webhooks, "webhooks")):
     app.add_typer(group, name=name, rich_help_panel=ADMINISTRATION)
 
+AskedBy = Annotated[str | None, typer.Option(help="Only those that this token has placed.")]
 REFRESH_SECONDS, POLL_SECONDS = 0.5, 2.0
 
 
@@ -165,32 +166,66 @@ def queue_list(
     context: typer.Context,
     token: Token,
     url: Url = LOCAL,
-    status: Annotated[str | None, typer.Option(help="queued, dialing or ended")] = None,
+    status: Annotated[str, typer.Option(help="active (queued and dialing), queued, dialing, ended or all")] = "active",
+    trunk: Trunk = None,
+    agent: Annotated[str | None, typer.Option(help="Only of this agent.")] = None,
+    asked_by: AskedBy = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List outbound calls, and whether dialing is paused."""
+    """List outbound calls: when each is due and why it waits; and whether dialing is paused."""
     if context.invoked_subcommand is not None:
         return
+    wanted = {"status": None if status == "all" else status, "trunk": trunk, "agent": agent, "asked_by": asked_by}
     with connected(url, token) as client:
-        page = client.list_queue(status=status, limit=limit)
-        tell(page, as_json, tables.queue_table)
+        page = client.list_queue(**wanted, limit=limit)
+        tell(page, as_json, queue_tables.queue_table)
         if not as_json and page.calls:
-            out.print(tables.calls_table(page.calls))
+            out.print(queue_tables.queued_calls(page))
+
+
+@queue.command("show")
+def queue_show(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """Show one outbound call: when it is due, why it waits, and its attempts."""
+    with connected(url, token) as client:
+        tell(client.show_call(full_id(client, call)), as_json, tables.call_detail)
+
+
+@queue.command()
+def cancel(
+    token: Token,
+    call: Annotated[list[str] | None, typer.Argument(help="Ids of calls; default: by the options.")] = None,
+    url: Url = LOCAL,
+    trunk: Trunk = None,
+    agent: Annotated[str | None, typer.Option(help="Only of this agent.")] = None,
+    asked_by: AskedBy = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every call that waits.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Cancel calls that wait. Shows how many there are, and asks first."""
+    with connected(url, token) as client:
+        calls = [full_id(client, each) for each in call or ()] or None
+        which = {"calls": calls, "trunk": trunk, "agent": agent, "asked_by": asked_by, "all": all_}
+        count = client.cancel_queued(**which).matching if calls is None else len(set(calls))
+        if count and not yes:
+            typer.confirm(f"{count} calls that wait will be cancelled. Continue?", abort=True)
+        done = client.cancel_queued(**which, expected=count)
+        tell(done, as_json, lambda found: f"{found.cancelled} calls cancelled")
 
 
 @queue.command()
 def pause(token: Token, url: Url = LOCAL, trunk: Trunk = None, as_json: Json = False) -> None:
     """Pause dialing; live calls continue."""
     with connected(url, token) as client:
-        tell(client.pause_queue(trunk), as_json, tables.queue_table)
+        tell(client.pause_queue(trunk), as_json, queue_tables.queue_table)
 
 
 @queue.command("resume")
 def resume_queue(token: Token, url: Url = LOCAL, trunk: Trunk = None, as_json: Json = False) -> None:
     """Resume dialing."""
     with connected(url, token) as client:
-        tell(client.resume_queue(trunk), as_json, tables.queue_table)
+        tell(client.resume_queue(trunk), as_json, queue_tables.queue_table)
 
 
 @webhooks.command("list")

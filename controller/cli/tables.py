@@ -10,9 +10,8 @@ from rich.text import Text
 
 from controller.api.client import StreamEvent
 from controller.api.models.audit import AuditPage
-from controller.api.models.calls import AttemptAnswer, CallAnswer, CallDetailAnswer, CallPage
+from controller.api.models.calls import AttemptAnswer, CallAnswer, CallDetailAnswer, CallPage, WaitingAnswer
 from controller.api.models.events import LetterPage
-from controller.api.models.queue import QueueAnswer, SuspendedTrunkAnswer
 
 _COLOURS = {
     "talking": "green",
@@ -27,7 +26,7 @@ _COLOURS = {
 }
 
 
-def _plain(value: object) -> Text:
+def plain(value: object) -> Text:
     """Text that is not read as rich's markup."""
     return Text("" if value is None else str(value))
 
@@ -52,7 +51,7 @@ def calls_table(calls: Iterable[CallAnswer], now: datetime | None = None, title:
     cut."""
     shown = tuple(calls)
     several = len({each.node for each in shown if each.node is not None}) > 1
-    nodes = [_plain(each.node if several else None) for each in shown]
+    nodes = [plain(each.node if several else None) for each in shown]
     rows = [(*_call_cells(each, now or datetime.now(UTC)), node) for each, node in zip(shown, nodes, strict=True)]
     kept = [at for at in range(len(_CALL_COLUMNS)) if at < _ALWAYS or any(row[at] for row in rows)]
     heads = (id_column("call"), *(Column(name, overflow="fold") for name in _CALL_COLUMNS[1:]))
@@ -79,15 +78,15 @@ _ALWAYS = 5
 def _call_cells(call: CallAnswer, now: datetime) -> tuple[Text, ...]:
     arrow = "→" if call.direction == "outbound" else "←"
     passed = seconds(call, now) if call.state != "queued" else ""
-    parties = map(_plain, (call.caller, call.callee, call.agent))
+    parties = map(plain, (call.caller, call.callee, call.agent))
     return (
-        _plain(call.id),
+        plain(call.id),
         Text(arrow),
         _state(call.state),
         *parties,
         Text(passed),
-        _plain(call.turns or None),
-        _plain(call.outcome),
+        plain(call.turns or None),
+        plain(call.outcome),
     )
 
 
@@ -97,24 +96,32 @@ def call_detail(call: CallDetailAnswer) -> RenderableType:
     for name in CallDetailAnswer.model_fields:
         value = getattr(call, name)
         if name not in hidden and value not in (None, ()):
-            facts.add_row(Text(name, style="dim"), _plain(", ".join(value) if isinstance(value, tuple) else value))
+            facts.add_row(Text(name, style="dim"), plain(", ".join(value) if isinstance(value, tuple) else value))
     if (spread := call.latency.first_frame_ms) is not None:
         facts.add_row(Text("latency", style="dim"), f"{spread.p50} ms, at most {spread.max} ms")
     if call.transfer is not None:
-        facts.add_row(Text("transfer", style="dim"), _plain(f"{call.transfer.to}: {call.transfer.state}"))
+        facts.add_row(Text("transfer", style="dim"), plain(f"{call.transfer.to}: {call.transfer.state}"))
     for one in call.participants:
-        facts.add_row(Text("participant", style="dim"), _plain(f"{one.leg}: {one.to}, {one.state}"))
+        facts.add_row(Text("participant", style="dim"), plain(f"{one.leg}: {one.to}, {one.state}"))
     if call.queue is not None:
-        facts.add_row(Text("queue", style="dim"), _plain(f"{call.queue.status}, due {call.queue.due_at:%F %T} UTC"))
+        facts.add_row(Text("queue", style="dim"), plain(f"{call.queue.status}, due {call.queue.due_at:%F %T} UTC"))
+        if call.queue.waiting is not None:
+            facts.add_row(Text("waits for", style="dim"), plain(waits(call.queue.waiting)))
         for attempt in call.queue.attempts:
-            facts.add_row(Text("attempt", style="dim"), _plain(_attempt(attempt)))
+            facts.add_row(Text("attempt", style="dim"), plain(_attempt(attempt)))
     for sound in call.recordings:
-        facts.add_row(Text("recording", style="dim"), _plain(f"{sound.path} ({sound.seconds:.0f} s)"))
+        facts.add_row(Text("recording", style="dim"), plain(f"{sound.path} ({sound.seconds:.0f} s)"))
     words = (
         Text(f"{each.at:%T} {each.who:>6}: {each.text}{' …' if each.interrupted else ''}")
         for each in call.transcript or ()
     )
     return Group(facts, *words)
+
+
+def waits(why: WaitingAnswer) -> str:
+    """E.g. `calling_hours: The calling hours of the trunk main are over. (until 2026-11-23 08:00:00 UTC)`"""
+    until = f" (until {why.until:%F %T} UTC)" if why.until is not None else ""
+    return f"{why.reason}: {why.detail}{until}"
 
 
 def _attempt(one: AttemptAnswer) -> str:
@@ -123,33 +130,19 @@ def _attempt(one: AttemptAnswer) -> str:
     return f"{one.at:%F %T}: {one.result}" + (f" ({', '.join(codes)})" if codes else "")
 
 
-def _suspended(one: SuspendedTrunkAnswer) -> str:
-    status = f" (SIP {one.sip_status})" if one.sip_status is not None else ""
-    return f"{one.trunk}: {one.outcome}{status}, tried again at {one.next_probe_at:%T} UTC"
-
-
-def queue_table(queue: QueueAnswer) -> Table:
-    table = Table("queued", "dialing", "ended", "paused", box=None)
-    paused = "everything" if queue.paused else ", ".join(queue.paused_trunks) or "no"
-    if queue.suspended_trunks:
-        paused += "; failing: " + ", ".join(map(_suspended, queue.suspended_trunks))
-    table.add_row(*(str(queue.counts.get(status, 0)) for status in ("queued", "dialing", "ended")), _plain(paused))
-    return table
-
-
 def audit_table(page: AuditPage) -> Table:
     table = Table("at (UTC)", "who", "did", id_column("call"), "with", "status", "from", box=None)
     for each in page.entries:
         request = ", ".join(f"{name}={value}" for name, value in each.asked.items())
-        cells = (_plain(each.by or "(wrong token)"), _plain(each.operation), _plain(each.call), _plain(request))
-        table.add_row(f"{each.at:%F %T}", *cells, str(each.status), _plain(each.source))
+        cells = (plain(each.by or "(wrong token)"), plain(each.operation), plain(each.call), plain(request))
+        table.add_row(f"{each.at:%F %T}", *cells, str(each.status), plain(each.source))
     return table
 
 
 def letters_table(page: LetterPage) -> Table:
     table = Table("number", "receiver", id_column("call"), "type", "attempts", "reason", box=None)
     for each in page.dead_letters:
-        cells = map(_plain, (each.receiver, each.call, each.type, each.attempts, each.reason))
+        cells = map(plain, (each.receiver, each.call, each.type, each.attempts, each.reason))
         table.add_row(str(each.number), *cells)
     return table
 

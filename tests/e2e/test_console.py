@@ -297,6 +297,7 @@ async def places(page: Page, running: Installation) -> list[str]:
     await expect(page.get_by_role("heading", name=f"To {TARGET}")).to_be_visible()
     await expect(page.locator(".title .badge")).to_have_text("ended")
     await page.get_by_role("link", name="Queue", exact=True).click()
+    await page.get_by_label("Status", exact=True).select_option("ended")
     await expect(page.get_by_role("row").filter(has_text=TARGET)).to_contain_text("busy")
     await press(page, "Pause dialing")
     await expect(page.locator("dl.tiles")).to_contain_text("Paused")

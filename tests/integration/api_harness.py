@@ -20,9 +20,11 @@ from controller.api.auth.limits import Limits
 from controller.api.auth.users import User, digest_of
 from controller.api.carrying import ApiNode
 from controller.api.operation import Operation
+from controller.api.ports import OutboundPort
 from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.calls import errors
-from controller.calls.outbound.entry import Status
+from controller.calls.outbound.entry import QueueFilter, Status
+from controller.calls.outbound.queue import WrongCount
 from controller.calls.outbound.service import CallRequest, Summary
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
 from controller.calls.reporting import view
@@ -158,9 +160,18 @@ class FakeOrders:
         self.calls.note("cancel", call=call, by=by)
         return replace(found, state="ended")
 
-    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[view.CallView]:
-        self.calls.note("page", status=status, before=before, limit=limit)
+    async def page(self, wanted: QueueFilter, *, before: int | None, limit: int) -> list[view.CallView]:
+        self.calls.note("page", wanted=wanted, before=before, limit=limit)
         return list(self.waiting.values())[:limit]
+
+    async def count(self, wanted: QueueFilter) -> int:
+        return len(self.waiting)
+
+    async def cancel_all(self, wanted: QueueFilter, *, by: str, expected: int | None) -> int:
+        self.calls.note("cancel_all", wanted=wanted, by=by, expected=expected)
+        if expected not in (None, len(self.waiting)):
+            raise WrongCount(len(self.waiting))
+        return len(self.waiting)
 
     async def summary(self) -> Summary:
         return Summary({Status.QUEUED: len(self.waiting)}, frozenset(self.paused), self.suspended)
@@ -214,9 +225,10 @@ async def harness(
     calls: FakeCalls | None = None,
     kept: ApiStorage | None = None,
     node: ApiNode | None = None,
+    queue: OutboundPort | None = None,
 ) -> AsyncIterator[Harness]:
     """`store`: with idempotency keys and the audit log, over a database of its own (`kept`: these). `tokens`: besides
-    TOKENS. `authenticator`: instead of one that knows these. `node`: among others."""
+    TOKENS. `authenticator`: instead of one that knows these. `node`: among others. `queue`: instead of `FakeOrders`."""
     calls = calls or FakeCalls()
     orders = FakeOrders(calls)
     known = [
@@ -230,7 +242,7 @@ async def harness(
         pace, patient = Pace(per_second=10_000, burst=100_000), AuthThrottle(per_second=10_000, at_once=100_000)
         guesses = patient if throttle is None else throttle
         keeper = authenticator or with_limited_key(Authenticator([*known, *tokens], pace, guesses))
-        app = make_app(calls, orders, keeper, more(calls, orders), extra, storage=kept, node=node)
+        app = make_app(calls, queue or orders, keeper, more(calls, orders), extra, storage=kept, node=node)
         server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", port))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
         yield Harness(calls, orders, server.port, http, kept, server)

@@ -15,7 +15,7 @@ from controller.calls.outbound.dialer import Dialer
 from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
-from controller.calls.reporting import view
+from controller.calls.reporting import lifecycle, view
 from controller.cluster.nodes import NodeRegistry
 from controller.config import Config, CurrentConfig
 from controller.events.webhooks.receivers import Receivers
@@ -112,7 +112,8 @@ class Office:
 def orders_of(loaded: Config, queue: Queue, dialer: Dialer) -> OutboundCalls:
     """What the API asks, with the webhooks that the config allows."""
     check = Receivers(loaded.webhooks, loaded.call_webhooks).check
-    return OutboundCalls(CurrentConfig(loaded), queue, dialer.wake, breakers=dialer.breakers, check_webhook=check)
+    known = lifecycle.unobserved, dialer.breakers, dialer.obstacles
+    return OutboundCalls(CurrentConfig(loaded), queue, dialer.wake, *known, check_webhook=check)
 
 
 @asynccontextmanager

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from controller.calls import errors
-from controller.calls.outbound.entry import Status
+from controller.calls.outbound.entry import QueueFilter, Status
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
+from controller.calls.reporting import view
 from controller.store.database import StoreError
 from tests.integration.api_harness import harness
 from tests.unit.controller.views import STARTED
@@ -18,9 +19,10 @@ AT = "2026-11-22T09:30:00.005Z"
 async def test_the_queue_is_listed() -> None:
     async with harness() as it:
         waiting = [it.orders.add(callee=f"+4930{number}") for number in range(3)]
-        async with it.request("GET", "/v1/queue?status=queued&limit=2&before=9") as answer:
+        async with it.request("GET", "/v1/queue?status=queued&trunk=main&limit=2&before=9") as answer:
             body = await answer.json()
-        assert it.calls.asked == [("page", {"status": Status.QUEUED, "before": 9, "limit": 2})]
+        wanted = QueueFilter((Status.QUEUED,), trunk="main")
+        assert it.calls.asked == [("page", {"wanted": wanted, "before": 9, "limit": 2})]
         assert [call["id"] for call in body["calls"]] == [call.id for call in waiting[:2]]
         assert body["calls"][0]["queue"] == {
             "number": 1,
@@ -30,11 +32,45 @@ async def test_the_queue_is_listed() -> None:
             "expires_at": AT,
             "asked_by": "ops",
             "place": None,
+            "waiting": None,
             "attempts": [],
         }
-        assert body["next"] == 2
+        assert (body["next"], body["matching"]) == (2, 3)
         assert body["counts"] == {"queued": 3, "dialing": 0, "ended": 0}
         assert (body["paused"], body["paused_trunks"]) == (False, [])
+
+
+async def test_why_a_call_waits_is_told() -> None:
+    async with harness() as it:
+        why = view.WaitingView("paused", "Dialing is paused.", STARTED)
+        call = it.orders.add(queue=view.QueueView(1, "queued", 0, STARTED, STARTED, "ops", waiting=why))
+        told = {"reason": "paused", "detail": "Dialing is paused.", "until": AT}
+        async with it.request("GET", "/v1/queue?status=active") as answer:
+            assert (await answer.json())["calls"][0]["queue"]["waiting"] == told
+        assert it.calls.asked[-1][1]["wanted"].statuses == (Status.QUEUED, Status.DIALING)
+        async with it.request("GET", f"/v1/calls/{call.id}") as answer:
+            assert (await answer.json())["queue"]["waiting"] == told
+
+
+async def test_many_calls_are_counted_and_then_cancelled() -> None:
+    async with harness() as it:
+        calls = [it.orders.add().id for _ in range(2)]
+        wrong: list[dict[str, Any]] = [{}, {"all": False}, {"calls": []}, {"expected": 1}, {"calls": "x"}]
+        for body, status, answered in (
+            ({"agent": "night"}, 200, {"matching": 2, "cancelled": 0}),
+            ({"agent": "night", "expected": 3}, 409, None),
+            ({"agent": "night", "expected": 2}, 200, {"matching": 2, "cancelled": 2}),
+            ({"calls": calls}, 200, {"matching": 2, "cancelled": 2}),
+            ({"all": True, "expected": 2}, 200, {"matching": 2, "cancelled": 2}),
+            *((each, 400, None) for each in wrong),
+        ):
+            async with it.request("POST", "/v1/queue/cancel", json=body) as answer:
+                told = await answer.json()
+                assert answer.status == status, body
+                assert answered is None or told == answered
+                assert status != 409 or (told["type"], "2 calls" in told["detail"]) == ("/problems/count-changed", True)
+        asked = [arguments["wanted"] for verb, arguments in it.calls.asked if verb == "cancel_all"]
+        assert asked[2:] == [QueueFilter((Status.QUEUED,), frozenset(calls)), QueueFilter((Status.QUEUED,))]
 
 
 async def test_a_trunk_that_fails_again_and_again_is_told() -> None:

@@ -33,6 +33,7 @@ from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
 from controller.calls import errors
+from controller.calls.outbound.entry import Status
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
 from controller.calls.reporting import lifecycle, view
 from controller.cli import connection
@@ -198,6 +199,30 @@ async def test_calls_are_listed_with_filters() -> None:
         assert (mine.id in listed, other.id in listed, "[red]night" in listed) == (True, True, True)
         assert other.id not in await said(it, "calls", "--state", "active")
         assert [each["id"] for each in json.loads(await said(it, "calls", "--json"))["calls"]] == [mine.id, other.id]
+
+
+async def test_the_queue_says_why_and_is_cancelled_after_a_question() -> None:
+    async with harness() as it:
+        until = STARTED.replace(hour=23)
+        why = view.WaitingView("calling_hours", "The calling hours of the trunk [main] are over.", until)
+        call = it.orders.add(queue=view.QueueView(1, "queued", 0, STARTED, STARTED, "ops", waiting=why))
+        sentence = "calling_hours: The calling hours of the trunk [main] are over. (until 2026-11-22 23:30:00 UTC)"
+        for words in (["queue"], ["queue", "list", "--status", "all"], ["queue", "show", call.id]):
+            told = " ".join((await said(it, *words)).split())
+            assert call.id in told
+            assert sentence in told, words
+        asked = [arguments["wanted"].statuses for verb, arguments in it.calls.asked if verb == "page"]
+        assert asked == [(Status.QUEUED, Status.DIALING), None]
+        env = {"VOICEAI_URL": f"http://127.0.0.1:{it.port}", "VOICEAI_API_TOKEN": ADMIN}
+        cancel = ["queue", "cancel", "--agent", "night"]
+        refused = await asyncio.to_thread(CliRunner().invoke, app, cancel, env=env, input="n\n")
+        assert (refused.exit_code, "1 calls that wait will be cancelled" in refused.output) == (1, True)
+        assert not [verb for verb, _ in it.calls.asked if verb == "cancel_all"]
+        assert "1 calls cancelled" in await said(it, *cancel, "--yes")
+        assert "1 calls cancelled" in await said(it, "queue", "cancel", call.id[:8], "--yes")
+        assert (await voiceai(it, "queue", "cancel", "--yes")).exit_code == 1
+        expected = [arguments["expected"] for verb, arguments in it.calls.asked if verb == "cancel_all"]
+        assert expected == [1, 1]
 
 
 async def test_the_queue_and_who_did_that() -> None:

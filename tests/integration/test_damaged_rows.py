@@ -13,7 +13,7 @@ from controller.api.resources.history import shown
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage_store import UsageStore
-from controller.calls.outbound.entry import Attempt, Status
+from controller.calls.outbound.entry import Attempt, QueueFilter, Status
 from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.config import CurrentConfig
 from controller.config.prices import Prices
@@ -60,7 +60,7 @@ async def test_a_damaged_row_of_the_queue_keeps_no_other_call_from_being_dialled
         again = await it.order("+4930300")
         await it.control.until_live(2)
         assert it.control.placed[-2:] == ["+4930200", "+4930300"]
-        assert again in [call.id for call in await it.orders.page(None, before=None, limit=100)]
+        assert again in [call.id for call in await it.orders.page(QueueFilter(), before=None, limit=100)]
         assert again in it.control.live
 
 

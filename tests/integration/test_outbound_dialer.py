@@ -9,12 +9,12 @@ import pytest
 
 from controller.calls import errors
 from controller.calls.outbound import dialer
-from controller.calls.outbound.entry import Status
+from controller.calls.outbound.entry import QueueFilter, Status
 from controller.calls.outbound.queue import Queue
 from controller.calls.reporting import view
 from controller.dialing import numbers
 from controller.store.database import StoreError
-from tests.integration.outbound_harness import FakeControl, office
+from tests.integration.outbound_harness import PATIENCE, FakeControl, office
 
 RETRY: dict[str, Any] = {"trunks__main__retries": {"busy": {"times": 1, "after_s": 1}}}
 
@@ -325,8 +325,36 @@ async def test_what_is_ordered_is_checked(tmp_path: Path) -> None:
         assert await it.order("(030) 123-456")
         with pytest.raises(errors.Busy, match="max_waiting"):
             await it.order()
-        (waiting,) = await it.orders.page(Status.QUEUED, before=None, limit=10)
+        (waiting,) = await it.orders.page(QueueFilter((Status.QUEUED,)), before=None, limit=10)
         assert (waiting.callee, waiting.caller, waiting.state) == ("030123456", "+4930123", "queued")
+
+
+async def test_each_call_says_why_it_waits(tmp_path: Path) -> None:
+    control = FakeControl(room=1)
+    async with office(tmp_path, control, **RETRY) as it:
+        calls = [await it.order(), await it.order(), await it.order(not_before=soon(60)), await it.order()]
+        await it.control.until_live(1)
+        async with asyncio.timeout(PATIENCE):
+            while not it.dialer.obstacles.lanes:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+
+        async def why() -> list[str | None]:
+            shown = {each.id: each.queue for each in await it.orders.page(QueueFilter(), before=None, limit=10)}
+            found = [shown[call] for call in calls]
+            return [each.waiting.reason if each is not None and each.waiting else None for each in found]
+
+        assert await why() == ["limit", "limit", "not_before", "limit"]  # the first is not dialled yet
+        await it.control.dial(calls[0])
+        assert (await why())[0] is None
+        await it.orders.pause("main", by="ops")
+        assert (await why())[1:] == ["paused", "not_before", "paused"]
+        assert await it.orders.cancel_all(QueueFilter(calls=frozenset(calls[1:3])), by="ops", expected=2) == 2
+        control.end(calls[0], "busy")
+        await it.until(calls[0], lambda entry: entry.status is Status.QUEUED)
+        assert await why() == ["retry", None, None, "paused"]
+        assert (await it.orders.find(calls[0])).queue == (await it.orders.page(QueueFilter(), before=None, limit=10))[
+            -1
+        ].queue
 
 
 async def test_a_call_is_shown_with_what_the_queue_knows(tmp_path: Path) -> None:

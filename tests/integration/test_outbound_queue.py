@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from controller.api.models.calls import PlaceCall
-from controller.calls.outbound.entry import Attempt, CallOrder, QueuedCall, Status
-from controller.calls.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
+from controller.calls.outbound.entry import ALL_TRUNKS, Attempt, CallOrder, QueuedCall, QueueFilter, Status
+from controller.calls.outbound.queue import NotQueued, Queue, QueueFull, WrongCount
 from controller.calls.outbound.retry_policy import Final, RetryAt
 from controller.cluster.node import NodeId
 from controller.events.webhooks.outbox import MarkTold, Outbox
@@ -72,6 +72,28 @@ async def test_the_place_of_each(queue: Queue) -> None:
     found = await queue.get(urgent.id)
     assert found is not None
     assert await queue.place(found, NOW) is None
+
+
+async def test_many_are_cancelled_at_once_or_none(queue: Queue) -> None:
+    ours = [(await add(queue, agent="night")).id for _ in range(3)]
+    other, dialing = await add(queue, trunk="second", asked_by="crm"), await add(queue, agent="night")
+    await queue.dial(dialing.id, NOW)
+    night = QueueFilter((Status.QUEUED,), agent="night")
+    assert [await queue.count(each) for each in (night, QueueFilter(agent="night"), QueueFilter(asked_by="crm"))] == [
+        3,
+        4,
+        1,
+    ]
+    with pytest.raises(WrongCount, match="3"):
+        await queue.cancel_all(night, "ops", NOW, expected=4)
+    assert await queue.count(night) == 3
+    assert [each.id for each in await queue.cancel_all(night, "ops", NOW, expected=3)] == ours
+    ended = await queue.page(QueueFilter((Status.ENDED,)), before=None, limit=10)
+    assert {(each.id, each.result, each.detail) for each in ended} == {(id_, "cancelled", "by ops") for id_ in ours}
+    named = QueueFilter(calls=frozenset({*ours, other.id, dialing.id}))
+    assert [each.id for each in await queue.cancel_all(named, "ops", NOW, expected=None)] == [other.id]
+    assert await queue.count(QueueFilter((Status.DIALING,))) == 1
+    assert await queue.count(QueueFilter()) == 5
 
 
 async def test_a_crowd_on_one_trunk_does_not_hide_another(queue: Queue) -> None:
@@ -139,7 +161,9 @@ async def test_cancelled_and_expired(queue: Queue) -> None:
     with pytest.raises(NotQueued):
         await queue.dial(one.id, NOW)
     assert await queue.expire(NOW + 30 * SECOND, without={three.id}) == [two.id]
-    results = {entry.id: (entry.result, entry.detail) for entry in await queue.page(None, before=None, limit=10)}
+    results = {
+        entry.id: (entry.result, entry.detail) for entry in await queue.page(QueueFilter(), before=None, limit=10)
+    }
     assert results == {one.id: ("cancelled", "by ops"), two.id: ("expired", None), three.id: (None, None)}
 
 
@@ -151,10 +175,10 @@ async def test_the_queue_has_an_end(queue: Queue) -> None:
 
 async def test_pages_run_backwards(queue: Queue) -> None:
     added = [await add(queue) for _ in range(5)]
-    first = await queue.page(Status.QUEUED, before=None, limit=2)
-    second = await queue.page(Status.QUEUED, before=first[-1].number, limit=10)
+    first = await queue.page(QueueFilter((Status.QUEUED,)), before=None, limit=2)
+    second = await queue.page(QueueFilter((Status.QUEUED,)), before=first[-1].number, limit=10)
     assert [entry.id for entry in first + second] == [entry.id for entry in reversed(added)]
-    assert await queue.page(Status.ENDED, before=None, limit=10) == []
+    assert await queue.page(QueueFilter((Status.ENDED,)), before=None, limit=10) == []
 
 
 async def test_what_ended_long_ago_is_forgotten(queue: Queue) -> None:
@@ -210,4 +234,4 @@ async def test_an_order_with_an_id_of_its_own_is_placed_once(tmp_path: Path) -> 
         first, again = [await it.orders.place(asked, by="ops", call=call) for _ in range(2)]
         other = await it.orders.place(asked, by="ops")
         assert first.id == again.id == call != other.id
-        assert len(await it.queue.page(None, before=None, limit=10)) == 2
+        assert len(await it.queue.page(QueueFilter(), before=None, limit=10)) == 2

@@ -22,7 +22,7 @@ from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage_store import UsageStore
 from controller.calls.errors import Busy
-from controller.calls.outbound.entry import CallOrder, QueuedCall, Status
+from controller.calls.outbound.entry import CallOrder, QueuedCall, QueueFilter, Status
 from controller.calls.outbound.queue import NotQueued, Queue
 from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.cluster.departures import Departures
@@ -383,7 +383,9 @@ async def test_200_numbers_three_nodes_one_killed_and_connections_cut(tmp_path: 
                     reaper.child.stdin.write(f"reap {victim.name}:1\n".encode())
                 await asyncio.sleep(0.02)
             await eventually(told, 30)
-        results = {entry.order.callee: entry.result for entry in await queue.page(None, before=None, limit=1000)}
+        results = {
+            entry.order.callee: entry.result for entry in await queue.page(QueueFilter(), before=None, limit=1000)
+        }
     dialled = Counter((tmp_path / "dialled").read_text().split())
     assert (len(results), set(results.values()) - {"answered", "interrupted"}) == (NUMBERS, set())
     assert [number for number, times in dialled.items() if times > 1] == []

@@ -35,9 +35,9 @@ async def chromium(*more: str) -> AsyncIterator[Browser]:
 
 async def look(page: Page, name: str) -> list[str]:
     """What axe finds serious on the page at the sizes of `AXED`, and where the page is too wide for its window, in each
-    of four sizes and colours. With `KEEP`, a screenshot of each is saved."""
+    of five sizes and colours. With `KEEP`, a screenshot of each is saved."""
     found = []
-    for width, scheme in ((360, "light"), (360, "dark"), (1440, "dark"), (1440, "light")):
+    for width, scheme in ((360, "light"), (360, "dark"), (390, "light"), (1440, "dark"), (1440, "light")):
         await page.set_viewport_size({"width": width, "height": 900})
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         if KEEP in os.environ:

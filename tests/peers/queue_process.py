@@ -17,7 +17,7 @@ from sqlalchemy import select
 from controller.api.models.calls import PlaceCall
 from controller.calls.outbound.attempt import QueuedAttempt
 from controller.calls.outbound.dialer import Dialer
-from controller.calls.outbound.entry import QueuedCall, Status
+from controller.calls.outbound.entry import QueuedCall, QueueFilter, Status
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
 from controller.calls.reporting.lifecycle import LifecycleEvent
@@ -65,7 +65,7 @@ async def work(folder: Path, url: str, last: str) -> None:
             return over == 1 and await told() and await made.outbox.sizes() == (0, 0)
 
         dialer = Dialer(CurrentConfig(settings), queue, Answering(told).place, observe)
-        if not await queue.page(None, before=None, limit=1):
+        if not await queue.page(QueueFilter(), before=None, limit=1):
             await OutboundCalls(
                 CurrentConfig(settings), queue, dialer.wake, observe, check_webhook=lambda url: None
             ).place(PlaceCall(to="+4930123"), by="ops")

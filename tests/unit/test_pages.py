@@ -25,9 +25,11 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """As GitHub and MkDocs make them of headings: lower case, no punctuation, hyphens for spaces."""
+    """As GitHub and MkDocs make them of headings (lower case, no punctuation, hyphens for spaces), and those that are
+    written (`<a id=…>`)."""
+    own = set(re.findall(r'<a id="([\w-]+)">', prose(page)))
     heads = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+    return own | {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
 
 
 def dead_links(page: Path) -> list[str]:

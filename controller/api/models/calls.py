@@ -26,6 +26,18 @@ class AttemptAnswer(Answer):
     """The SIP status with which the network refused it."""
 
 
+class WaitingAnswer(Answer):
+    """Why a call waits in the queue."""
+
+    reason: str
+    """not_before, calling_hours, retry, paused, draining, not_ready, trunk_suspended, no_worker, concurrency_limit,
+    rate_limit, minutes_limit, spend_limit, limit or turn (docs/outbound.md)."""
+    detail: str
+    """The same in a sentence."""
+    until: Moment | None
+    """When that is over; null: not known."""
+
+
 class QueuePlace(Answer):
     """The queue's data of an outbound call."""
 
@@ -39,6 +51,8 @@ class QueuePlace(Answer):
     asked_by: str
     place: int | None
     """The place of a due call in the line of its trunk; 1 is next. Only in the answer for a single call."""
+    waiting: WaitingAnswer | None
+    """null: it does not wait."""
     attempts: tuple[AttemptAnswer, ...]
     """The ended attempts."""
 

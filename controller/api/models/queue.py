@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from controller.api.models.base import Answer, Body, Moment, Name
 from controller.api.models.calls import CallAnswer
-from controller.calls.outbound.entry import Status
-from controller.calls.outbound.queue import ALL_TRUNKS
+from controller.calls.outbound.entry import ALL_TRUNKS, QueueFilter, Status
 from controller.calls.outbound.service import Summary
 from controller.calls.reporting import view
 
@@ -50,12 +49,15 @@ class QueueAnswer(Answer):
 
 class QueuePage(QueueAnswer):
     calls: tuple[CallAnswer, ...]
+    matching: int
+    """How many calls fit the query, on all pages."""
     next: int | None
     """For the query's `before`: the page that follows; null on the last one."""
 
     @classmethod
-    def of_page(cls, summary: Summary, calls: Sequence[view.CallView], next_: int | None) -> "QueuePage":
-        return cls(**_queue_fields(summary), calls=tuple(CallAnswer.of(each) for each in calls), next=next_)
+    def of_page(cls, summary: Summary, calls: Sequence[view.CallView], matching: int, next_: int | None) -> "QueuePage":
+        shown = tuple(CallAnswer.of(each) for each in calls)
+        return cls(**_queue_fields(summary), calls=shown, matching=matching, next=next_)
 
 
 def _queue_fields(summary: Summary) -> dict[str, Any]:
@@ -68,9 +70,49 @@ def _queue_fields(summary: Summary) -> dict[str, Any]:
 
 
 class QueueQuery(Body):
-    status: Literal["queued", "dialing", "ended"] | None = None
-    """Only those."""
+    status: Literal["queued", "dialing", "ended", "active"] | None = None
+    """Only those; active: queued and dialing."""
+    trunk: Name | None = None
+    agent: Name | None = None
+    asked_by: Name | None = None
+    """The name of the token that placed them."""
     limit: int = Field(100, ge=1, le=1000)
     """Calls per page."""
     before: int | None = Field(None, ge=1, le=2**53)
     """The `next` of the page before this one."""
+
+    def as_filter(self) -> QueueFilter:
+        statuses = (Status.QUEUED, Status.DIALING) if self.status == "active" else (Status(self.status or "queued"),)
+        return QueueFilter(statuses if self.status else None, None, self.trunk, self.agent, self.asked_by)
+
+
+class CancelQueued(Body):
+    """Calls that fit all of these; at least one is needed, or `all`."""
+
+    calls: list[Name] | None = Field(None, min_length=1, max_length=1000)
+    """Their ids."""
+    trunk: Name | None = None
+    agent: Name | None = None
+    asked_by: Name | None = None
+    """The name of the token that placed them."""
+    all: bool = False
+    """Every call that waits."""
+    expected: int | None = Field(None, ge=0)
+    """How many calls are to be cancelled. If another number fits, none is, and the answer is 409. Without it calls are
+    counted and none is cancelled, unless `calls` names them."""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> "CancelQueued":
+        if not self.all and (self.calls, self.trunk, self.agent, self.asked_by) == (None,) * 4:
+            raise ValueError("one of calls, trunk, agent, asked_by and all is needed")
+        return self
+
+    def as_filter(self) -> QueueFilter:
+        calls = None if self.calls is None else frozenset(self.calls)
+        return QueueFilter((Status.QUEUED,), calls, self.trunk, self.agent, self.asked_by)
+
+
+class Cancelled(Answer):
+    matching: int
+    """How many calls that wait fit."""
+    cancelled: int

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from controller.calls.admission import limits
 from controller.calls.admission.limits import Slot, slot_of
-from controller.calls.errors import Busy
+from controller.calls.errors import TooFast, TooMany
 from controller.config import CurrentConfig
 
 __all__ = ["Capacity", "Slot", "slot_of"]
@@ -28,13 +28,13 @@ class Capacity:
         up = list(live)
         for limit in limits.slots(self._current.config, wanted):
             if limit.most is not None and sum(_counts(limit.scope, wanted, each) for each in up) >= limit.most:
-                raise Busy(limit.why)
+                raise TooMany(limit.why)
         for rate in limits.rates(self._current.config, wanted):
             begun = self._begun.get(rate.scope)
             while begun and begun[0] <= now - rate.window_s:
                 begun.popleft()
             if begun and len(begun) >= rate.most:
-                raise Busy(rate.why)
+                raise TooFast(rate.why)
 
     def began(self, wanted: Slot, now: float) -> None:
         for rate in limits.rates(self._current.config, wanted):

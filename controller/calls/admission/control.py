@@ -86,7 +86,7 @@ class AdmissionControl:
             return
         full = await self._cluster.take(limits.claim(self._current.config, wanted, by_caller=by_caller))
         if full is not None:
-            raise (errors.CallerBusy if full.scope.startswith(limits.CALLER) else errors.Busy)(full.why)
+            raise limits.refusal(full.scope, full.why)
 
     async def claim_leg(self, channel: str, trunk: str | None) -> None:
         """Before a leg is dialled for a live call. Raises Busy."""

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Literal
 
 from controller.calls.admission.caller_limits import WINDOW, caller_of, home_of
+from controller.calls.errors import Busy, CallerBusy, TooFast, TooMany
 from controller.calls.machine.plan import Plan
 from controller.cluster.port import CALLS, Claim, RateLimit, SlotLimit
 from controller.config import Config
@@ -17,6 +18,7 @@ from controller.dialing import number_spellings
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 CALLER = "caller:"
+_WINDOWS = ("/second", "/minute", "/hour")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,13 @@ def _rates(config: Config, wanted: Slot) -> Iterator[tuple[str, str, int | None,
         yield f"trunk:{wanted.trunk}/second", f"{name}.calls_per_second", trunk.calls_per_second, SECOND
         if wanted.direction != "inbound":
             yield hourly(wanted.trunk or ""), f"{name}.calls_per_hour", trunk.calls_per_hour, HOUR
+
+
+def refusal(scope: str, why: str) -> Busy:
+    """The error for a scope of the cluster that is full."""
+    if scope.startswith(CALLER):
+        return CallerBusy(why)
+    return TooFast(why) if scope.endswith(_WINDOWS) else TooMany(why)
 
 
 def hourly(trunk: str) -> str:

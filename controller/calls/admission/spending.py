@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from bridge.contract import Used
-from controller.calls.errors import Busy
+from controller.calls.errors import SpentUp
 from controller.calls.machine.outcome import PER_CALL, PER_DAY
 from controller.calls.reporting.call_log import CallLog
 from controller.config import Limits
@@ -77,9 +77,9 @@ class Spending:
         return self._day.over(today)
 
     def check(self, today: date) -> None:
-        """Raises Busy."""
+        """Raises SpentUp."""
         if self.spent(today):
-            raise Busy("As much as allowed has been spent today (limits.spend_per_day).")
+            raise SpentUp("As much as allowed has been spent today (limits.spend_per_day).")
 
     def news_of_price(self, model: str) -> bool:
         """True once for each model that has no price."""

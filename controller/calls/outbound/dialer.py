@@ -22,10 +22,11 @@ from controller.calls.machine.outcome import Outcome
 from controller.calls.outbound import retry_policy, views
 from controller.calls.outbound.attempt import Dialling, QueuedAttempt
 from controller.calls.outbound.batches import Lane, lane_of, next_batch
-from controller.calls.outbound.entry import INTERRUPTED, REJECTED, Attempt, QueuedCall
+from controller.calls.outbound.entry import ALL_TRUNKS, INTERRUPTED, REJECTED, Attempt, QueuedCall
 from controller.calls.outbound.planner import ring_s
-from controller.calls.outbound.queue import ALL_TRUNKS, Queue
+from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers, TrunkSuspended, fault_of
+from controller.calls.outbound.waiting import Obstacles
 from controller.calls.reporting import lifecycle, view
 from controller.config import CurrentConfig
 from controller.dialing import numbers
@@ -41,6 +42,8 @@ LONGEST_SLEEP, LONGEST_SLEEP_SHARED = 30.0, 2.0
 """Where other nodes use the same store, they queue calls, and nobody wakes us."""
 REST_SECONDS = 5.0
 """Seconds without a call after one that failed before it was dialled: the next one would fail, too."""
+RESTING = "The last call failed before it was dialed; the next one is placed in a few seconds."
+DRAINING = "This node is drained and takes no new calls."
 STORE_AWAY_SECONDS = 1.0
 FORGET_EVERY = 3600.0
 FINISH_SECONDS = 5.0
@@ -95,8 +98,7 @@ class Dialer:
         self._full_before: set[Lane] = set()
         """Trunks and agents without room in the latest round."""
         self._rest_until = _now()
-        self._why: dict[str, str] = {}
-        """Why the latest call over a trunk was not placed, by trunk."""
+        self.obstacles = Obstacles()
 
     async def go_on(self, call: str) -> QueuedAttempt | None:
         """For a call that an earlier controller was placing, and that is up. None: it did not come from the queue.
@@ -189,7 +191,10 @@ class Dialer:
         await self._forget(now)
         paused = await self._queue.pauses()
         found = _Round()
-        if now < self._rest_until or self.held():
+        self.obstacles.draining = DRAINING if self.held() else None
+        if now < self._rest_until:
+            found.no_room, self.obstacles.not_ready = True, RESTING
+        elif self.obstacles.draining:
             found.no_room = True
         elif ALL_TRUNKS not in paused:
             await self._place_due(now, paused, found)
@@ -226,22 +231,16 @@ class Dialer:
         except errors.Busy as reason:
             if len(retry_policy.trunks_for(self._current.config, entry)) <= 1:  # the next call may use another trunk
                 full.add(lane_of(entry))
-            self._tell_why(entry.order.trunk, reason)
+            if self.obstacles.met(entry, reason):
+                told = {"trunk": entry.order.trunk, "reason": reason.reason}
+                log.warning("daily limit of the trunk reached; queued calls wait until midnight", **told)
             found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
-        except errors.NotReady:
-            found.no_room = True
+        except errors.NotReady as reason:
+            found.no_room, self.obstacles.not_ready = True, str(reason)
             return False
         else:
-            self._why.pop(entry.order.trunk, None)
+            self.obstacles.placed(entry)
         return True
-
-    def _tell_why(self, trunk: str, reason: errors.Busy) -> None:
-        """One log line for each daily cap that is reached: it may be hours before a call is placed again."""
-        if isinstance(reason, UsedUp) and self._why.get(trunk) != reason.reason:
-            log.warning(
-                "daily limit of the trunk reached; queued calls wait until midnight", trunk=trunk, reason=reason.reason
-            )
-        self._why[trunk] = reason.reason
 
     async def _try(self, entry: QueuedCall, paused: frozenset[str]) -> bool:
         """Raises errors.Busy and errors.NotReady: no room."""

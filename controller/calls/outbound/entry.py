@@ -26,6 +26,9 @@ NODE_LOST = "node_lost"
 """It was answered, and ended with the node that had it."""
 CANCELLED = "cancelled"
 
+ALL_TRUNKS = ""
+"""In the place of a trunk's name: all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallOrder:
@@ -42,6 +45,17 @@ class CallOrder:
     webhook: str | None = field(default=None, repr=False)
     priority: int = 0
     """Higher comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilter:
+    """Which calls of the queue: those for which every field that is not None holds."""
+
+    statuses: tuple[Status, ...] | None = None
+    calls: frozenset[str] | None = None
+    trunk: str | None = None
+    agent: str | None = None
+    asked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.calls.machine.outcome import Outcome
 from controller.calls.outbound.entry import (
+    ALL_TRUNKS,
     CANCELLED,
     EXPIRED,
     INTERRUPTED,
@@ -28,6 +29,7 @@ from controller.calls.outbound.entry import (
     Attempt,
     CallOrder,
     QueuedCall,
+    QueueFilter,
     Status,
 )
 from controller.calls.outbound.queue_rows import LONGEST_DETAIL, entries_of, entry_of, list_in, written
@@ -37,12 +39,13 @@ from controller.store.database import Database
 from controller.store.owners import NOBODY, free_or_of, left_to, owned_by, owned_up_to, owner
 from controller.store.tables.outbound import outbound_calls as calls, outbound_pauses as pauses
 
-ALL_TRUNKS = ""
 _UNREADABLE = "its row in the store can't be read"
 _STOPPED = "the controller stopped during this attempt; whether anybody was reached is not known"
 _INTERRUPTED = Final(INTERRUPTED, _STOPPED)
 _NODE_LOST = "the node that had the call is gone"
 _UNCLAIMED = {**NOBODY, "claimed_at": None}
+AT_ONCE = 500
+"""Rows that one statement changes."""
 TELL_FIRST = timedelta(seconds=2)
 """For so long a call that was queued on one node waits for that node to tell of it, before another node may dial it."""
 
@@ -53,6 +56,14 @@ class NotQueued(Exception):
 
 class QueueFull(Exception):
     """As many calls wait as may."""
+
+
+class WrongCount(Exception):
+    """Not as many calls fit as was expected."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(f"{found} calls fit")
+        self.found = found
 
 
 class Queue:
@@ -116,15 +127,18 @@ class Queue:
             found: int = (await store.execute(query)).scalar_one()
         return found or None
 
-    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[QueuedCall]:
+    async def page(self, wanted: QueueFilter, *, before: int | None, limit: int) -> list[QueuedCall]:
         """Newest first, those with a `number` below `before`."""
-        query = select(calls).order_by(calls.c.number.desc()).limit(limit)
-        if status is not None:
-            query = query.where(_is(status))
+        query = select(calls).where(*_fitting(wanted)).order_by(calls.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(calls.c.number < before)
         async with self._database.reading() as store:
             return entries_of(await store.execute(query))
+
+    async def count(self, wanted: QueueFilter) -> int:
+        async with self._database.reading() as store:
+            counted = select(func.count()).select_from(calls).where(*_fitting(wanted))
+            return (await store.execute(counted)).scalar_one()
 
     async def heads(self, now: datetime, *, without: Collection[str], each: int) -> list[QueuedCall]:
         """The next calls: of each trunk and agent the first `each` that are due, all in the order of their turn,
@@ -261,6 +275,22 @@ class Queue:
     async def cancel(self, call: str, by: str, now: datetime) -> bool:
         return await self.give_up(call, Final(CANCELLED, f"by {by}"), now)
 
+    async def cancel_all(
+        self, wanted: QueueFilter, by: str, now: datetime, *, expected: int | None
+    ) -> list[QueuedCall]:
+        """Cancels all that wait and fit, whoever has claimed them. Raises WrongCount, and cancels none, if they are not
+        as many as `expected`."""
+        fitting = select(calls).where(_is(Status.QUEUED), *_fitting(wanted)).order_by(calls.c.number)
+        async with self._database.writing() as store:
+            rows = (await store.execute(fitting.with_for_update())).all()
+            if expected is not None and len(rows) != expected:
+                raise WrongCount(len(rows))
+            over = self._after(Final(CANCELLED, f"by {by}"), now)
+            for at in range(0, len(rows), AT_ONCE):
+                some = [row.number for row in rows[at : at + AT_ONCE]]
+                await store.execute(update(calls).where(calls.c.number.in_(some)).values(over))
+        return entries_of(rows)
+
     async def expire(self, now: datetime, *, without: Collection[str]) -> list[str]:
         """Gives up what has waited too long and is claimed by no node; returns the ids."""
         late = (_is(Status.QUEUED), calls.c.expires_at <= now, calls.c.node.is_(None), calls.c.id.not_in(without))
@@ -329,6 +359,14 @@ _BY_STATUS = select(calls.c.status, func.count()).group_by(calls.c.status)
 
 def _is(status: Status) -> ColumnElement[bool]:
     return calls.c.status == status
+
+
+def _fitting(wanted: QueueFilter) -> list[ColumnElement[bool]]:
+    same = {name: getattr(wanted, name) for name in ("trunk", "agent", "asked_by")}
+    found = [calls.c[name] == value for name, value in same.items() if value is not None]
+    if wanted.statuses is not None:
+        found.append(calls.c.status.in_(wanted.statuses))
+    return found if wanted.calls is None else [*found, calls.c.id.in_(wanted.calls)]
 
 
 def _after(what: RetryAt | Final, now: datetime) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Owns the checks of a request (number, allow-list, trunk, agent, caller id, momen
 live: it waits, or has ended. Methods raise `errors.CallRefused`, `numbers.NotAllowed` and `errors.Busy`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -14,9 +14,10 @@ import structlog
 
 from controller.calls import errors
 from controller.calls.outbound import retry_policy, views
-from controller.calls.outbound.entry import CallOrder, QueuedCall, Status
-from controller.calls.outbound.queue import ALL_TRUNKS, Queue, QueueFull
+from controller.calls.outbound.entry import ALL_TRUNKS, CallOrder, QueuedCall, QueueFilter, Status
+from controller.calls.outbound.queue import Queue, QueueFull
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk, TrunkBreakers
+from controller.calls.outbound.waiting import Obstacles, Situation, reason
 from controller.calls.planning import planner
 from controller.calls.reporting import lifecycle, view
 from controller.calls.reporting.lifecycle import Observe
@@ -72,7 +73,8 @@ class Summary:
 
 
 class OutboundCalls:
-    """`wake` wakes the dialer; `observe` is told of calls that wait, or do not wait any more."""
+    """`wake` wakes the dialer; `observe` is told of calls that wait, or do not wait any more; `obstacles`: what the
+    dialer meets."""
 
     def __init__(
         self,
@@ -81,10 +83,12 @@ class OutboundCalls:
         wake: Callable[[], None],
         observe: Observe = lifecycle.unobserved,
         breakers: TrunkBreakers | None = None,
+        obstacles: Obstacles | None = None,
         *,
         check_webhook: Callable[[str], None],
     ) -> None:
         self._breakers = breakers or TrunkBreakers({})
+        self._obstacles = obstacles or Obstacles()
         self._observe = observe
         self._check_webhook = check_webhook
         self._current = current
@@ -152,10 +156,20 @@ class OutboundCalls:
         entry = await self._queue.get(call)
         if entry is None:
             raise errors.UnknownCall("No live or recent call has this id.")
-        return self._placed(self.view_of(entry), await self._queue.place(entry, datetime.now(UTC)))
-
-    def _placed(self, shown: view.CallView, place: int | None) -> view.CallView:
+        (shown,) = await self._waiting([entry])
+        place = await self._queue.place(entry, datetime.now(UTC))
         return replace(shown, queue=replace(shown.queue, place=place)) if shown.queue and place else shown
+
+    async def _waiting(self, entries: Sequence[QueuedCall]) -> list[view.CallView]:
+        """With why they wait."""
+        paused, now = await self._queue.pauses(), datetime.now(UTC)
+        at = Situation(now, paused, self._breakers.all_suspended(now), self._obstacles)
+        trunks, found = self._current.config.trunks, []
+        for entry in entries:
+            shown = self.view_of(entry)
+            why = reason(entry, trunks.get(entry.order.trunk), at)
+            found.append(replace(shown, queue=replace(shown.queue, waiting=why)) if shown.queue and why else shown)
+        return found
 
     async def cancel(self, call: str, *, by: str) -> view.CallView:
         """A call that waits. Raises UnknownCall, WrongState."""
@@ -166,9 +180,21 @@ class OutboundCalls:
         found = await self.find(call)
         raise errors.WrongState("The call has ended." if found.ended_at else "The call does not wait any more.")
 
-    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[view.CallView]:
-        """Newest first."""
-        return [self.view_of(entry) for entry in await self._queue.page(status, before=before, limit=limit)]
+    async def cancel_all(self, wanted: QueueFilter, *, by: str, expected: int | None) -> int:
+        """All calls that wait and fit; returns how many. Raises queue.WrongCount if they are not as many as
+        `expected`: then none is cancelled."""
+        cancelled = await self._queue.cancel_all(wanted, by, datetime.now(UTC), expected=expected)
+        log.info("queued calls cancelled", calls=len(cancelled), by=by)
+        for entry in cancelled:
+            await self._tell(entry.id)
+        return len(cancelled)
+
+    async def count(self, wanted: QueueFilter) -> int:
+        return await self._queue.count(wanted)
+
+    async def page(self, wanted: QueueFilter, *, before: int | None, limit: int) -> list[view.CallView]:
+        """Newest first, with why each waits."""
+        return await self._waiting(await self._queue.page(wanted, before=before, limit=limit))
 
     async def summary(self) -> Summary:
         suspended = tuple(self._breakers.all_suspended(datetime.now(UTC)))
@@ -213,7 +239,7 @@ class OutboundCalls:
         if entry is None:
             return call
         if call.ended_at is not None and entry.status is Status.QUEUED:
-            return self.view_of(entry)
+            return (await self._waiting([entry]))[0]
         return replace(call, queue=views.queue_view(entry))
 
 

@@ -25,6 +25,8 @@ _TIMER_SLACK = timedelta(seconds=1)
 class TrunkSuspended(Busy):
     """The trunk has failed again and again; nobody is called over it for a while."""
 
+    kind = "trunk_suspended"
+
 
 @dataclass(frozen=True, slots=True)
 class SuspendedTrunk:

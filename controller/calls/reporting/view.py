@@ -51,6 +51,15 @@ class AttemptView:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingView:
+    """Why a call waits in the queue. `reason`: one word (docs/outbound.md); `until`: when that is over, if known."""
+
+    reason: str
+    detail: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueView:
     """What the queue knows of a call that we place. `number`: its place in the order of arrival."""
 
@@ -64,6 +73,8 @@ class QueueView:
     place: int | None = None
     """Of one that is due and waits for room: 1 is next, over its trunk."""
     attempts: tuple[AttemptView, ...] = ()
+    waiting: WaitingView | None = None
+    """None: it does not wait, or was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 // A table whose rows are renewed one by one, so that focus and selection stay. On narrow screens each row is a card.
 import { fill, h } from "./dom.js";
 
-/** `columns`: {label, cell(row) → text or node, kind?}. `key(row)` names a row; `signature(row)` changes when it must be
+/** `columns`: {label, cell(row) → text or node, kind?, hidden?: its label}. `key(row)` names a row; `signature(row)` changes when it must be
  * drawn anew. */
 export function table({ caption, columns, key, signature = JSON.stringify, empty }) {
   const body = h("tbody", { role: "rowgroup" });
-  const heads = columns.map((each) => h("th", { scope: "col", role: "columnheader", class: each.kind }, each.label));
+  const heads = columns.map((each) => h("th", { scope: "col", role: "columnheader", class: each.kind },
+    each.hidden ? h("span", { class: "unseen" }, each.label) : each.label));
   const made = h("table", { role: "table" }, h("caption", { class: "unseen" }, caption),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)), body);
   const nothing = h("p", { class: "empty" }, "Loading…");
