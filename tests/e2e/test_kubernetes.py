@@ -95,6 +95,7 @@ async def pod_of(
         chart.shipped("values-three-nodes.yaml"),
         {
             "cluster": {"valkey": False},
+            "nodes": {"replicas": 1},
             "controller": {"port": free_port(), "expose": False},
             "bridge": {"workers": 1, "firstPort": free_port()},
             "asterisk": {"ariPort": int(asterisk.settings["HTTP_PORT"])},

@@ -19,6 +19,7 @@ from bridge.worker.control_link import ControlLink
 from controller.api.server import ApiServer
 from controller.ari.errors import Unavailable
 from controller.ari.rest import Ari
+from controller.cli.doctor import host
 from controller.cluster.node import NodeId
 from controller.cluster.peer import PeerError, PeerNode, PeerRequest, Peers, answers
 from controller.cluster.port import BackendError, NodeFacts, Report
@@ -153,6 +154,19 @@ async def test_a_node_lives_if_it_answers_by_a_certificate_that_is_trusted(tmp_p
         assert await answers(node, ours.certificate)
         assert not await answers(node)
         assert not await answers(PeerNode("b", f"http://localhost:{server.port}"), ours.certificate)
+
+
+async def test_the_doctor_finds_the_controller_that_speaks_tls(tmp_path: Path) -> None:
+    async def readyz(_: web.Request) -> web.Response:
+        return web.json_response({"ready": True, "parts": {"asterisk": True}, "warnings": ["b refused"]})
+
+    ours, app = certificate(tmp_path), web.Application()
+    app.router.add_get("/readyz", readyz)
+    async with ApiServer(app, "127.0.0.1", 0, server_context(*astuple(ours))) as server:
+        tls = {"certificate": ours.certificate, "key": ours.key}
+        for how, told in ((tls, "a controller runs, and warns: b refused"), (None, "another program listens")):
+            [found] = await host.api(config(api={"listen": f"127.0.0.1:{server.port}", "tls": how}))
+            assert told in found.told
 
 
 async def test_the_api_does_not_speak_in_clear(ours: Certificate) -> None:

@@ -3,6 +3,7 @@
 import re
 import secrets
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -87,7 +88,7 @@ def test_the_controller_accepts_the_config(
     assert config.asterisk.readiness_app is values.get("kamailio", {}).get("enabled", False)
     asked = set(re.findall(r"\$\{([A-Z_]+)\}", config_of(found)))
     given = {each["name"] for each in chart.containers(chart.pod(found))["controller"]["env"]}
-    assert asked == given - {"HOST_ADDRESS"}
+    assert asked == given
     assert bool(config.cluster.url) is values.get("cluster", {}).get("valkey", False)
     assert bool(config.cluster.token) is bool(config.cluster.url and config.cluster.api_url)
 
@@ -160,6 +161,40 @@ def test_the_parts_find_each_other(found: dict[tuple[str, str], dict[str, Any]],
     assert len({tuple(one.ports) for one in bridges}) == len({one.name for one in bridges}) == len(bridges)
     ports = [(one["hostPort"], one.get("protocol")) for container in pod["containers"] for one in container["ports"]]
     assert len(set(ports)) == len(ports)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_nodes_reach_each_other_by_name_and_by_tls_if_asked_to(tls: bool, tmp_path: Path) -> None:
+    more = {"controller": {"tls": {"secretName": "cert"}}, "cluster": {"caSecret": "cert"}} if tls else {}
+    found = chart.manifests(chart.render(chart.merged(chart.shipped("values-three-nodes.yaml"), more)))
+    for manifest in found.values():
+        kubernetes_validate.validate(manifest, KUBERNETES[1], strict=True)
+    each, spec = chart.containers(chart.pod(found)), chart.pod(found)
+    environment = {one["name"]: one.get("value") for one in each["controller"]["env"]}
+    url = "://$(VOICEAI_NODE).voiceai-nodes.calls.svc:8080"
+    assert environment["VOICEAI_NODE_URL"] == ("https" if tls else "http") + url
+    names = [one["name"] for one in each["controller"]["env"]]
+    assert names.index("VOICEAI_NODE") < names.index("VOICEAI_NODE_URL")  # or it is not replaced
+    assert found["Service", "voiceai-nodes"]["spec"]["clusterIP"] == "None"
+
+    path = tmp_path / "config.yaml"
+    path.write_text(config_of(found))
+    config = load(path, SECRETS)
+    mounted = {name: {one["mountPath"] for one in container["volumeMounts"]} for name, container in each.items()}
+    assert {one["name"] for one in spec["volumes"]} >= {
+        mount["name"] for container in each.values() for mount in container["volumeMounts"] if mount["name"] != "state"
+    }
+    probes = [probe["httpGet"].get("scheme") for name, probe in each["controller"].items() if name.endswith("Probe")]
+    worker = bridge(each["bridge-1"])
+    if not tls:
+        assert (config.api.tls, config.cluster.ca_file, set(probes), worker.ca) == (None, None, {None}, None)
+        return
+    assert set(probes) == {"HTTPS"}
+    assert config.api.tls is not None
+    for file in (config.api.tls.certificate, config.api.tls.key, config.cluster.ca_file):
+        assert str(Path(str(file)).parent) in mounted["controller"]
+    assert (worker.controller, worker.ca) == ("wss://127.0.0.1:8080/link", config.cluster.ca_file)
+    assert str(Path(str(worker.ca)).parent) in mounted["bridge-1"]
 
 
 def test_secure_by_default(found: dict[tuple[str, str], dict[str, Any]]) -> None:
@@ -265,6 +300,10 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("values-one-node.yaml", {"asterisk": {"trunk": {"host": ""}}}, "asterisk/trunk/host"),
     ("values-one-node.yaml", {"drain": {"marginSeconds": 10}}, "drain/marginSeconds"),
     ("values-one-node.yaml", {"drain": {"longestCallSeconds": 600}}, "agents.reception.max_call_s is 3600"),
+    ("values-three-nodes.yaml", {"cluster": {"valkey": False}}, "several nodes need cluster.valkey"),
+    ("values-kamailio.yaml", {"cluster": {"valkey": False}}, "several nodes need cluster.valkey"),
+    ("values-three-nodes.yaml", {"controller": {"tls": {"secretName": "cert"}}}, "needs cluster.caSecret"),
+    ("values-three-nodes.yaml", {"cluster": {"caSecret": "../x"}}, "cluster/caSecret"),
     ("values-three-nodes.yaml", {"asterisk": {"trunk": {"mode": "registration"}}}, "asterisk/trunk/mode"),
     ("values-kamailio.yaml", {"kamailio": {"addresses": []}}, "kamailio/addresses"),
     ("values-kamailio.yaml", {"kamailio": {"trunks": "main=1.2.3.4; reboot"}}, "kamailio/trunks"),

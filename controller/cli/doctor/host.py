@@ -78,12 +78,17 @@ async def store(config: Config) -> list[Finding]:
         ]
 
 
+def readyz(config: Config) -> str:
+    """Where the controller of this config says how it is. It is told no secret, so any certificate will do."""
+    return f"{'https' if config.api.tls is not None else 'http'}://{config.api.listen}/readyz"
+
+
 async def api(config: Config) -> list[Finding]:
     """Fails if another program than our controller listens at the API's address."""
     check, at = "api", f"{config.api.listen}"
     try:
         async with httpx.AsyncClient(timeout=3, trust_env=False, verify=False) as http:
-            answer = await http.get(f"http://{at}/readyz")
+            answer = await http.get(readyz(config))
         told = answer.json()
         parts, warnings = told["parts"], list(map(str, told.get("warnings", ())))
     except httpx.ConnectError:

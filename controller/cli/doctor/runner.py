@@ -142,8 +142,8 @@ async def _clock(ari: Ari) -> list[Finding]:
 async def _controller_ready(config: Config) -> bool:
     """Does our controller run with a link to Asterisk?"""
     try:
-        async with httpx.AsyncClient(timeout=3, trust_env=False) as http:
-            parts = (await http.get(f"http://{config.api.listen}/readyz")).json()["parts"]
+        async with httpx.AsyncClient(timeout=3, trust_env=False, verify=False) as http:
+            parts = (await http.get(host.readyz(config))).json()["parts"]
             return bool(parts["asterisk"])
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return False

@@ -40,6 +40,12 @@ capabilities: {drop: [ALL]}
 {{- if and .Values.kamailio.enabled (eq (int .Values.kamailio.sipPort) (int .Values.asterisk.sipPort)) }}
 {{- fail "kamailio.sipPort and asterisk.sipPort are the same: both listen on a machine's own address, so give Asterisk another one, such as 5070" }}
 {{- end }}
+{{- if and $several (not .Values.cluster.valkey) }}
+{{- fail "several nodes need cluster.valkey, and VOICEAI_CLUSTER_URL in the Secret: without it each lets in all that `limits` allow, and nobody ends the calls of a dead one" }}
+{{- end }}
+{{- if and .Values.controller.tls.secretName (not .Values.cluster.caSecret) }}
+{{- fail "controller.tls.secretName needs cluster.caSecret, by which workers and the other nodes trust that certificate; it may be the same Secret if it has ca.crt" }}
+{{- end }}
 {{- if ge (int .Values.asterisk.rtpStart) (int .Values.asterisk.rtpEnd) }}{{ fail "asterisk.rtpStart must be less than asterisk.rtpEnd" }}{{ end }}
 {{- range $name, $agent := .Values.config.agents }}
 {{- $longest := 7200 }}{{ if hasKey $agent "max_call_s" }}{{ $longest = $agent.max_call_s }}{{ end }}
@@ -59,9 +65,12 @@ capabilities: {drop: [ALL]}
 {{- if .Values.cluster.valkey }}{{ $_ := set $cluster "url" "${VOICEAI_CLUSTER_URL}" }}{{ end }}
 {{- if .Values.controller.expose }}{{ $_ := set $cluster "api_url" "${VOICEAI_NODE_URL}" }}{{ end }}
 {{- if and .Values.cluster.valkey .Values.controller.expose }}{{ $_ := set $cluster "token" "${VOICEAI_CLUSTER_TOKEN}" }}{{ end }}
+{{- with .Values.cluster.caSecret }}{{ $_ := set $cluster "ca_file" "/etc/voiceai-ca/ca.crt" }}{{ end }}
+{{- $api := dict "listen" $listen "tokens" (concat $tokens (dig "api" "tokens" list .Values.config)) }}
+{{- if .Values.controller.tls.secretName }}{{ $_ := set $api "tls" (dict "certificate" "/etc/voiceai-tls/tls.crt" "key" "/etc/voiceai-tls/tls.key") }}{{ end }}
 {{- $ours := dict
   "asterisk" (dict "ari" $ari "readiness_app" .Values.kamailio.enabled)
-  "api" (dict "listen" $listen "tokens" (concat $tokens (dig "api" "tokens" list .Values.config)))
+  "api" $api
   "bridge" (dict "workers" 0 "token" "${VOICEAI_BRIDGE_TOKEN}")
   "cluster" $cluster
   "shutdown" (dict "drain_s" .Values.drain.longestCallSeconds "keep_calls" false) }}
