@@ -1,4 +1,5 @@
-"""`python -m docs.reference [FOLDER]` writes the reference pages; the default folder is docs."""
+"""`python -m docs.reference [FOLDER]` writes the reference pages; the default folder is docs.
+It also writes the generated part of the Python client."""
 
 import json
 import sys
@@ -23,7 +24,7 @@ from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
 from controller.config.models.records import Records
-from docs.reference import api, configuration, licences
+from docs.reference import api, client, configuration, licences
 
 LOCK = Path(__file__).parents[2] / "requirements.lock"
 UNUSED = cast(Any, None)
@@ -62,3 +63,4 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
     for name, text in pages().items():
         (folder / name).write_text(text, encoding="utf-8")
+    client.write(document(operations(), ""))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("controller", "bridge", "simulator", "demo", "bench", "docs/reference")
+OURS = ("controller", "bridge", "simulator", "demo", "bench", "client/voiceai_client", "docs/reference")
 IMPURE = {"asyncio", "socket", "time", "logging", "os", "httpx", "aiohttp", "websockets", "structlog", "subprocess"}
 
 CALLS = "controller.calls."
@@ -106,6 +106,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bench": ("simulator", "bridge.contract"),
     "bench.cluster": ("bench", "simulator", "bridge.contract", "controller.cluster", "controller.config"),
     "docs.reference": ("controller.api", "controller.config"),
+    "voiceai_client": (),
 }
 """What each package may import besides itself."""
 
@@ -113,7 +114,8 @@ SOURCES = sorted(path for folder in OURS for path in (ROOT / folder).rglob("*.py
 
 
 def name_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    return name.removeprefix("client.")  # a distribution of its own
 
 
 MODULES = frozenset(map(name_of, SOURCES))
@@ -226,6 +228,8 @@ def test_the_core_is_declared_pure(module: str) -> None:
 def test_modules_say_what_they_own_and_stay_short(path: Path) -> None:
     text = path.read_text()
     assert not text.strip() or ast.get_docstring(tree_of(path)), "no module docstring"
+    if text.splitlines()[:1] and "Made from the OpenAPI document" in text.splitlines()[0]:
+        return  # as long as the API is
     assert text.count("\n") <= 400
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -318,6 +322,8 @@ def test_the_rules_can_be_broken() -> None:
     assert not may("controller.calls.runtime.registry", "controller.calls.outbound.dialer")
     assert not may("controller.api.server", "controller.cli.main")
     assert not may("controller.api.server", "controller.parts")
+    assert not may("voiceai_client.sync_http", "controller.api.problems")
+    assert not may("controller.cli.calls", "voiceai_client.client")
     assert may("controller.ari.rest", "bridge.common.strict_json")
     assert may("controller.workers.pool", "bridge.contract.events")
     assert may("controller.cli.doctor.loopback", "bridge.audiosocket.wire")

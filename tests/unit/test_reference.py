@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from docs.reference import licences
-from docs.reference.__main__ import LOCK, pages
+from controller.api.openapi import document
+from docs.reference import client, licences
+from docs.reference.__main__ import LOCK, operations, pages
 from docs.reference.words import default_of, kind_of, table
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -15,6 +16,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.mark.parametrize("name", ["configuration-reference.md", "api-reference.md", "licences.md"])
 def test_the_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text("utf-8") == pages()[name], "make reference"
+
+
+def test_the_python_client_is_up_to_date() -> None:
+    made = client.files(document(operations(), ""))
+    found = {path for each in client.GENERATED for path in (client.FOLDER / each).glob("*.py")}
+    written = {path.relative_to(client.FOLDER).as_posix(): path.read_text("utf-8") for path in found}
+    assert written == made, "make reference"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""Operations of the API: audit. Made from the OpenAPI document (`make reference`)."""
+
+from collections.abc import AsyncIterator
+
+from voiceai_client.async_http import AsyncHttp
+from voiceai_client.models.audit import AuditEntryAnswer, AuditPage
+from voiceai_client.requests import Request, given
+
+
+class AsyncAuditOperations:
+    def __init__(self, http: AsyncHttp) -> None:
+        self._http = http
+
+    async def list(
+        self,
+        *,
+        by: str | None = None,
+        operation: str | None = None,
+        call: str | None = None,
+        limit: int | None = None,
+        before: int | None = None,
+    ) -> AuditPage:
+        """Who did what, newest first. Scope: admin.
+
+        by: A token's name; empty: wrong tokens.
+        operation: Its operationId.
+        limit: Default: 100.
+        before: The `next` of the page before this one.
+        """
+        asked = given({"by": by, "operation": operation, "call": call, "limit": limit, "before": before})
+        return await self._http.ask(AuditPage, Request("GET", "/v1/audit", query=asked))
+
+    async def all(
+        self, *, by: str | None = None, operation: str | None = None, call: str | None = None, limit: int | None = None
+    ) -> AsyncIterator[AuditEntryAnswer]:
+        """As `list`, page by page until the last one. `limit`: of a page."""
+        before: int | None = None
+        while True:
+            page = await self.list(by=by, operation=operation, call=call, limit=limit, before=before)
+            for each in page.entries:
+                yield each
+            if page.next is None:
+                return
+            before = page.next

@@ -1,0 +1,18 @@
+"""Operations of the API: health. Made from the OpenAPI document (`make reference`)."""
+
+from voiceai_client.async_http import AsyncHttp
+from voiceai_client.models.health import Health, Readiness
+from voiceai_client.requests import Request
+
+
+class AsyncHealthOperations:
+    def __init__(self, http: AsyncHttp) -> None:
+        self._http = http
+
+    async def __call__(self) -> Health:
+        """Does the process live?"""
+        return await self._http.ask(Health, Request("GET", "/healthz"))
+
+    async def readiness(self) -> Readiness:
+        """Could a call be carried now?"""
+        return await self._http.ask(Readiness, Request("GET", "/readyz", fine=(503,)))

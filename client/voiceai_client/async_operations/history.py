@@ -1,0 +1,142 @@
+"""Operations of the API: history. Made from the OpenAPI document (`make reference`)."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Literal
+
+from voiceai_client.async_http import AsyncHttp
+from voiceai_client.models.history import Forgotten, HistoryPage, PastCall, PastCallDetail
+from voiceai_client.requests import Request, given, path_of
+
+
+class AsyncHistoryOperations:
+    def __init__(self, http: AsyncHttp) -> None:
+        self._http = http
+
+    async def list(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        direction: str | None = None,
+        agent: str | None = None,
+        trunk: str | None = None,
+        outcome: str | None = None,
+        number: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        before: int | None = None,
+    ) -> HistoryPage:
+        """Calls of the past, newest first. Scope: read.
+
+        since: Calls that started at this time or later.
+        until: Calls that started before this time.
+        number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
+        text: A part of the transcript.
+        limit: Default: 100.
+        before: The `next` of the page before this one.
+        """
+        asked = given(
+            {
+                "since": since,
+                "until": until,
+                "direction": direction,
+                "agent": agent,
+                "trunk": trunk,
+                "outcome": outcome,
+                "number": number,
+                "text": text,
+                "limit": limit,
+                "before": before,
+            }
+        )
+        return await self._http.ask(HistoryPage, Request("GET", "/v1/history", query=asked))
+
+    async def all(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        direction: str | None = None,
+        agent: str | None = None,
+        trunk: str | None = None,
+        outcome: str | None = None,
+        number: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[PastCall]:
+        """As `list`, page by page until the last one. `limit`: of a page."""
+        before: int | None = None
+        while True:
+            page = await self.list(
+                since=since,
+                until=until,
+                direction=direction,
+                agent=agent,
+                trunk=trunk,
+                outcome=outcome,
+                number=number,
+                text=text,
+                limit=limit,
+                before=before,
+            )
+            for each in page.calls:
+                yield each
+            if page.next is None:
+                return
+            before = page.next
+
+    def export(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        direction: str | None = None,
+        agent: str | None = None,
+        trunk: str | None = None,
+        outcome: str | None = None,
+        number: str | None = None,
+        text: str | None = None,
+        format: Literal["csv", "json", "cdr"] | None = None,
+    ) -> AsyncIterator[bytes]:
+        """Calls of the past as a file. Scope: read. Problems: too-many-streams.
+
+        since: Calls that started at this time or later.
+        until: Calls that started before this time.
+        number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
+        text: A part of the transcript.
+        format: json: one object a line; cdr: the columns of Asterisk's Master.csv. Default: 'csv'.
+        """
+        asked = given(
+            {
+                "since": since,
+                "until": until,
+                "direction": direction,
+                "agent": agent,
+                "trunk": trunk,
+                "outcome": outcome,
+                "number": number,
+                "text": text,
+                "format": format,
+            }
+        )
+        return self._http.pieces(Request("GET", "/v1/history/export", query=asked))
+
+    async def forget_caller(self, *, number: str, idempotency_key: str | None = None) -> Forgotten:
+        """Delete all that is kept of a number. Scope: admin.
+
+        number: Of the caller or the callee, as it was written down.
+        """
+        sent = given({"number": number})
+        return await self._http.ask(
+            Forgotten, Request("POST", "/v1/history/forget", body=sent, idempotency_key=idempotency_key)
+        )
+
+    async def show(self, id: str, *, attempt: int | None = None) -> PastCallDetail:
+        """A call of the past. Scope: read.
+
+        attempt: The number of the attempt to place the call, from 1; default: the latest one.
+        """
+        url = path_of("/v1/history/{id}", id=id)
+        asked = given({"attempt": attempt})
+        return await self._http.ask(PastCallDetail, Request("GET", url, query=asked))

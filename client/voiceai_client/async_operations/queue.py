@@ -1,0 +1,62 @@
+"""Operations of the API: queue. Made from the OpenAPI document (`make reference`)."""
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from voiceai_client.async_http import AsyncHttp
+from voiceai_client.models.queue import QueueAnswer, QueuePage, SuspendedTrunkAnswer
+from voiceai_client.requests import Request, given
+
+
+class AsyncQueueOperations:
+    def __init__(self, http: AsyncHttp) -> None:
+        self._http = http
+
+    async def list(
+        self,
+        *,
+        status: Literal["queued", "dialing", "ended"] | None = None,
+        limit: int | None = None,
+        before: int | None = None,
+    ) -> QueuePage:
+        """Calls that we place, newest first. Scope: read.
+
+        status: Only those.
+        limit: Calls per page. Default: 100.
+        before: The `next` of the page before this one.
+        """
+        asked = given({"status": status, "limit": limit, "before": before})
+        return await self._http.ask(QueuePage, Request("GET", "/v1/queue", query=asked))
+
+    async def all(
+        self, *, status: Literal["queued", "dialing", "ended"] | None = None, limit: int | None = None
+    ) -> AsyncIterator[SuspendedTrunkAnswer]:
+        """As `list`, page by page until the last one. `limit`: of a page."""
+        before: int | None = None
+        while True:
+            page = await self.list(status=status, limit=limit, before=before)
+            for each in page.suspended_trunks:
+                yield each
+            if page.next is None:
+                return
+            before = page.next
+
+    async def pause(self, *, trunk: str | None = None, idempotency_key: str | None = None) -> QueueAnswer:
+        """Place no more calls. Scope: control. Problems: unknown-name.
+
+        trunk: A name from `trunks` in the config; all of them if not given.
+        """
+        sent = given({"trunk": trunk})
+        return await self._http.ask(
+            QueueAnswer, Request("POST", "/v1/queue/pause", body=sent, idempotency_key=idempotency_key)
+        )
+
+    async def resume(self, *, trunk: str | None = None, idempotency_key: str | None = None) -> QueueAnswer:
+        """Place calls again. Scope: control. Problems: unknown-name.
+
+        trunk: A name from `trunks` in the config; all of them if not given.
+        """
+        sent = given({"trunk": trunk})
+        return await self._http.ask(
+            QueueAnswer, Request("POST", "/v1/queue/resume", body=sent, idempotency_key=idempotency_key)
+        )

@@ -1,0 +1,22 @@
+"""Answers, and parts of requests: health. Made from the OpenAPI document (`make reference`). [pure]"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from voiceai_client.decoding import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Health(Model):
+    status: Literal["ok"] = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Readiness(Model):
+    ready: bool
+    parts: Mapping[str, bool]
+    """Each part that a call needs, and whether it is ready."""
+    warnings: tuple[str, ...] = ()
+    """Failures that are tried again and do not stop calls, such as the start of one worker of several, or a worker
+    that Asterisk does not reach."""

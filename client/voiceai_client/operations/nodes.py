@@ -1,0 +1,24 @@
+"""Operations of the API: nodes. Made from the OpenAPI document (`make reference`)."""
+
+from voiceai_client.models.nodes import NodeAnswer, NodePage
+from voiceai_client.requests import Request, path_of
+from voiceai_client.sync_http import SyncHttp
+
+
+class NodesOperations:
+    def __init__(self, http: SyncHttp) -> None:
+        self._http = http
+
+    def list(self) -> NodePage:
+        """Nodes, their state and load. Scope: read."""
+        return self._http.ask(NodePage, Request("GET", "/v1/nodes"))
+
+    def drain(self, name: str, *, idempotency_key: str | None = None) -> NodeAnswer:
+        """Let a node take no new calls. Scope: admin. Problems: unknown-node, refused."""
+        url = path_of("/v1/nodes/{name}/drain", name=name)
+        return self._http.ask(NodeAnswer, Request("POST", url, body={}, idempotency_key=idempotency_key))
+
+    def undrain(self, name: str, *, idempotency_key: str | None = None) -> NodeAnswer:
+        """Let a node take calls again. Scope: admin. Problems: unknown-node, refused."""
+        url = path_of("/v1/nodes/{name}/undrain", name=name)
+        return self._http.ask(NodeAnswer, Request("POST", url, body={}, idempotency_key=idempotency_key))

@@ -1,0 +1,61 @@
+"""Operations of the API: queue. Made from the OpenAPI document (`make reference`)."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from voiceai_client.models.queue import QueueAnswer, QueuePage, SuspendedTrunkAnswer
+from voiceai_client.requests import Request, given
+from voiceai_client.sync_http import SyncHttp
+
+
+class QueueOperations:
+    def __init__(self, http: SyncHttp) -> None:
+        self._http = http
+
+    def list(
+        self,
+        *,
+        status: Literal["queued", "dialing", "ended"] | None = None,
+        limit: int | None = None,
+        before: int | None = None,
+    ) -> QueuePage:
+        """Calls that we place, newest first. Scope: read.
+
+        status: Only those.
+        limit: Calls per page. Default: 100.
+        before: The `next` of the page before this one.
+        """
+        asked = given({"status": status, "limit": limit, "before": before})
+        return self._http.ask(QueuePage, Request("GET", "/v1/queue", query=asked))
+
+    def all(
+        self, *, status: Literal["queued", "dialing", "ended"] | None = None, limit: int | None = None
+    ) -> Iterator[SuspendedTrunkAnswer]:
+        """As `list`, page by page until the last one. `limit`: of a page."""
+        before: int | None = None
+        while True:
+            page = self.list(status=status, limit=limit, before=before)
+            yield from page.suspended_trunks
+            if page.next is None:
+                return
+            before = page.next
+
+    def pause(self, *, trunk: str | None = None, idempotency_key: str | None = None) -> QueueAnswer:
+        """Place no more calls. Scope: control. Problems: unknown-name.
+
+        trunk: A name from `trunks` in the config; all of them if not given.
+        """
+        sent = given({"trunk": trunk})
+        return self._http.ask(
+            QueueAnswer, Request("POST", "/v1/queue/pause", body=sent, idempotency_key=idempotency_key)
+        )
+
+    def resume(self, *, trunk: str | None = None, idempotency_key: str | None = None) -> QueueAnswer:
+        """Place calls again. Scope: control. Problems: unknown-name.
+
+        trunk: A name from `trunks` in the config; all of them if not given.
+        """
+        sent = given({"trunk": trunk})
+        return self._http.ask(
+            QueueAnswer, Request("POST", "/v1/queue/resume", body=sent, idempotency_key=idempotency_key)
+        )

@@ -1,0 +1,265 @@
+"""Operations of the API: resources. Made from the OpenAPI document (`make reference`)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from voiceai_client.models.resources import (
+    Checked,
+    ComparisonAnswer,
+    DiffAnswer,
+    ResourceAnswer,
+    ResourcePage,
+    ToolTried,
+    VersionAnswer,
+    VersionInfo,
+    VersionPage,
+)
+from voiceai_client.requests import Request, given, path_of
+from voiceai_client.sync_http import SyncHttp
+
+
+class ResourcesOperations:
+    def __init__(self, http: SyncHttp) -> None:
+        self._http = http
+
+    def list(self, kind: str) -> ResourcePage:
+        """All resources of a kind. Scope: read. Problems: unknown-resource."""
+        url = path_of("/v1/resources/{kind}", kind=kind)
+        return self._http.ask(ResourcePage, Request("GET", url))
+
+    def show(self, kind: str, name: str) -> ResourceAnswer:
+        """A resource: what is published, and the draft if there is one. Scope: read. Problems: unknown-resource."""
+        url = path_of("/v1/resources/{kind}/{name}", kind=kind, name=name)
+        return self._http.ask(ResourceAnswer, Request("GET", url))
+
+    def delete(self, kind: str, name: str, *, if_match: str | None = None, if_none_match: str | None = None) -> None:
+        """Delete what nothing names any more. Scope: config. Problems: unknown-resource, file-source,
+        changed-meanwhile, precondition-required, invalid-config.
+
+        if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
+        if_none_match: `*`, instead, for what is new.
+        """
+        url = path_of("/v1/resources/{kind}/{name}", kind=kind, name=name)
+        self._http.send(Request("DELETE", url, headers=given({"If-Match": if_match, "If-None-Match": if_none_match})))
+
+    def list_versions(
+        self, kind: str, name: str, *, limit: int | None = None, before: int | None = None
+    ) -> VersionPage:
+        """All versions, newest first. Scope: read. Problems: unknown-resource.
+
+        limit: Default: 100.
+        before: The `next` of the page before this one.
+        """
+        url = path_of("/v1/resources/{kind}/{name}/versions", kind=kind, name=name)
+        asked = given({"limit": limit, "before": before})
+        return self._http.ask(VersionPage, Request("GET", url, query=asked))
+
+    def all_versions(self, kind: str, name: str, *, limit: int | None = None) -> Iterator[VersionInfo]:
+        """As `list_versions`, page by page until the last one. `limit`: of a page."""
+        before: int | None = None
+        while True:
+            page = self.list_versions(kind, name, limit=limit, before=before)
+            yield from page.versions
+            if page.next is None:
+                return
+            before = page.next
+
+    def show_version(self, kind: str, name: str, version: str | int) -> VersionAnswer:
+        """One version. Scope: read. Problems: unknown-resource."""
+        url = path_of("/v1/resources/{kind}/{name}/versions/{version}", kind=kind, name=name, version=version)
+        return self._http.ask(VersionAnswer, Request("GET", url))
+
+    def diff_versions(self, kind: str, name: str, *, from_: str | None = None, to: str | None = None) -> DiffAnswer:
+        """What differs between two versions. Scope: read. Problems: unknown-resource.
+
+        from_: A version's number, `published` or `draft`. Default: 'published'.
+        to: Likewise. Default: 'draft'.
+        """
+        url = path_of("/v1/resources/{kind}/{name}/diff", kind=kind, name=name)
+        asked = given({"from": from_, "to": to})
+        return self._http.ask(DiffAnswer, Request("GET", url, query=asked))
+
+    def put_draft(
+        self,
+        kind: str,
+        name: str,
+        *,
+        content: Mapping[str, Any] | Sequence[Any],
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> ResourceAnswer:
+        """Keep a draft. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
+        precondition-required, invalid-config.
+
+        content: As in config.yaml; of routes the whole list.
+        if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
+        if_none_match: `*`, instead, for what is new.
+        """
+        url = path_of("/v1/resources/{kind}/{name}/draft", kind=kind, name=name)
+        sent = given({"content": content})
+        return self._http.ask(
+            ResourceAnswer,
+            Request("PUT", url, body=sent, headers=given({"If-Match": if_match, "If-None-Match": if_none_match})),
+        )
+
+    def drop_draft(
+        self, kind: str, name: str, *, if_match: str | None = None, if_none_match: str | None = None
+    ) -> ResourceAnswer | None:
+        """Drop the draft. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
+        precondition-required.
+
+        if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
+        if_none_match: `*`, instead, for what is new.
+        """
+        url = path_of("/v1/resources/{kind}/{name}/draft", kind=kind, name=name)
+        return self._http.ask_or_none(
+            ResourceAnswer,
+            Request("DELETE", url, headers=given({"If-Match": if_match, "If-None-Match": if_none_match})),
+        )
+
+    def validate_draft(
+        self,
+        kind: str,
+        name: str,
+        *,
+        content: Mapping[str, Any] | Sequence[Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Checked:
+        """Whether it could be published. Scope: config. Problems: unknown-resource, invalid-config.
+
+        content: Default: the draft that is kept.
+        """
+        url = path_of("/v1/resources/{kind}/{name}/validate", kind=kind, name=name)
+        sent = given({"content": content})
+        return self._http.ask(Checked, Request("POST", url, body=sent, idempotency_key=idempotency_key))
+
+    def publish_draft(
+        self,
+        kind: str,
+        name: str,
+        *,
+        comment: str | None = None,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> ResourceAnswer:
+        """Publish the draft: the next call has it. Scope: config. Problems: unknown-resource, file-source,
+        changed-meanwhile, precondition-required, invalid-config.
+
+        comment: What is different, for whoever reads the history.
+        if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
+        if_none_match: `*`, instead, for what is new.
+        """
+        url = path_of("/v1/resources/{kind}/{name}/publish", kind=kind, name=name)
+        sent = given({"comment": comment})
+        return self._http.ask(
+            ResourceAnswer,
+            Request(
+                "POST",
+                url,
+                body=sent,
+                headers=given({"If-Match": if_match, "If-None-Match": if_none_match}),
+                idempotency_key=idempotency_key,
+            ),
+        )
+
+    def roll_back(
+        self,
+        kind: str,
+        name: str,
+        *,
+        version: int,
+        comment: str | None = None,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> ResourceAnswer:
+        """Publish what an older version says. Scope: config. Problems: unknown-resource, file-source,
+        changed-meanwhile, precondition-required, invalid-config.
+
+        if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
+        if_none_match: `*`, instead, for what is new.
+        """
+        url = path_of("/v1/resources/{kind}/{name}/rollback", kind=kind, name=name)
+        sent = given({"version": version, "comment": comment})
+        return self._http.ask(
+            ResourceAnswer,
+            Request(
+                "POST",
+                url,
+                body=sent,
+                headers=given({"If-Match": if_match, "If-None-Match": if_none_match}),
+                idempotency_key=idempotency_key,
+            ),
+        )
+
+    def set_trial(
+        self,
+        kind: str,
+        name: str,
+        *,
+        version: int,
+        share: int,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> ResourceAnswer:
+        """Give a version a share of an agent's new calls. Scope: config. Problems: unknown-resource, file-source,
+        changed-meanwhile, precondition-required, invalid-config.
+
+        share: Of 100 new calls of this agent; the published version gets the others.
+        if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
+        if_none_match: `*`, instead, for what is new.
+        """
+        url = path_of("/v1/resources/{kind}/{name}/trial", kind=kind, name=name)
+        sent = given({"version": version, "share": share})
+        return self._http.ask(
+            ResourceAnswer,
+            Request("PUT", url, body=sent, headers=given({"If-Match": if_match, "If-None-Match": if_none_match})),
+        )
+
+    def end_trial(
+        self, kind: str, name: str, *, if_match: str | None = None, if_none_match: str | None = None
+    ) -> ResourceAnswer:
+        """All new calls get the published version. Scope: config. Problems: unknown-resource, file-source,
+        changed-meanwhile, precondition-required, invalid-config.
+
+        if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
+        if_none_match: `*`, instead, for what is new.
+        """
+        url = path_of("/v1/resources/{kind}/{name}/trial", kind=kind, name=name)
+        return self._http.ask(
+            ResourceAnswer,
+            Request("DELETE", url, headers=given({"If-Match": if_match, "If-None-Match": if_none_match})),
+        )
+
+    def try_http_tool(
+        self,
+        name: str,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        draft: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> ToolTried:
+        """Try a tool: one real request. Scope: config. Problems: unknown-resource, invalid-config.
+
+        arguments: As a model would write them.
+        draft: The draft; default: what is published.
+        """
+        url = path_of("/v1/resources/http_tools/{name}/try", name=name)
+        sent = given({"arguments": arguments, "draft": draft})
+        return self._http.ask(
+            ToolTried, Request("POST", url, body=sent, idempotency_key=idempotency_key, longest_s=75.0)
+        )
+
+    def compare_versions(
+        self, name: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> ComparisonAnswer:
+        """How the versions of an agent do, by its calls. Scope: read.
+
+        since: Calls that started at this time or later.
+        until: Calls that started before this time.
+        """
+        url = path_of("/v1/resources/agents/{name}/comparison", name=name)
+        asked = given({"since": since, "until": until})
+        return self._http.ask(ComparisonAnswer, Request("GET", url, query=asked))

@@ -1,0 +1,59 @@
+"""Operations of the API: webhooks. Made from the OpenAPI document (`make reference`)."""
+
+from collections.abc import Iterator
+
+from voiceai_client.models.webhooks import LetterAnswer, LetterPage, Replayed
+from voiceai_client.requests import Request, given, path_of
+from voiceai_client.sync_http import SyncHttp
+
+
+class WebhooksOperations:
+    def __init__(self, http: SyncHttp) -> None:
+        self._http = http
+
+    def list_dead_letters(
+        self,
+        *,
+        receiver: str | None = None,
+        call: str | None = None,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> LetterPage:
+        """Messages that no receiver took. Scope: read.
+
+        after: The `next` of the page before this one.
+        limit: Default: 100.
+        """
+        asked = given({"receiver": receiver, "call": call, "after": after, "limit": limit})
+        return self._http.ask(LetterPage, Request("GET", "/v1/webhooks/dead-letters", query=asked))
+
+    def all_dead_letters(
+        self, *, receiver: str | None = None, call: str | None = None, limit: int | None = None
+    ) -> Iterator[LetterAnswer]:
+        """As `list_dead_letters`, page by page until the last one. `limit`: of a page."""
+        after: int | None = None
+        while True:
+            page = self.list_dead_letters(receiver=receiver, call=call, limit=limit, after=after)
+            yield from page.dead_letters
+            if page.next is None:
+                return
+            after = page.next
+
+    def replay_dead_letters(
+        self, *, receiver: str | None = None, call: str | None = None, idempotency_key: str | None = None
+    ) -> Replayed:
+        """Send them again. Scope: admin."""
+        sent = given({"receiver": receiver, "call": call})
+        return self._http.ask(
+            Replayed, Request("POST", "/v1/webhooks/dead-letters/replay", body=sent, idempotency_key=idempotency_key)
+        )
+
+    def replay_dead_letter(self, number: str | int, *, idempotency_key: str | None = None) -> Replayed:
+        """Send one again. Scope: admin. Problems: unknown-dead-letter, not-found."""
+        url = path_of("/v1/webhooks/dead-letters/{number}/replay", number=number)
+        return self._http.ask(Replayed, Request("POST", url, body={}, idempotency_key=idempotency_key))
+
+    def discard_dead_letter(self, number: str | int) -> None:
+        """Forget one. Scope: admin. Problems: unknown-dead-letter, not-found."""
+        url = path_of("/v1/webhooks/dead-letters/{number}", number=number)
+        self._http.send(Request("DELETE", url))
