@@ -142,11 +142,13 @@ class AsyncEventStream(AsyncIterator[StreamItem]):
     """Events as they happen. The stream is continued by itself where it broke off; `Gap` says where events are missing.
 
     Raises ProblemError for what coming back does not mend (401, 404), and UnreachableError when it was away for too
-    long. Use it as a context manager, or `close` it, to end it early."""
+    long. As a context manager it is open from the beginning of the block, otherwise from the first event on. `close`
+    ends it early."""
 
     def __init__(self, http: AsyncHttp, stream: ContinuedStream) -> None:
         self._http, self._stream = http, stream
         self._items = self._run()
+        self._begun = False
 
     @property
     def last_event_id(self) -> str | None:
@@ -154,9 +156,15 @@ class AsyncEventStream(AsyncIterator[StreamItem]):
         return self._stream.last_event_id
 
     async def __anext__(self) -> StreamItem:
-        return await anext(self._items)
+        self._begun = True
+        while (item := await anext(self._items)) is None:
+            pass
+        return item
 
     async def __aenter__(self) -> Self:
+        if not self._begun:
+            self._begun = True
+            await anext(self._items, None)
         return self
 
     async def __aexit__(
@@ -167,7 +175,9 @@ class AsyncEventStream(AsyncIterator[StreamItem]):
     async def close(self) -> None:
         await self._items.aclose()
 
-    async def _run(self) -> AsyncGenerator[StreamItem, None]:
+    async def _run(self) -> AsyncGenerator[StreamItem | None, None]:
+        """None: the first connection is open."""
+        first = True
         while True:
             problem: Exception | None = None
             try:
@@ -176,6 +186,9 @@ class AsyncEventStream(AsyncIterator[StreamItem]):
                         return
                     if not accepts(answer.headers):
                         raise UnexpectedAnswerError("the answer is no stream of events")
+                    if first:
+                        first = False
+                        yield None
                     for item in self._stream.opened():
                         yield item
                     async for piece in answer.aiter_bytes():

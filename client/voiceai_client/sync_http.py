@@ -134,11 +134,13 @@ class EventStream(Iterator[StreamItem]):
     """Events as they happen. The stream is continued by itself where it broke off; `Gap` says where events are missing.
 
     Raises ProblemError for what coming back does not mend (401, 404), and UnreachableError when it was away for too
-    long. Use it as a context manager, or `close` it, to end it early."""
+    long. As a context manager it is open from the beginning of the block, otherwise from the first event on. `close`
+    ends it early."""
 
     def __init__(self, http: SyncHttp, stream: ContinuedStream) -> None:
         self._http, self._stream = http, stream
         self._items = self._run()
+        self._begun = False
 
     @property
     def last_event_id(self) -> str | None:
@@ -146,9 +148,15 @@ class EventStream(Iterator[StreamItem]):
         return self._stream.last_event_id
 
     def __next__(self) -> StreamItem:
-        return next(self._items)
+        self._begun = True
+        while (item := next(self._items)) is None:
+            pass
+        return item
 
     def __enter__(self) -> Self:
+        if not self._begun:
+            self._begun = True
+            next(self._items, None)
         return self
 
     def __exit__(
@@ -159,7 +167,9 @@ class EventStream(Iterator[StreamItem]):
     def close(self) -> None:
         self._items.close()
 
-    def _run(self) -> Generator[StreamItem, None, None]:
+    def _run(self) -> Generator[StreamItem | None, None, None]:
+        """None: the first connection is open."""
+        first = True
         while True:
             problem: Exception | None = None
             try:
@@ -168,6 +178,9 @@ class EventStream(Iterator[StreamItem]):
                         return
                     if not accepts(answer.headers):
                         raise UnexpectedAnswerError("the answer is no stream of events")
+                    if first:
+                        first = False
+                        yield None
                     yield from self._stream.opened()
                     for piece in answer.iter_bytes():
                         yield from self._stream.feed(piece)

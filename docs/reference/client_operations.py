@@ -5,6 +5,7 @@ method by itself: its group is its tag, and its name the `operationId` without t
 `pause_queue` it is `pause`, in `queue`). `NAMES` has the exceptions.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -307,9 +308,9 @@ def _mapping(parameters: list[Parameter]) -> str:
 
 
 def _all(method: Method, cursor: Parameter, answer: Mapping[str, Schema], *, asynchronous: bool) -> list[str]:
-    """The method that goes through all pages of `method`."""
-    lists = {key: rule for key, rule in answer.items() if "$ref" in rule.get("items", {})}
-    attribute, rule = next(iter(lists.items()))
+    """The method that goes through all pages of `method`. What is listed stands before `next`."""
+    before_next = itertools.takewhile(lambda each: each[0] != "next", answer.items())
+    attribute, rule = [each for each in before_next if "$ref" in each[1].get("items", {})][-1]
     given = [
         each.name if each.where == "path" else f"{each.name}={each.name}"
         for each in method.parameters

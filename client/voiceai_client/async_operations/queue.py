@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 from voiceai_client.async_http import AsyncHttp
-from voiceai_client.models.queue import QueueAnswer, QueuePage, SuspendedTrunkAnswer
+from voiceai_client.models.common import CallAnswer
+from voiceai_client.models.queue import QueueAnswer, QueuePage
 from voiceai_client.requests import Request, given
 
 
@@ -30,12 +31,12 @@ class AsyncQueueOperations:
 
     async def all(
         self, *, status: Literal["queued", "dialing", "ended"] | None = None, limit: int | None = None
-    ) -> AsyncIterator[SuspendedTrunkAnswer]:
+    ) -> AsyncIterator[CallAnswer]:
         """As `list`, page by page until the last one. `limit`: of a page."""
         before: int | None = None
         while True:
             page = await self.list(status=status, limit=limit, before=before)
-            for each in page.suspended_trunks:
+            for each in page.calls:
                 yield each
             if page.next is None:
                 return

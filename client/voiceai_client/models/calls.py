@@ -105,8 +105,9 @@ class SpokenAnswer(Model):
 class StepAnswer(Model):
     at: datetime
     side: str
-    """asterisk (its events), call (states; requests to Asterisk and worker), worker, or ai (types of Realtime events:
-    → to the provider, ← from it; present after the session)."""
+    """asterisk (its events), call (states; requests to Asterisk and worker), worker, ai (types of Realtime events: →
+    to the provider, ← from it; present after the session), or queue (of a call that we place: queued, attempts,
+    end)."""
     what: str
     facts: Mapping[str, str | int | float | bool]
 

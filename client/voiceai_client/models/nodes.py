@@ -31,6 +31,10 @@ class NodeAnswer(Model):
     api_url: str | None
     """Where it says that other nodes reach it."""
     started_at: datetime | None
+    trouble: str | None = None
+    """What keeps it from its part in the cluster until somebody mends it, as far as the node that answers has
+    noticed: it has refused that node's `cluster.token`; or, of that node itself, `cluster.url` leads to a Valkey
+    that it can't use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from voiceai_client.models.queue import QueueAnswer, QueuePage, SuspendedTrunkAnswer
+from voiceai_client.models.common import CallAnswer
+from voiceai_client.models.queue import QueueAnswer, QueuePage
 from voiceai_client.requests import Request, given
 from voiceai_client.sync_http import SyncHttp
 
@@ -30,12 +31,12 @@ class QueueOperations:
 
     def all(
         self, *, status: Literal["queued", "dialing", "ended"] | None = None, limit: int | None = None
-    ) -> Iterator[SuspendedTrunkAnswer]:
+    ) -> Iterator[CallAnswer]:
         """As `list`, page by page until the last one. `limit`: of a page."""
         before: int | None = None
         while True:
             page = self.list(status=status, limit=limit, before=before)
-            yield from page.suspended_trunks
+            yield from page.calls
             if page.next is None:
                 return
             before = page.next
