@@ -34,6 +34,7 @@ from voiceai_client.models.common import (
     TransferAnswer as TransferAnswer,
     TurnAnswer as TurnAnswer,
     UtteranceAnswer as UtteranceAnswer,
+    WaitingAnswer as WaitingAnswer,
 )
 from voiceai_client.models.config import (
     ConfigAnswer as ConfigAnswer,
@@ -102,6 +103,7 @@ from voiceai_client.models.history import (
 from voiceai_client.models.keys import KeyAnswer as KeyAnswer, KeyCreated as KeyCreated, KeyPage as KeyPage
 from voiceai_client.models.nodes import NodeAnswer as NodeAnswer, NodePage as NodePage
 from voiceai_client.models.queue import (
+    Cancelled as Cancelled,
     QueueAnswer as QueueAnswer,
     QueuePage as QueuePage,
     SuspendedTrunkAnswer as SuspendedTrunkAnswer,

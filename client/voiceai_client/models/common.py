@@ -65,6 +65,19 @@ class ParticipantAnswer(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class WaitingAnswer(Model):
+    """Why a call waits in the queue."""
+
+    reason: str
+    """not_before, calling_hours, retry, paused, draining, not_ready, trunk_suspended, no_worker, concurrency_limit,
+    rate_limit, minutes_limit, spend_limit, limit or turn (docs/outbound.md)."""
+    detail: str
+    """The same in a sentence."""
+    until: datetime | None
+    """When that is over; null: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class QueuePlace(Model):
     """The queue's data of an outbound call."""
 
@@ -78,6 +91,8 @@ class QueuePlace(Model):
     asked_by: str
     place: int | None
     """The place of a due call in the line of its trunk; 1 is next. Only in the answer for a single call."""
+    waiting: WaitingAnswer | None
+    """null: it does not wait."""
     attempts: tuple[AttemptAnswer, ...]
     """The ended attempts."""
 

@@ -9,6 +9,13 @@ from voiceai_client.models.common import CallAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Cancelled(Model):
+    matching: int
+    """How many calls that wait fit."""
+    cancelled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SuspendedTrunkAnswer(Model):
     """A trunk that failed several times in a row (`trunks.*.circuit_breaker`): no queued call is placed over it."""
 
@@ -39,5 +46,7 @@ class QueueAnswer(Model):
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class QueuePage(QueueAnswer):
     calls: tuple[CallAnswer, ...]
+    matching: int
+    """How many calls fit the query, on all pages."""
     next: int | None
     """For the query's `before`: the page that follows; null on the last one."""

@@ -1,10 +1,10 @@
 """Operations of the API: queue. Made from the OpenAPI document (`make reference`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from voiceai_client.models.common import CallAnswer
-from voiceai_client.models.queue import QueueAnswer, QueuePage
+from voiceai_client.models.queue import Cancelled, QueueAnswer, QueuePage
 from voiceai_client.requests import Request, given
 from voiceai_client.sync_http import SyncHttp
 
@@ -16,26 +16,38 @@ class QueueOperations:
     def list(
         self,
         *,
-        status: Literal["queued", "dialing", "ended"] | None = None,
+        status: Literal["queued", "dialing", "ended", "active"] | None = None,
+        trunk: str | None = None,
+        agent: str | None = None,
+        asked_by: str | None = None,
         limit: int | None = None,
         before: int | None = None,
     ) -> QueuePage:
         """Calls that we place, newest first. Scope: read.
 
-        status: Only those.
+        status: Only those; active: queued and dialing.
+        asked_by: The name of the token that placed them.
         limit: Calls per page. Default: 100.
         before: The `next` of the page before this one.
         """
-        asked = given({"status": status, "limit": limit, "before": before})
+        asked = given(
+            {"status": status, "trunk": trunk, "agent": agent, "asked_by": asked_by, "limit": limit, "before": before}
+        )
         return self._http.ask(QueuePage, Request("GET", "/v1/queue", query=asked))
 
     def all(
-        self, *, status: Literal["queued", "dialing", "ended"] | None = None, limit: int | None = None
+        self,
+        *,
+        status: Literal["queued", "dialing", "ended", "active"] | None = None,
+        trunk: str | None = None,
+        agent: str | None = None,
+        asked_by: str | None = None,
+        limit: int | None = None,
     ) -> Iterator[CallAnswer]:
         """As `list`, page by page until the last one. `limit`: of a page."""
         before: int | None = None
         while True:
-            page = self.list(status=status, limit=limit, before=before)
+            page = self.list(status=status, trunk=trunk, agent=agent, asked_by=asked_by, limit=limit, before=before)
             yield from page.calls
             if page.next is None:
                 return
@@ -59,4 +71,30 @@ class QueueOperations:
         sent = given({"trunk": trunk})
         return self._http.ask(
             QueueAnswer, Request("POST", "/v1/queue/resume", body=sent, idempotency_key=idempotency_key)
+        )
+
+    def cancel_queued(
+        self,
+        *,
+        calls: Sequence[str] | None = None,
+        trunk: str | None = None,
+        agent: str | None = None,
+        asked_by: str | None = None,
+        all: bool | None = None,
+        expected: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Cancelled:
+        """Cancel calls that wait. Scope: control. Problems: count-changed.
+
+        calls: Their ids.
+        asked_by: The name of the token that placed them.
+        all: Every call that waits.
+        expected: How many calls are to be cancelled. If another number fits, none is, and the answer is 409.
+            Without it calls are counted and none is cancelled, unless `calls` names them.
+        """
+        sent = given(
+            {"calls": calls, "trunk": trunk, "agent": agent, "asked_by": asked_by, "all": all, "expected": expected}
+        )
+        return self._http.ask(
+            Cancelled, Request("POST", "/v1/queue/cancel", body=sent, idempotency_key=idempotency_key)
         )
