@@ -17,6 +17,7 @@ from controller.api.resources.events import EventResources
 from controller.api.resources.live_status import LiveStatusResources
 from controller.api.resources.nodes import NodeResources, carried_routes
 from controller.api.resources.softphone import SoftphoneResources
+from controller.api.resources.statistics import StatisticsResources
 from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
@@ -75,4 +76,5 @@ def _operations(parts: Parts, nodes: Nodes, carrier: Carrier | None, roll: Calla
         *phones.operations(),
         *TraceResources(registry, parts.outbound, parts.traces).operations(),
         *parts.history.operations(),
+        *StatisticsResources(parts.past).operations(),
     )

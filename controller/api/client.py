@@ -33,6 +33,7 @@ from controller.api.models.events import LetterPage, Replayed
 from controller.api.models.history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.models.nodes import NodeAnswer, NodePage
 from controller.api.models.queue import Cancelled, QueueAnswer, QueuePage
+from controller.api.models.statistics import StatisticsAnswer
 from controller.api.models.system import Health, Readiness, WorkerAnswer, WorkerPage
 from controller.api.models.text_sessions import TextEventPage, TextSessionAnswer, TextSessionPage
 
@@ -222,6 +223,10 @@ class Client(KeyMethods, ResourceMethods):
     def export_history(self, **query: Any) -> Iterator[bytes]:
         """`format` (csv, json or cdr), and all by which `list_history` seeks. The file, in pieces."""
         return self._pieces("/v1/history/export", {name: each for name, each in query.items() if each is not None})
+
+    def show_statistics(self, **query: Any) -> StatisticsAnswer:
+        """`since`, `until`, `group` (day, agent or trunk), `zone`, `direction`, `agent`, `trunk`."""
+        return self._get(StatisticsAnswer, "/v1/statistics", query)
 
     def forget_caller(self, number: str) -> Forgotten:
         """Deletes all that is kept of calls from and to this number."""

@@ -16,7 +16,7 @@ import typer
 from rich.live import Live
 
 from controller.api.client import ApiProblem, Client, StreamEvent, Unreachable
-from controller.cli import history, keys, live_calls, nodes, queue_tables, tables, workers
+from controller.cli import history, keys, live_calls, nodes, queue_tables, statistics, tables, workers
 from controller.cli.connection import (
     ADMINISTRATION,
     CALLS,
@@ -41,6 +41,7 @@ queue = typer.Typer(invoke_without_command=True, help="Outbound queue: list, sho
 webhooks = typer.Typer(no_args_is_help=True, help="Webhook messages that were not delivered: list, replay, discard.")
 for group, name in ((calls, "calls"), (queue, "queue"), (history.history, "history")):
     app.add_typer(group, name=name, rich_help_panel=CALLS)
+app.add_typer(statistics.statistics)
 for group, name in ((keys.keys, "keys"), (workers.workers, "workers"), (nodes.nodes, "nodes"), (webhooks, "webhooks")):
     app.add_typer(group, name=name, rich_help_panel=ADMINISTRATION)
 

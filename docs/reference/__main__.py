@@ -19,6 +19,7 @@ from controller.api.resources.keys import KeyResources
 from controller.api.resources.live_status import LiveStatusResources
 from controller.api.resources.nodes import NodeResources
 from controller.api.resources.softphone import SoftphoneResources
+from controller.api.resources.statistics import StatisticsResources
 from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
@@ -47,6 +48,7 @@ def operations() -> tuple[Operation, ...]:
         *KeyResources(UNUSED, UNUSED, UNUSED).operations(),
         *SoftphoneResources(UNUSED, UNUSED, UNUSED, UNUSED, UNUSED, UNUSED).operations(),
         *HistoryResources(UNUSED, UNUSED, (), Records()).operations(),
+        *StatisticsResources(UNUSED).operations(),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
+from controller.api.resources.statistics import StatisticsResources
 from controller.config.models.records import Records
 from tests.integration import records_harness, webhook_harness
 from tests.integration.api_harness import ADMIN, harness
@@ -33,6 +34,7 @@ async def test_no_answer_is_undocumented(tmp_path: Path) -> None:
             more=lambda calls, orders: (
                 *EventResources(events, calls, orders).operations(),
                 *HistoryResources(desk.history, desk.repository, (), Records()).operations(),
+                *StatisticsResources(desk.history).operations(),
             ),
         ) as it,
     ):

@@ -29,6 +29,7 @@ from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
 from controller.api.resources.keys import KeyResources
+from controller.api.resources.statistics import StatisticsResources
 from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
@@ -93,6 +94,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *TraceResources(NOBODY, NOBODY, NOBODY).operations(),
         *KeyResources(NOBODY, NOBODY, NOBODY).operations(),
         *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
+        *StatisticsResources(NOBODY).operations(),
     )
     missing = [each.name for each in operations if not callable(getattr(Client, each.name, None))]
     assert missing == []

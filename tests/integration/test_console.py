@@ -61,7 +61,7 @@ async def test_the_page_and_all_it_names_are_served_under_a_policy_that_lets_not
         assert "unsafe" not in files.POLICY
         assert not re.search(r"<script(?![^>]*src=)|\son\w+=|\sstyle=|https?://", page)
         named = re.findall(r'(?:href|src)="(/console/[0-9a-f]{12}/[^"]+)"', page)
-        assert len(named) == 7
+        assert len(named) == 9
         for path in named:
             async with it.request("GET", path, None) as answer:
                 assert answer.status == 200

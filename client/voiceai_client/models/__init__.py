@@ -90,6 +90,8 @@ from voiceai_client.models.events import (
 )
 from voiceai_client.models.health import Health as Health, Readiness as Readiness
 from voiceai_client.models.history import (
+    DistributionAnswer as DistributionAnswer,
+    FiguresAnswer as FiguresAnswer,
     Forgotten as Forgotten,
     HistoryPage as HistoryPage,
     LegAnswer as LegAnswer,
@@ -97,6 +99,8 @@ from voiceai_client.models.history import (
     PastCallDetail as PastCallDetail,
     PastEvent as PastEvent,
     PastSound as PastSound,
+    StatisticsAnswer as StatisticsAnswer,
+    StatisticsGroup as StatisticsGroup,
     ToolUse as ToolUse,
     UsageAnswer as UsageAnswer,
 )

@@ -6,11 +6,13 @@ the store from others. Raises StoreError.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.events.records.comparison import VersionTotals, totals
 from controller.store.database import Database
@@ -90,22 +92,28 @@ class History:
             self._waiting -= 1
 
     async def _page(self, filter_: RecordFilter, before: int | None, limit: int) -> Sequence[Row[Any]]:
-        wanted = select(calls).where(*_conditions(filter_)).order_by(calls.c.number.desc()).limit(limit)
+        wanted = select(calls).where(*conditions(filter_)).order_by(calls.c.number.desc()).limit(limit)
         if before is not None:
             wanted = wanted.where(calls.c.number < before)
         async with self._database.reading() as connection:
             return (await connection.execute(wanted)).all()
 
-    async def compare(self, agent: str, since: datetime | None, until: datetime | None) -> list[VersionTotals]:
-        """The versions of an agent, newest first. Raises TooManySearches."""
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """The store, when it is our turn. Raises TooManySearches."""
         if self._waiting >= MOST_WAITING:
             raise TooManySearches
         self._waiting += 1
         try:
             async with self._turn, self._database.reading() as connection:
-                return await totals(connection, agent, since, until)
+                yield connection
         finally:
             self._waiting -= 1
+
+    async def compare(self, agent: str, since: datetime | None, until: datetime | None) -> list[VersionTotals]:
+        """The versions of an agent, newest first. Raises TooManySearches."""
+        async with self.reading() as connection:
+            return await totals(connection, agent, since, until)
 
     async def everything(self, filter_: RecordFilter) -> AsyncIterator[Row[Any]]:
         """Newest first, however many. Each page is a transaction of its own."""
@@ -139,7 +147,8 @@ _PARTS: Sequence[tuple[Table, Sequence[ColumnElement[Any]]]] = (
 )
 
 
-def _conditions(filter_: RecordFilter) -> list[ColumnElement[bool]]:
+def conditions(filter_: RecordFilter) -> list[ColumnElement[bool]]:
+    """Of rows of `calls`."""
     same = {name: getattr(filter_, name) for name in ("direction", "agent", "trunk", "outcome")}
     found = [calls.c[name] == value for name, value in same.items() if value is not None]
     for name in ("agent", "trunk"):

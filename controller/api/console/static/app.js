@@ -17,6 +17,7 @@ import * as login from "./pages/login.js";
 import * as past from "./pages/past.js";
 import * as queue from "./pages/queue.js";
 import * as resource from "./pages/resource.js";
+import * as statistics from "./pages/statistics.js";
 import * as talk from "./pages/talk.js";
 
 const PAGES = [
@@ -26,6 +27,7 @@ const PAGES = [
   { name: "queue", title: "Queue", path: /^queue$/, page: queue, needs: "read", menu: "#/queue" },
   { name: "history", title: "History", path: /^history$/, page: history, needs: "read", menu: "#/history" },
   { name: "past", title: "Past call", path: /^history\/([^/]+)$/, page: past, needs: "read", part: "history" },
+  { name: "statistics", title: "Statistics", path: /^statistics$/, page: statistics, needs: "read", menu: "#/statistics" },
   { name: "agents", title: "Agents", path: /^agents$/, page: agents, needs: "read", menu: "#/agents" },
   { name: "resource", title: "Edit", path: /^edit\/([a-z_-]+)\/([^/]+)$/, page: resource, needs: "read", part: "agents" },
   { name: "try", title: "Try", path: /^try(?:\/([^/]+))?$/, page: attempt, needs: "call", menu: "#/try" },
