@@ -113,6 +113,27 @@ async def test_a_carrier_sees_one_address(front: Front, who: str) -> None:
     assert front.kamailio.sip in via
 
 
+async def test_what_the_agent_ends_goes_back_through_the_kamailio_that_the_caller_came_by(front: Front) -> None:
+    """Of two at different addresses. The other one, through which the nodes call, is gone."""
+    settings = {"PEERS": front.kamailio.sip}
+    ports = [node.asterisk.sip_port for node in front.nodes]
+    with kamailios.instance(f"e2e-{os.getpid()}-2", asterisks.free_udp_port(), ports, "127.0.0.1", **settings) as other:
+        await until(lambda: set(other.states().values()) == {"A"})
+        async with telephones.caller(other.sip, front.folder, "5001") as phone:
+            await phone.answered()
+            front.kamailio.send_signal(signal.SIGKILL)
+            try:
+                [(node, call)] = [
+                    (node, each["id"])
+                    for node in front.nodes
+                    for each in (await node.api("GET", "/v1/calls?state=active"))["calls"]
+                ]
+                await node.api("POST", f"/v1/calls/{call}/hangup")
+                await phone.wait("left")
+            finally:
+                front.kamailio.start()
+
+
 async def test_a_node_calls_trunks_and_nobody_else(front: Front) -> None:
     refused = front.kamailio.metric('voiceai_refused{reason="destination"}')
     with listening(STRANGER) as elsewhere:

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -16,6 +16,11 @@ from tests.peers.callees import Callees
 from tests.peers.kamailio import Kamailio
 
 ELSEWHERE_S = 3.0
+VIA = (
+    "Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:1@x>\r\nCall-ID: 1\r\n"
+    "CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+)
+"""And the rest of a request."""
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +32,18 @@ def ports() -> tuple[int, int]:
 def front(ports: tuple[int, int]) -> Iterator[Kamailio]:
     with kamailios.instance(f"int-{os.getpid()}", free_udp_port(), ports, "127.0.0.1") as running:
         yield running
+
+
+def counted(front: Kamailio, *why: str) -> float:
+    """Requests that were refused."""
+    return sum(front.metric(f'voiceai_refused{{reason="{each}"}}') for each in why)
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @asynccontextmanager
@@ -108,6 +125,21 @@ async def test_a_node_that_rings_for_long_keeps_the_call(front: Kamailio, ports:
         assert sum(sum(each.called().values()) for each in both) == 1
 
 
+def test_many_strangers_at_once_are_not_remembered(front: Kamailio) -> None:
+    """Their addresses may be forged: each has one, and says that it is a scanner."""
+    senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(240)]
+    try:
+        for number, each in enumerate(senders):
+            each.bind((f"127.0.7.{number + 1}", 0))
+        for each in senders:
+            front.send(each, f"INVITE sip:1@x SIP/2.0\r\nUser-Agent: sipvicious\r\n{VIA}")
+        wait_for(lambda: counted(front, "scanner", "strangers") == 240)
+    finally:
+        for each in senders:
+            each.close()
+    assert counted(front, "strangers") >= 40, "they came within two seconds of the clock"
+
+
 async def test_what_belongs_to_a_call_may_come_by_a_peer(front: Kamailio, ports: tuple[int, int]) -> None:
     """The one that the call began through is gone: its address is in the Route."""
     settings = {"PEERS": front.sip}
@@ -124,3 +156,14 @@ async def test_what_belongs_to_a_call_may_come_by_a_peer(front: Kamailio, ports:
                 finally:
                     front.start()
             assert [each.left for each in both].count(1) == 1
+
+
+def test_a_trunk_begins_so_many_calls_in_a_second(front: Kamailio) -> None:
+    """By default 100. The last test of this file: Kamailio has the nodes try these calls for some seconds more."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trunk:
+        trunk.bind(("127.0.0.1", 0))
+        before = front.metric("voiceai_calls")
+        for number in range(240):
+            front.send(trunk, f"INVITE sip:1@x SIP/2.0\r\nMax-Forwards: 70\r\n{VIA.replace('bK1', f'bK{number}')}")
+        wait_for(lambda: counted(front, "rate") + front.metric("voiceai_calls") - before == 240)
+    assert counted(front, "rate") >= 40, "they came within two seconds of the clock"
