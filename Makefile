@@ -154,4 +154,4 @@ lock:
 
 clean:
 	@for instance in $(notdir $(wildcard var/asterisk/*)); do asterisk/asterisk --name $$instance remove; done
-	rm -rf .venv .cache var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache var build dist *.egg-info client/build client/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

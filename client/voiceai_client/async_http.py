@@ -4,7 +4,6 @@ Owns the connections. The rules are in `requests` and `continued`.
 """
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from voiceai_client.errors import ProblemError, UnexpectedAnswerError, Unreachab
 from voiceai_client.events import StreamItem
 from voiceai_client.requests import Request
 from voiceai_client.server_sent_events import SseParser, StreamEvent
+from voiceai_client.trust import trusted
 
 M = TypeVar("M", bound=Model)
 
@@ -39,7 +39,7 @@ class AsyncHttp:
             base_url=self.url,
             headers=requests.common_headers(token),
             timeout=timeout,
-            verify=True if ca_file is None else ssl.create_default_context(cafile=ca_file),
+            verify=trusted(ca_file),
             trust_env=not requests.is_loopback(self.url),
             transport=transport,
         )

@@ -22,8 +22,7 @@ class Client(Groups):
 
     `url`: such as http://127.0.0.1:8080. `token`: an API key or a token of the config. `ca_file`: PEM file of the
     certificate authority that signed the controller's certificate; default: those that httpx trusts. `timeout`: seconds
-    to connect, and to wait for an answer. Raises ValueError for a URL or a token that is none, OSError for a `ca_file`
-    that can't be read.
+    to connect, and to wait for an answer. Raises ValueError for what can't be used of these.
 
     Requests raise UnreachableError, UnexpectedAnswerError and ProblemError (`voiceai_client.errors`).
     """

@@ -35,7 +35,7 @@ class Model:
 
     def __repr__(self) -> str:
         """Without numbers, words and secrets: it may end up in a log."""
-        shown = {name: getattr(self, name, None) for name in ("id", "type", "state")}
+        shown = {name: getattr(self, name, None) for name in ("id", "type", "name", "state", "status", "outcome")}
         text = ", ".join(f"{name}={value!r}" for name, value in shown.items() if isinstance(value, str))
         return f"{type(self).__name__}({text})"
 

@@ -8,6 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+SHOWN = 5
+"""Faults of a request that the text of its error shows."""
+
 
 class VoiceaiError(Exception):
     """Every error of this package but those of `voiceai_client.webhooks`."""
@@ -35,7 +38,8 @@ class ProblemError(VoiceaiError):
         request_id: str = "",
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(": ".join(each for each in (title, detail) if each))
+        places = (f"{_place(each)}: {each.get('detail', '')}" for each in errors[:SHOWN])
+        super().__init__(": ".join(each for each in (title, detail, "; ".join(places)) if each))
         self.type = type
         """The last part of the problem's URI, such as `wrong-state`."""
         self.title = title
@@ -47,6 +51,10 @@ class ProblemError(VoiceaiError):
         """Stands in the controller's log."""
         self.retry_after = retry_after
         """Seconds to wait before the next request, where the API says so."""
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    return str(next((error[key] for key in ("pointer", "parameter", "path", "line") if key in error), "?"))
 
 
 class BadRequestError(ProblemError):

@@ -7,7 +7,7 @@ that this version does not know.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from voiceai_client.decoding import Model, decode
 from voiceai_client.errors import UnexpectedAnswerError
@@ -32,6 +32,7 @@ class Gap:
     """The place from which the stream was to continue; None: none was known."""
     oldest: str | None
     """The oldest event that is kept, which follows; None: not known."""
+    type: Literal["gap"] = "gap"
 
 
 AnyEvent = CallEvent | UnknownEvent

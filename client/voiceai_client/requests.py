@@ -52,8 +52,13 @@ class Request:
 
     @property
     def all_headers(self) -> dict[str, str]:
+        """Raises ValueError for a value that can't be sent."""
         key = {} if self.idempotency_key is None else {"Idempotency-Key": self.idempotency_key}
-        return {**self.headers, **key}
+        found = {**self.headers, **key}
+        for name, value in found.items():
+            if not value.isascii() or not value.isprintable():
+                raise ValueError(f"{name} must be of visible ASCII characters")
+        return found
 
 
 def path_of(template: str, **parts: str | int) -> str:

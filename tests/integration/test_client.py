@@ -40,7 +40,8 @@ from voiceai_client.models import CallQueued
 ROOT = Path(__file__).parents[2]
 TOKEN, SECRET = "4b8e0d6f2a9c7153e1b5d7f9", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NUMBER = "+493012345678"
-EXAMPLES = [each.text for each in blocks(ROOT / "docs/client.md") if each.language == "python"]
+PAGES = (ROOT / "docs/client.md", ROOT / "client/README.md")
+EXAMPLES = [each.text for page in PAGES for each in blocks(page) if each.language == "python"]
 
 
 @dataclass(frozen=True)

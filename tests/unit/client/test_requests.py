@@ -3,10 +3,11 @@
 import json
 from datetime import UTC, datetime
 from math import inf
+from pathlib import Path
 
 import pytest
 
-from voiceai_client import errors
+from voiceai_client import Client, errors
 from voiceai_client.continued import ContinuedStream
 from voiceai_client.events import Gap
 from voiceai_client.requests import (
@@ -94,6 +95,26 @@ def test_paths_and_values() -> None:
 def test_a_url_that_is_none(url: str) -> None:
     with pytest.raises(ValueError, match="url must be"):
         checked_url(url)
+
+
+@pytest.mark.parametrize("key", ["a\nb", "\u00e9"])
+def test_a_header_that_cannot_be_sent(key: str) -> None:
+    with pytest.raises(ValueError, match="Idempotency-Key must be"):
+        _ = Request("POST", "/", idempotency_key=key).all_headers
+
+
+def test_a_ca_file_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for name in ("ca.pem", "missing.pem"):
+        with pytest.raises(ValueError, match=f"{name} can't be used"):
+            Client("https://127.0.0.1", "token", ca_file=tmp_path / name)
+
+
+def test_the_text_of_a_problem_names_the_faults() -> None:
+    told = [{"pointer": "/to", "detail": "too short"}, {"parameter": "limit", "detail": "too large"}]
+    content = json.dumps({"type": "/problems/malformed-request", "title": "Malformed", "errors": told}).encode()
+    problem = problem_in(Request("GET", "/"), 400, {}, content)
+    assert str(problem) == "Malformed: /to: too short; limit: too large"
 
 
 @pytest.mark.parametrize("token", ["", "a b", "sécret", "a\r\nX: y"])
