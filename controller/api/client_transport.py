@@ -135,7 +135,7 @@ class ClientTransport:
                 if answer.is_error:
                     answer.read()
                     raise _problem(answer)
-                yield from _events(answer.iter_lines())
+                yield from _events(_lines(answer.iter_bytes()))
         except (httpx.HTTPError, ProxyFault) as error:
             raise _unreachable(self.url, error) from error
 
@@ -182,6 +182,14 @@ def _made(url: str) -> Iterator[None]:
 
 def _unreachable(url: str, error: Exception) -> Unreachable:
     return Unreachable(f"voiceai is not answering at {url}: {error or type(error).__name__}")
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[str]:
+    """They end with LF only: httpx also ends them at U+2028 and the like, which may stand in what somebody said."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (each.decode("utf-8", "replace") for each in whole)
 
 
 def _events(lines: Iterator[str]) -> Iterator[StreamEvent]:

@@ -391,12 +391,13 @@ def test_ids_do_not_change_the_path() -> None:
 
 
 def test_a_stream_of_events() -> None:
-    said = 'id: a-1\nevent: call.said\ndata: {"type": "call.said"}\n\n'
+    said = 'id: a-1\nevent: call.said\ndata: {"type": "call.said", "text": "one\u2028two\u0085"}\n\n'
     text = f"retry: 2000\n\n: still here\n\n{said}event: gap\ndata: {{}}\n\n"
     transport = httpx.MockTransport(lambda _: httpx.Response(200, text=text))
     with Client("http://x", "t", transport=transport) as client:
         found = list(client.stream_events(["call.*"]))
     assert [(each.id, each.type) for each in found] == [("a-1", "call.said"), (None, "gap")]
+    assert found[0].data["text"] == "one\u2028two\u0085"
 
 
 def test_the_view_of_a_call_reads_back_what_the_api_wrote() -> None:
