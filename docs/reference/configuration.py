@@ -6,13 +6,13 @@ from docs.reference.words import Schema, default_of, kind_of, table
 
 HEAD = """# Configuration reference
 
-Every key of `config.yaml`. This page is made from the schema (`make reference`); [Configuration](configuration.md)
-tells what the keys are for, with examples. `${NAME}` may stand for any value: it is taken from the environment.
+This page lists every key of `config.yaml`. It is generated from the JSON Schema (`make reference`).
+[Configure voiceai](configuration.md) explains the most important keys, with examples. Instead of any value you can
+write `${NAME}`, for a value from the environment.
 
-A default of "none" means that the key may be left out. Words in the column "kind" that are links are described in
-sections of their own below.
+A key with the default "none" is optional. A link in the column "Type" leads to a section below.
 """
-COLUMNS = ("key", "kind", "default", "")
+COLUMNS = ("Key", "Type", "Default", "Meaning")
 
 
 def page(schema: dict[str, Any]) -> str:
@@ -47,7 +47,7 @@ def _about(name: str, found: Schema, schema: Schema, definitions: dict[str, Sche
         for key, rule in definition.get("properties", {}).items()
         if _names(rule, name)
     ]
-    return [*([description, ""] if description else []), *([f"Stands at {', '.join(places)}.", ""] if places else [])]
+    return [*([description, ""] if description else []), *([f"Used in {', '.join(places)}.", ""] if places else [])]
 
 
 def _names(rule: Any, name: str) -> bool:

@@ -15,87 +15,88 @@ class AgentTestList(Model):
 
 class CallerLine(TypedDict):
     text: str
-    """What the caller says: typed, or spoken by a speech synthesiser."""
+    """What the caller says, as text or by a speech synthesizer."""
     wav: NotRequired[str | None]
-    """For tests by voice: a WAV file (16 bit) that is played instead; from the folder of the file with the tests, or
-    from where the command is run."""
+    """For tests by telephone: a WAV file (16 bit) that is played instead. Its path is relative to the folder of the
+    test file, or else to the working directory."""
 
 
 class SimulatedCaller(TypedDict):
-    """A caller who is played by a model (`agent_tests.caller`)."""
+    """A caller that is played by a model (`agent_tests.caller`)."""
 
     goal: str
-    """What the caller wants to reach. They hang up when they have reached it, or can't."""
+    """What the caller wants. The caller hangs up when the goal is reached or cannot be reached."""
     persona: NotRequired[str]
-    """Who they are and how they speak."""
+    """Who the caller is and how they speak."""
 
 
 class Words(TypedDict):
-    """Exactly one of these. A text alone is `text`."""
+    """Exactly one of these keys. A plain text means `text`."""
 
     text: NotRequired[str | None]
-    """Words that stand there; case, spaces and kinds of quotation marks do not matter."""
+    """Words that occur in an answer. Case, spaces and types of quotation marks are ignored."""
     regex: NotRequired[str | None]
-    """A regular expression that matches somewhere in it; case does not matter."""
+    """A regular expression that matches somewhere in an answer. Case is ignored."""
     question: NotRequired[str | None]
-    """A question for the judge, about the whole conversation. It holds if the answer is yes."""
+    """A question to the judge model about the whole conversation. The check passes if the answer is yes."""
 
 
 class ToolCheck(TypedDict):
     name: str
     arguments: NotRequired[Mapping[str, Any]]
-    """Those that must be as given; the call may have others."""
+    """Arguments that must have these values. The call may have further arguments."""
 
 
 class Check(TypedDict):
-    """Exactly one of these."""
+    """Exactly one of these keys."""
 
     said: NotRequired[Words | str | None]
-    """The agent says this, in any of its answers."""
+    """The agent says this in at least one answer."""
     not_said: NotRequired[Words | str | None]
-    """The agent says this in none of its answers; of a question: the judge's answer is no."""
+    """The agent says this in no answer. For a question: the judge model answers no."""
     tool_called: NotRequired[ToolCheck | str | None]
-    """A tool alone, or `{name, arguments}`."""
+    """The name of a tool, or `{name, arguments}`."""
     tool_not_called: NotRequired[str | None]
     transferred_to: NotRequired[str | None]
-    """The conversation ends with a transfer to this destination, as the agent names it."""
+    """The conversation ends with a transfer to this destination, named as the agent names it."""
     ended_by: NotRequired[Literal["agent", "caller"] | None]
-    """agent: by hanging up or transferring."""
+    """agent: the agent hung up or transferred the call."""
     max_turns: NotRequired[int | None]
-    """The caller says something so many times at most."""
+    """The caller speaks at most this many times."""
     latency_ms: NotRequired[int | None]
-    """No answer of the agent takes longer."""
+    """No answer of the agent takes longer than this."""
     language: NotRequired[str | None]
-    """All that the agent says is in this language, as the judge hears it: `German`, `Turkish`."""
+    """The agent speaks only this language, as the judge model decides: `German`, `Turkish`."""
 
 
 class VoiceOptions(TypedDict):
-    """Of tests by voice."""
+    """For tests by telephone."""
 
     espeak_voice: NotRequired[str]
-    """The voice in which espeak-ng speaks the caller's lines; a language such as de or tr is one."""
+    """The espeak-ng voice for the caller's lines, usually a language such as de or tr."""
     noise_dbfs: NotRequired[float | None]
-    """Noise behind the caller's words, as loud as this. null: none."""
+    """The level of background noise behind the caller. null: none."""
     interrupt_after_s: NotRequired[float | None]
-    """The caller speaks into the agent's answers after so many seconds of them. null: they let the agent finish."""
+    """The caller interrupts each answer this many seconds after its start. null: the caller waits for the end of the
+    answer."""
     silence_s: NotRequired[float]
-    """The caller says nothing for so long before each of their lines."""
+    """Seconds for which the caller is silent before each line."""
 
 
 class AgentTest(TypedDict):
-    """A conversation with the agent, and what must come of it."""
+    """A conversation with the agent, and checks of its result."""
 
     says: NotRequired[Sequence[CallerLine | str]]
-    """The caller's lines, in order; then they hang up. Or `caller`."""
+    """The caller's lines, in order. Then the caller hangs up. Use either this or `caller`."""
     caller: NotRequired[SimulatedCaller | None]
-    """A model plays the caller. Or `says`."""
+    """A simulated caller, played by a model. Use either this or `says`."""
     checks: Sequence[Check]
     max_turns: NotRequired[int]
-    """The caller hangs up after having said something so many times."""
+    """The caller hangs up after speaking this many times."""
     results: NotRequired[Mapping[str, str]]
-    """What tools answer, by name: they are not asked. A `transfer` with a result fails with it."""
+    """Answers of tools, by name. These tools are not called. A `transfer` with a result fails with it."""
     real_tools: NotRequired[bool]
-    """Tools over HTTP without a result are really asked. false: the model is told that they were not run."""
+    """true: HTTP tools without an entry in `results` are really called. false: the model gets an error for them."""
     variables: NotRequired[Mapping[str, str]]
-    """Fill `{{name}}` in the agent's texts."""
+    """Values for `{{name}}` in the agent's texts."""
     by_voice: NotRequired[VoiceOptions]

@@ -13,23 +13,23 @@ from controller.config.values import HttpUrl, Name, Secret, Section, SomeText, T
 
 
 class ChatModel(Section):
-    """A model behind an API of OpenAI's form (chat completions)."""
+    """A model behind an API that is compatible with OpenAI's chat completions."""
 
     url: HttpUrl = "https://api.openai.com/v1"
-    """Before `/chat/completions`."""
+    """The part before `/chat/completions`."""
     api_key: Secret
     model: SomeText
     timeout_s: float = Field(30.0, gt=0, le=300)
-    """For one answer."""
+    """Seconds for one answer."""
 
 
 class AgentTests(Section):
     caller: ChatModel | None = None
-    """Plays simulated callers. null: tests have scripted ones only."""
+    """The model that plays simulated callers. null: only scripted callers."""
     judge: ChatModel | None = None
-    """Answers the questions and the language checks of tests. null: there are none."""
+    """The model that answers questions and language checks of tests. null: such checks cannot be used."""
     parallel: int = Field(4, ge=1, le=50)
-    """Conversations at once."""
+    """Conversations at the same time."""
 
 
 def _short_for(key: str, model: Any) -> BeforeValidator:
@@ -41,30 +41,30 @@ def _short_for(key: str, model: Any) -> BeforeValidator:
 
 class CallerLine(Section):
     text: SomeText
-    """What the caller says: typed, or spoken by a speech synthesiser."""
+    """What the caller says, as text or by a speech synthesizer."""
     wav: SomeText | None = None
-    """For tests by voice: a WAV file (16 bit) that is played instead; from the folder of the file with the tests, or
-    from where the command is run."""
+    """For tests by telephone: a WAV file (16 bit) that is played instead. Its path is relative to the folder of the
+    test file, or else to the working directory."""
 
 
 class SimulatedCaller(Section):
-    """A caller who is played by a model (`agent_tests.caller`)."""
+    """A caller that is played by a model (`agent_tests.caller`)."""
 
     goal: SomeText
-    """What the caller wants to reach. They hang up when they have reached it, or can't."""
+    """What the caller wants. The caller hangs up when the goal is reached or cannot be reached."""
     persona: str = ""
-    """Who they are and how they speak."""
+    """Who the caller is and how they speak."""
 
 
 class Words(Section):
-    """Exactly one of these. A text alone is `text`."""
+    """Exactly one of these keys. A plain text means `text`."""
 
     text: SomeText | None = None
-    """Words that stand there; case, spaces and kinds of quotation marks do not matter."""
+    """Words that occur in an answer. Case, spaces and types of quotation marks are ignored."""
     regex: SomeText | None = None
-    """A regular expression that matches somewhere in it; case does not matter."""
+    """A regular expression that matches somewhere in an answer. Case is ignored."""
     question: SomeText | None = None
-    """A question for the judge, about the whole conversation. It holds if the answer is yes."""
+    """A question to the judge model about the whole conversation. The check passes if the answer is yes."""
 
     @field_validator("regex")
     @classmethod
@@ -83,29 +83,29 @@ class Words(Section):
 class ToolCheck(Section):
     name: ToolName
     arguments: dict[str, Any] = Field(default_factory=dict)
-    """Those that must be as given; the call may have others."""
+    """Arguments that must have these values. The call may have further arguments."""
 
 
 class Check(Section):
-    """Exactly one of these."""
+    """Exactly one of these keys."""
 
     said: Annotated[Words, _short_for("text", Words)] | None = None
-    """The agent says this, in any of its answers."""
+    """The agent says this in at least one answer."""
     not_said: Annotated[Words, _short_for("text", Words)] | None = None
-    """The agent says this in none of its answers; of a question: the judge's answer is no."""
+    """The agent says this in no answer. For a question: the judge model answers no."""
     tool_called: Annotated[ToolCheck, _short_for("name", ToolCheck)] | None = None
-    """A tool alone, or `{name, arguments}`."""
+    """The name of a tool, or `{name, arguments}`."""
     tool_not_called: ToolName | None = None
     transferred_to: SomeText | None = None
-    """The conversation ends with a transfer to this destination, as the agent names it."""
+    """The conversation ends with a transfer to this destination, named as the agent names it."""
     ended_by: Literal["agent", "caller"] | None = None
-    """agent: by hanging up or transferring."""
+    """agent: the agent hung up or transferred the call."""
     max_turns: int | None = Field(None, ge=1, le=1000)
-    """The caller says something so many times at most."""
+    """The caller speaks at most this many times."""
     latency_ms: int | None = Field(None, ge=1, le=600_000)
-    """No answer of the agent takes longer."""
+    """No answer of the agent takes longer than this."""
     language: SomeText | None = None
-    """All that the agent says is in this language, as the judge hears it: `German`, `Turkish`."""
+    """The agent speaks only this language, as the judge model decides: `German`, `Turkish`."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -115,35 +115,36 @@ class Check(Section):
 
 
 class VoiceOptions(Section):
-    """Of tests by voice."""
+    """For tests by telephone."""
 
     espeak_voice: str = Field("en-us", pattern=r"^[a-z]{2,8}(-[a-z0-9]{1,8}){0,3}$")
-    """The voice in which espeak-ng speaks the caller's lines; a language such as de or tr is one."""
+    """The espeak-ng voice for the caller's lines, usually a language such as de or tr."""
 
     noise_dbfs: float | None = Field(None, ge=-90, le=-10)
-    """Noise behind the caller's words, as loud as this. null: none."""
+    """The level of background noise behind the caller. null: none."""
     interrupt_after_s: float | None = Field(None, ge=0.2, le=60)
-    """The caller speaks into the agent's answers after so many seconds of them. null: they let the agent finish."""
+    """The caller interrupts each answer this many seconds after its start. null: the caller waits for the end of the
+    answer."""
     silence_s: float = Field(0.0, ge=0, le=60)
-    """The caller says nothing for so long before each of their lines."""
+    """Seconds for which the caller is silent before each line."""
 
 
 class AgentTest(Section):
-    """A conversation with the agent, and what must come of it."""
+    """A conversation with the agent, and checks of its result."""
 
     says: tuple[Annotated[CallerLine, _short_for("text", CallerLine)], ...] = Field((), max_length=200)
-    """The caller's lines, in order; then they hang up. Or `caller`."""
+    """The caller's lines, in order. Then the caller hangs up. Use either this or `caller`."""
     caller: SimulatedCaller | None = None
-    """A model plays the caller. Or `says`."""
+    """A simulated caller, played by a model. Use either this or `says`."""
     checks: tuple[Check, ...] = Field(min_length=1, max_length=100)
     max_turns: int = Field(12, ge=1, le=200)
-    """The caller hangs up after having said something so many times."""
+    """The caller hangs up after speaking this many times."""
     results: dict[ToolName, str] = Field(default_factory=dict)
-    """What tools answer, by name: they are not asked. A `transfer` with a result fails with it."""
+    """Answers of tools, by name. These tools are not called. A `transfer` with a result fails with it."""
     real_tools: bool = False
-    """Tools over HTTP without a result are really asked. false: the model is told that they were not run."""
+    """true: HTTP tools without an entry in `results` are really called. false: the model gets an error for them."""
     variables: dict[Name, str] = Field(default_factory=dict)
-    """Fill `{{name}}` in the agent's texts."""
+    """Values for `{{name}}` in the agent's texts."""
     by_voice: VoiceOptions = Field(default_factory=VoiceOptions)
 
     @model_validator(mode="after")

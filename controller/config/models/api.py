@@ -25,21 +25,22 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Pace(Section):
-    """Requests of one token. More are refused with 429 and told when to come again."""
+    """The rate of requests of one token. Further requests get 429 with `Retry-After`."""
 
     per_second: float = Field(50.0, gt=0, le=10_000)
-    """In the long run."""
+    """The average rate."""
     burst: int = Field(100, ge=1, le=100_000)
-    """At once, after a pause."""
+    """Requests at once, after a pause."""
 
 
 class Credential(Section):
     name: Name
-    """Who it was given to: appears in logs and in the records of what was done with it."""
+    """The name in logs and in the audit log."""
     token_sha256: Sha256 | None = None
-    """The token's SHA-256, in hex, as `voiceai token` prints it: what stands here opens nothing."""
+    """The SHA-256 of the token in hexadecimal, as `voiceai token` prints it. It cannot be used as a token."""
     token: Secret | None = None
-    """The token itself, instead. Less good: whoever reads it, here or in the environment, may use it."""
+    """The token itself, instead of the hash: at least 16 characters (8 if the API listens only on loopback). Everybody
+    who can read the file or the environment can use it, so prefer the hash."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -50,21 +51,21 @@ class Credential(Section):
 
 class Token(Credential):
     scopes: tuple[Scope, ...] = Field(min_length=1)
-    """metrics: GET /metrics and nothing else; read: see calls, not what was said; recordings: what was said, in words
-    (with read) and sound; call: whatever dials; control: act on calls, pause the queue (transfers and participants need
-    call, too); supervise: listen, whisper, take over (to be dialled needs call, too); config: read and change the
-    configuration; admin: everything."""
+    """metrics: only GET /metrics. read: see calls, without transcripts. recordings: transcripts (with read) and
+    recordings. call: everything that dials. control: act on calls, pause the queue (transfers and participants also
+    need call). supervise: listen, whisper, take over (also needs call to dial a phone). config: read and change the
+    configuration. admin: everything."""
     rate: Pace | None = None
     """Instead of `api.rate`."""
 
 
 class ConsoleSession(Section):
-    """How long a login to the console lasts."""
+    """How long a login to the console is valid."""
 
     idle_s: float = Field(7200.0, gt=0, le=30 * 86400)
-    """Without a request and without a page that is looked at."""
+    """Seconds without a request and without an open page."""
     max_s: float = Field(43200.0, gt=0, le=30 * 86400)
-    """In any case; then the token is asked for again."""
+    """Seconds after which a new login is needed in any case."""
 
 
 def _private(url: str) -> str:
@@ -83,33 +84,34 @@ PrivateUrl = Annotated[HttpUrl, AfterValidator(_private)]
 
 
 class OpenIdConnect(Section):
-    """Log-in to the console at an OpenID provider: authorization code with PKCE. docs/access.md."""
+    """Login to the console with an OpenID provider: authorization code with PKCE (docs/access.md)."""
 
     issuer: PrivateUrl
-    """As the provider writes it itself; its `/.well-known/openid-configuration` says the rest."""
+    """The issuer, exactly as the provider writes it. voiceai reads its `/.well-known/openid-configuration`."""
     client_id: SomeText
     client_secret: Secret | None = None
-    """As `${NAME}`. None: a public client, which PKCE alone protects."""
+    """As `${NAME}`. None: a public client, protected by PKCE only."""
     console_url: Annotated[PrivateUrl, AfterValidator(_console)]
-    """Where browsers find the console. Register `<console_url>/signed-in` at the provider as redirect URI."""
+    """The URL of the console in the browser. Register `<console_url>/signed-in` as redirect URI at the provider."""
     name: SomeText = Field("single sign-on", max_length=60)
-    """Stands on the button: "Sign in with …"."""
+    """The text on the button: "Sign in with …"."""
     ask_for: tuple[SomeText, ...] = ("openid", "profile")
-    """OAuth scopes that are asked for, `openid` among them; what it takes for the provider to tell the roles."""
+    """OAuth scopes to request, including `openid`, and those that the provider needs to send the roles."""
     roles_claim: SomeText = "groups"
-    """The claim that holds a person's roles, of the ID token or of the userinfo; also a path: `realm_access.roles`."""
+    """The claim with the roles of a person, in the ID token or in the userinfo answer. It may be a path:
+    `realm_access.roles`."""
     roles: dict[SomeText, Annotated[tuple[Scope, ...], Field(min_length=1)]] = Field(min_length=1)
-    """By role: the scopes that it gives. Who has none of these roles does not get in."""
+    """For each role, its scopes. A person with none of these roles cannot log in."""
     name_claim: SomeText = "preferred_username"
-    """The claim that names the person in logs and in the audit log; otherwise `sub`."""
+    """The claim with the name for logs and the audit log. If it is missing: `sub`."""
     ca_file: str | None = None
-    """Whom to believe, a PEM file. None: the system's authorities."""
+    """A PEM file with the CA certificate to trust. None: the system's CA store."""
     timeout_s: float = Field(5.0, gt=0, le=30)
-    """For each request to the provider."""
+    """Seconds for each request to the provider."""
     clock_skew_s: float = Field(60.0, ge=0, le=600)
-    """By how much its clock and ours may differ."""
+    """Seconds by which the clocks of the provider and of this machine may differ."""
     log_out_at_provider: bool = False
-    """*Log out* leads to the provider's log-out, too, if it has one."""
+    """true: *Log out* also logs out at the provider, if it supports that."""
 
     @model_validator(mode="after")
     def _asks_for_openid(self) -> Self:
@@ -119,15 +121,16 @@ class OpenIdConnect(Section):
 
 
 class Connections(Section):
-    """To the API's port; whoever asks nothing makes room for others. Workers' links have 32 places besides."""
+    """Limits for connections to the port of the API. At a limit, a connection without a request is closed for a new
+    one; if there is none, the new one is refused. 32 more connections are reserved for workers."""
 
     total: int = Field(512, ge=10, le=100_000)
     per_address: int = Field(256, ge=5, le=100_000)
-    """Of one address (of IPv6: one /64): of a proxy, too."""
+    """From one address (an IPv6 /64 network counts as one). A proxy counts as one address."""
 
 
 class Tls(Section):
-    """Both are PEM files; the certificate's also holds what leads to its authority."""
+    """PEM files. The certificate file also contains the intermediate certificates."""
 
     certificate: SomeText
     key: SomeText
@@ -135,21 +138,23 @@ class Tls(Section):
 
 class Api(Section):
     listen: ListenAt = Field(default="127.0.0.1:8080", validate_default=True)
-    """host:port of the HTTP API, and of the link that workers dial."""
+    """host:port of the HTTP API and of the control link of the workers."""
     tls: Tls | None = None
-    """With it API, console and the workers' link are https and wss. None: plain, for loopback or behind a proxy."""
+    """With it, API, console and control link use https and wss. Local workers trust this certificate. Workers elsewhere
+    need `--ca FILE`, and the CLI needs `SSL_CERT_FILE`, unless the system trusts its CA. None: not encrypted, for
+    loopback or behind a proxy."""
     tokens: tuple[Token, ...] = ()
-    """Without one nobody can use the API."""
+    """Without a token or an API key, nobody can use the API."""
     rate: Pace = Field(default_factory=Pace)
-    """How often each token may ask."""
+    """The rate limit of each token."""
     console_session: ConsoleSession = Field(default_factory=ConsoleSession)
     oidc: OpenIdConnect | None = None
-    """Log-in to the console by OpenID Connect, besides tokens and keys."""
+    """Login to the console with OpenID Connect, besides tokens and keys."""
     streams_per_token: int = Field(50, ge=1, le=200)
-    """Event streams that one token may hold open at once, and as many downloads; all streams together may be 200, and
-    100 of who speaks."""
+    """Open event streams of one token, and as many downloads. All streams together are limited to 200, and those of
+    `/v1/live` to 100."""
     connections: Connections = Field(default_factory=Connections)
     audit_days: float = Field(365.0, gt=0, le=36500)
-    """How long it is kept who did what (GET /v1/audit)."""
+    """Days for which the audit log is kept."""
     metrics_public: bool = False
-    """True: GET /metrics takes no token. Otherwise the scraper needs one with the scope metrics."""
+    """true: GET /metrics needs no token. false: it needs a token with the scope metrics."""

@@ -25,7 +25,7 @@ LOCAL_NAME = "w[1-9][0-9]{0,2}"
 
 
 class WorkerToken(Credential):
-    """Of one worker on another machine. `name` is the worker's."""
+    """The token of one worker on another machine. `name` is the name of the worker."""
 
 
 def _local_name(name: str) -> str:
@@ -53,55 +53,59 @@ LocalWorker = Annotated[
 
 
 class SharedWith(Section):
-    """The controller of another node, which may use workers of this machine (docs/scaling.md)."""
+    """The controller of another node that may use workers of this machine (docs/scaling.md)."""
 
     controller: Annotated[RealtimeUrl, AfterValidator(_one_word), AfterValidator(_not_in_clear)]
-    """Its link, such as `wss://10.0.0.12:8080/link`."""
+    """The URL of its control link, such as `wss://10.0.0.12:8080/link`."""
     tokens: dict[LocalWorker, Secret] = Field(min_length=1)
-    """Of each worker that is shared (`w1`, `w2` …) its token there. In `bridge.tokens` of that controller it has the
-    name `<cluster.node>.<worker>`, such as `berlin1.w1`."""
+    """For each shared worker (`w1`, `w2` …) its token at that controller. There it is in `bridge.tokens` under the name
+    `<cluster.node>.<worker>`, such as `berlin1.w1`."""
     advertise: OneWord = "auto"
-    """The address under which the Asterisk of that node reaches them; `auto`: `listen`, or, where that is all
-    addresses, the one from which they reach the controller."""
+    """The address under which the Asterisk of that node reaches the workers. `auto`: `listen`, or, if that is all
+    addresses, the address from which they connect to the controller."""
     allow: tuple[Network, ...] = ()
-    """From where the Asterisk of that node may connect, such as 10.0.0.12 or 10.0.0.0/24. None: from private
+    """Addresses from which the Asterisk of that node may connect, such as 10.0.0.12 or 10.0.0.0/24. None: private
     networks."""
     ca: OneWord | None = None
-    """A PEM file: whom to believe at `wss://`, an authority or that controller itself. null: the system's."""
+    """For `wss://`: a PEM file with the CA certificate or that controller's own certificate. null: the system's CA
+    store."""
 
 
 class Bridge(Section):
-    """The worker processes, which carry the sound."""
+    """The bridge workers: the processes that move audio."""
 
     workers: WorkerCount = "auto"
-    """How many to start on this machine; `auto`: one less than there are cores. 0: only workers on other machines."""
+    """The number of workers on this machine. `auto`: one less than the CPU cores, at least one. 0: none; workers run on
+    other machines or in their own units."""
     listen: SomeText = "127.0.0.1"
-    """Where the local workers wait for Asterisk's AudioSocket connections, which have no encryption."""
+    """The address on which local workers accept AudioSocket connections from Asterisk. They are not encrypted, and the
+    only credential is an id that is made for one connection: use loopback or a private network."""
     ports: PortsInRow = Field(default="9092-9099", validate_default=True)
-    """Each local worker takes the first one that is free."""
+    """Each local worker takes the first free port."""
     advertise: SomeText = "127.0.0.1"
     """The address under which Asterisk reaches the local workers."""
     capacity: int = Field(100, ge=1, le=1000)
-    """Calls per worker."""
+    """The number of calls per worker."""
     warm: int = Field(0, ge=0, le=20)
-    """Connections to each AI provider in use that each local worker keeps open for coming calls; they save a call's
-    first second."""
+    """Connections that each local worker keeps open for coming calls, to each AI provider that was used in the last
+    hour. They save about one second at the start of a call. They are renewed after 50 minutes, or after five sixths of
+    the limit of the provider."""
     realtime: bool | Literal["auto"] = "auto"
-    """Whether the local workers run with realtime priority, as Asterisk does with its `highpriority`: before everything
-    on this machine that is not realtime. `auto`: where the system permits it (`LimitRTPRIO=10` in the systemd unit) and
-    one core more than workers is left for everything else."""
+    """Realtime priority for local workers, like `highpriority` of Asterisk: they run before every other process of the
+    machine that has no realtime priority. `auto`: if the system permits it (`LimitRTPRIO=10` in the systemd unit) and
+    one core more than workers is free for other processes."""
     metrics: PortsInRow | None = None
-    """Each local worker serves its own `/metrics` on loopback, without a password, at the first of these ports that is
-    free."""
+    """Ports for `/metrics` of each local worker, on loopback and without a password. Each worker takes the first free
+    port. None: off."""
     tokens: tuple[WorkerToken, ...] = ()
-    """Workers on other machines, each with a token of its own, which lets in the worker of that name and no other
-    (`voiceai bridge --name NAME`)."""
+    """Tokens of workers on other machines, one for each (`voiceai bridge --name NAME`). A token is valid only for the
+    worker of that name. `voiceai token NAME` makes one."""
     token: OptionalSecret = None
-    """One token that all workers on other machines share, under any name that is not taken: for a group of equal ones.
-    Whoever has it can play any of them; `tokens` are better. Without either only the local workers are let in."""
+    """One token for all workers on other machines, with any free name, for a group of equal workers. Everybody who has
+    it can register as any of them, so prefer `tokens`. Without both, only local workers are accepted."""
     share_with: tuple[SharedWith, ...] = ()
-    """Controllers of other nodes that may use the local workers. This one is served first; `capacity` is for all
-    together."""
+    """Controllers of other nodes that may use the local workers. Calls of this controller come first. `capacity` is for
+    all controllers together."""
     allowed_hosts: tuple[AllowedHost, ...] = ()
-    """Where workers on other machines may send Asterisk, besides the address that their link comes from: addresses,
-    networks such as 10.0.0.0/24, host names."""
+    """Addresses that workers on other machines may give to Asterisk (`--advertise`), besides the address from which
+    their link comes: addresses, networks such as 10.0.0.0/24, host names."""

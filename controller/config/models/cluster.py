@@ -24,27 +24,27 @@ def _long_enough(secret: SecretStr | None) -> SecretStr | None:
 
 
 class Cluster(Section):
-    """Several controllers that share one PostgreSQL (docs/scaling.md). One machine needs none of it."""
+    """Several controllers that share one PostgreSQL (docs/scaling.md). A single machine needs nothing of this."""
 
     node: Name = "node1"
-    """The name of this controller, the same at each start: by it the controller finds its own calls again. Each
-    controller of one store needs a name of its own; a second one of the same name does not start."""
+    """The name of this controller. It must stay the same at each start: by it the controller finds its calls again.
+    Each controller of a database needs a different name; a second one with the same name does not start."""
     url: (
         Annotated[Secret, AfterValidator(_url), WithJsonSchema({"type": "string", "pattern": "^(redis|valkey)"})] | None
     ) = None
-    """The Valkey, or Redis 7 or newer, that all nodes share: `redis://host`, `rediss://` by TLS, or
-    `redis+sentinel://host1,host2,host3/service`. null: this controller is alone, and its limits are its own."""
+    """The Valkey, or Redis 7 or newer, that all nodes share: `redis://host`, `rediss://host` with TLS, or
+    `redis+sentinel://host1,host2,host3/service`. null: this controller counts only its own calls."""
     ca_file: str | None = None
-    """With `rediss://`, and with `https://` to other nodes: whom to believe, a PEM file of the authority or of the
-    server's own certificate. None: the system's authorities (for Valkey they count in any case)."""
+    """For `rediss://`, and for `https://` to other nodes: a PEM file with the CA certificate or the server's own
+    certificate. None: the system's CA store. For Valkey the system's CA store is trusted in any case."""
     prefix: Name = "voiceai"
-    """Of all keys there. Clusters that share a server need one each."""
+    """The start of all keys. Installations that share a server need different prefixes."""
     take_ms: int = Field(200, ge=20, le=2000)
-    """Milliseconds that a call waits for its slots. If there is no answer by then, this node admits up to its share of
-    each limit by itself until Valkey or Redis answers as quickly again."""
+    """Milliseconds that a call waits for an answer of Valkey about limits. Without an answer in this time, the node
+    admits calls up to its share of each limit until Valkey answers in time again."""
     api_url: HttpUrl | None = None
-    """Where other nodes reach the HTTP API of this one. null: they don't."""
+    """The URL under which other nodes reach the HTTP API of this node. null: they cannot."""
     token: Annotated[OptionalSecret, AfterValidator(_long_enough)] = None
-    """By it the nodes know each other when one carries a request to another (docs/scaling.md): the same on all, at
-    least 32 characters, such as `openssl rand -hex 32`. null: nothing is carried. Whoever has it may do with
-    calls what anybody may, and drain nodes."""
+    """The token with which nodes forward requests to each other (docs/scaling.md). The same on all nodes, at least 32
+    characters: `openssl rand -hex 32`. null: requests are not forwarded. It permits every operation on calls, and
+    draining nodes."""

@@ -11,21 +11,23 @@ _HINT = "make one with: openssl rand -hex 32"
 
 
 class Records(Section):
-    """What the store keeps of calls that are over (GET /v1/history). Recordings are the agents' `recording`."""
+    """What the database keeps of past calls (GET /v1/history). Recordings have their own settings:
+    `agents.*.recording`."""
 
     keep_days: float | None = Field(365.0, gt=0, le=36500)
-    """Calls older than this are deleted, with all that is known of them. null: kept for ever."""
+    """Days after which a call is deleted with everything that is stored about it. null: never."""
     transcript_days: float | None = Field(90.0, gt=0, le=36500)
-    """What was said is deleted earlier than the rest. null: with the rest."""
+    """Days after which the transcript is deleted. null: together with the call."""
     transcripts: bool = True
-    """false: what is said is never written down."""
+    """false: transcripts are not stored."""
     numbers: Literal["full", "masked", "hashed", "none"] = "full"
-    """masked: the last two digits only; hashed: a pseudonym, by which the calls of one number can still be found and
-    deleted; none: no trace of them. All before anything is written, for good."""
+    """masked: only the last two digits. hashed: a pseudonym, with which the calls of a number can still be found and
+    deleted. none: no numbers. This is applied before anything is stored and cannot be undone."""
     hash_key: OptionalSecret = None
-    """For `hashed`: `openssl rand -hex 32`. Keep it: with another one earlier calls of a number can't be found."""
+    """For `hashed`: at least 32 characters, `openssl rand -hex 32`. Keep it: with another key, earlier calls of a
+    number cannot be found."""
     journal: SomeText | None = None
-    """A file for what the store does not take at the moment. null: beside SQLite's file, else var/voiceai.journal."""
+    """A file for records while the database is down. null: beside the SQLite file, or var/voiceai.journal."""
 
     @field_validator("hash_key")
     @classmethod

@@ -10,11 +10,12 @@ VariablePattern = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\*?$")]
 
 
 class Resources(Section):
-    """Agents, routes, HTTP tools, tool servers, webhooks and the limits of trunks (docs/versions.md)."""
+    """Where agents, routes, HTTP tools, tool servers, webhooks and trunk limits are stored (docs/versions.md)."""
 
     source: Literal["file", "store"] = "file"
-    """`file`: this one. `store`: the store, which API and console write; the first start imports them from this file,
-    and from then on these sections of the file are ignored."""
+    """`file`: in this file. `store`: in the database, where the API and the console change them. The first start
+    imports them from this file. After that, these sections of the file are ignored."""
     secrets: tuple[VariablePattern, ...] = ()
-    """Environment variables that resources in the store may name as `${NAME}`, such as `CRM_TOKEN`, or `HOOK_*` for all
-    that begin so. No other: who may edit an agent may not send our other secrets anywhere."""
+    """Environment variables that resources in the database may use as `${NAME}`, such as `CRM_TOKEN`, or `HOOK_*` for
+    all names with this start. Other variables are refused, so that an editor of agents cannot send other secrets of
+    this machine anywhere."""

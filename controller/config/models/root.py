@@ -36,32 +36,37 @@ from controller.config.values import (
 
 
 class Ari(Section):
+    """The connection to Asterisk: its REST Interface (ARI)."""
+
     url: HttpUrl = "http://127.0.0.1:8088/ari"
-    """Where Asterisk's HTTP server answers for ARI. Without https keep it on loopback or a private network."""
+    """The URL of ARI on Asterisk's HTTP server. Without https, only loopback or a private network."""
     ca_file: str | None = None
-    """For https: PEM file with the CA certificate, or Asterisk's own certificate. None: the system's CA store."""
+    """For https: a PEM file with the CA certificate or with Asterisk's own certificate. None: the system's CA store."""
     username: SomeText = "voiceai"
+    """The user, as in `ari.conf`."""
     password: Secret
+    """The password, as in `ari.conf`."""
     app: Name = "voiceai"
-    """As in the dialplan's `Stasis(voiceai)`. One controller per name: Asterisk gives it to the last that asks."""
+    """The name in the dialplan's `Stasis(voiceai)`. Each controller needs its own: Asterisk gives an app to the program
+    that subscribes last. The other controller then exits with an error."""
 
 
 class Asterisk(Section):
     ari: Ari
     readiness_app: bool = False
-    """For a SIP proxy that spreads calls over several nodes (docs/scaling.md): register the app `<app>-ready` while
-    calls are accepted. A caller for whom no worker has room is then refused with 503, so that another node is tried,
-    instead of 486."""
+    """For several nodes behind a SIP proxy (docs/scaling.md): register the app `<app>-ready` while this node accepts
+    calls. If no worker has capacity, a call is refused with 503 instead of 486, so that the proxy tries another
+    node."""
 
 
 class DialplanContext(Section):
-    """What of a dialplan context may be dialled."""
+    """The extensions of a dialplan context that may be dialed."""
 
     extensions: tuple[AllowPattern, ...] = ()
-    """Regular expressions; what one of them matches as a whole may be dialled: short extensions, names, feature codes.
-    Anything else must be a number that the trunk may dial, and counts for the trunk's limits."""
+    """Regular expressions for whole extensions that may be dialed: short extensions, names, feature codes. Anything
+    else must be a number that the trunk may dial, and counts for the limits of the trunk."""
     trunk: str | None = None
-    """The trunk whose rules and limits hold for numbers. Without it: the call's own, or else the first."""
+    """The trunk whose rules and limits apply to numbers. None: the call's trunk, or else the first one."""
 
 
 def _by_name(value: Any) -> Any:
@@ -75,56 +80,62 @@ class Transfer(Section):
         dict[Name, DialplanContext],
         BeforeValidator(_by_name, json_schema_input_type=dict[Name, DialplanContext] | list[Name]),
     ] = Field(default_factory=dict)
-    """Dialplan contexts into which calls may be sent (`extension@context`), and which of their extensions. A list of
-    names: only numbers that the trunk may dial. None by default."""
+    """Dialplan contexts to which calls may be transferred (`extension@context`), and their permitted extensions. A list
+    of names permits only numbers that the trunk may dial."""
     targets: dict[Name, PhoneText] = Field(default_factory=dict)
-    """Names for destinations: all that agents may transfer to. Still checked against the trunk."""
+    """Names for destinations. Agents may transfer only to these names. The trunk's rules apply to them too."""
     any_number: bool = False
-    """Agents may transfer to any destination that trunks and contexts allow, and so a caller may talk them into it."""
+    """true: agents may transfer to every destination that trunks and contexts permit. A caller may talk an agent into
+    it, so keep `allow` narrow."""
     kinds: dict[Name, TransferKind] = Field(default_factory=dict)
-    """By the name of a target: how a transfer there is made, where it differs from the agent's `transfer_kind`."""
+    """The kind of transfer for a target, if it differs from the agent's `transfer_kind`."""
     max_s: float | None = Field(7200.0, ge=5, le=86400)
-    """Seconds that people may talk without an agent, after a transfer or take-over. Half a minute before they hear a
-    warning tone, then the call ends. null: no limit."""
+    """Seconds that people may talk without an agent, after a transfer or a take-over. They hear a warning tone 30
+    seconds before the call ends. null: no limit."""
     max_hops: int = Field(3, ge=0, le=20)
-    """How often voiceai may send a caller on and have them back, before the call is refused as one that goes in a
-    circle."""
+    """How often voiceai may send the same caller on and get them back. After that the call is refused as a loop."""
     decide_s: float = Field(60.0, ge=5, le=600)
-    """Seconds in which the target of an attended transfer has to accept."""
+    """Seconds within which the target of an attended transfer must accept."""
 
 
 class Supervisor(Section):
-    """Who may listen to calls, whisper, and take them over (POST /v1/calls/{id}/supervise)."""
+    """Who may listen to calls, whisper, and take calls over (POST /v1/calls/{id}/supervise)."""
 
     extensions: dict[Name, PhoneText] = Field(default_factory=dict)
-    """By name: a number or `extension@context`, checked like the target of a transfer. Nobody by default."""
+    """By name: a number or `extension@context`. The rules for transfers apply to it."""
 
 
 class PerCaller(Section):
-    """Of one number that calls. All who withhold theirs are one caller."""
+    """Limits for one calling number. All callers who withhold their number count as one."""
 
     max_calls: int | None = Field(None, ge=1)
-    """Calls at once. Further ones hear that the line is busy, whatever the route's `overflow` says."""
+    """Concurrent calls. Further calls hear busy, whatever the route's `overflow` says."""
     calls_per_minute: int | None = Field(None, ge=1)
-    """Calls that may begin in one minute, likewise."""
+    """Calls that may start in one minute. Further calls hear busy, whatever the route's `overflow` says."""
 
 
 class Limits(Section):
+    """Limits for all calls together. Inbound calls above a limit hear busy or follow the `overflow` of their route.
+    Outbound calls wait in the queue."""
+
     max_calls: int | None = Field(None, ge=1)
-    """Calls at once, in and out."""
+    """Concurrent calls, inbound and outbound."""
     calls_per_second: int | None = Field(None, ge=1)
-    """Calls that may begin in one second, in and out."""
+    """Calls that may start in one second, inbound and outbound."""
     per_number: dict[PhoneText, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Calls at once by the number called, e.g. {"+49301234567": 10}; "*" is every other number."""
+    """Concurrent calls to one called number, such as {"+49301234567": 10}. "*" stands for each other number."""
     per_number_per_minute: dict[PhoneText, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Calls that may begin in one minute by the number called, e.g. {"+49301234567": 30}; "*" likewise."""
+    """Calls to one called number that may start in one minute, such as {"+49301234567": 30}. "*" stands for each other
+    number."""
     per_caller: PerCaller = Field(default_factory=PerCaller)
     minutes_per_day: float | None = Field(None, gt=0)
-    """As `trunks.*.minutes_per_day`, over all trunks."""
+    """Like `trunks.*.minutes_per_day`, for all trunks together."""
     spend_per_call: float | None = Field(None, gt=0)
-    """US dollars. The agent of a call that has cost as much says its `wrap_up`, and the call ends."""
+    """US dollars. When a call has cost this much, the agent says its `wrap_up`, and the call ends. Needs a price for
+    every model."""
     spend_per_day: float | None = Field(None, gt=0)
-    """US dollars from midnight to midnight, local time. Once spent: live calls wrap up, no new ones begin."""
+    """US dollars from midnight to midnight in local time. Above it, live calls wrap up, inbound calls hear congestion,
+    and outbound calls wait. Needs a price for every model."""
 
 
 class Config(Section):
@@ -132,29 +143,29 @@ class Config(Section):
 
     asterisk: Asterisk
     openai: AiProvider
-    """Where the agents' voices come from, unless their `providers` say otherwise."""
+    """The AI provider of all agents that do not list other `providers`."""
     providers: dict[Name, AiProvider] = Field(default_factory=dict)
-    """Further ones, by name."""
+    """Further AI providers, by name."""
     resources: Resources = Field(default_factory=Resources)
     agents: dict[Name, Agent] = Field(default_factory=dict)
-    """At least one, here or (`resources.source: store`) in the store."""
+    """At least one agent, here or (`resources.source: store`) in the database."""
     http_tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
-    """Tools that agents may name in their `tools`."""
+    """HTTP tools that agents may list in their `tools`."""
     mcp: dict[ToolName, Mcp] = Field(default_factory=dict)
-    """Remote tool servers that agents may name in their `mcp`."""
+    """Remote tool servers that agents may list in their `mcp`."""
     prices: dict[SomeText, Price] = Field(default_factory=dict)
-    """By model: what it costs, where that differs from what voiceai knows (docs/configuration.md)."""
+    """Prices of models that voiceai does not know, or that differ from its price list (docs/configuration.md)."""
     routes: tuple[Route, ...] = ()
     trunks: dict[Name, Trunk] = Field(default_factory=dict)
     transfer: Transfer = Field(default_factory=Transfer)
     supervisor: Supervisor = Field(default_factory=Supervisor)
     softphone: Softphone | None = None
-    """Talking from the browser. None: off."""
+    """Calls from the browser. null: off."""
     limits: Limits = Field(default_factory=Limits)
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
-    """Who is told, by HTTP, what happens in calls."""
+    """Receivers of events over HTTP."""
     call_webhooks: CallWebhooks | None = None
-    """How the `webhook` of POST /v1/calls is told. null: no call may have one."""
+    """Permits a `webhook` in POST /v1/calls, and says how it is sent. null: not permitted."""
     bridge: Bridge = Field(default_factory=Bridge)
     api: Api = Field(default_factory=Api)
     outbound: Outbound = Field(default_factory=Outbound)
@@ -163,13 +174,13 @@ class Config(Section):
     records: Records = Field(default_factory=Records)
     shutdown: Shutdown = Field(default_factory=Shutdown)
     traces: Traces | None = None
-    """Calls as OpenTelemetry traces. null: none."""
+    """Export of calls as OpenTelemetry traces. null: off."""
     agent_tests: AgentTests = Field(default_factory=AgentTests)
-    """The models that play simulated callers and judge, in tests of agents."""
+    """The models that play simulated callers and that judge answers, in tests of agents."""
     text_sessions: TextSessions = Field(default_factory=TextSessions)
-    """Bounds of conversations by typing, to try and to test agents."""
+    """Limits of text sessions, which try and test agents."""
     canary: Canary | None = None
-    """A call of our own, now and then, as a metric and an alert (docs/metrics.md). null: none."""
+    """A regular test call, for a metric and an alert (docs/metrics.md). null: off."""
 
     _agent_versions: Mapping[str, int] = PrivateAttr(default_factory=dict)
 

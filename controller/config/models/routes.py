@@ -10,31 +10,32 @@ from controller.config.values import ActionWord, Name, RoutePattern, Section, So
 
 
 class WaitingLine(Section):
-    """Callers are answered, hear music and their place, and are served in order."""
+    """A waiting queue: callers are answered, hear music and their position, and are served in order of arrival."""
 
     max_waiting: int = Field(20, ge=1, le=1000)
-    """Callers in this route's line. One more goes on to the next step."""
+    """Callers in the waiting queue of this route. Further callers go to the next step."""
     max_wait_s: float = Field(180.0, ge=1, le=7200)
-    """Then the caller goes on to the next step."""
+    """Seconds after which a caller goes to the next step."""
     announce_s: float | None = Field(30.0, ge=5, le=600)
-    """How often the place in the line is said, in Asterisk's own words. null: never."""
+    """Seconds between announcements of the position, with the sounds of Asterisk. null: no announcements."""
 
 
 class Overflow(Section):
-    """A step for a call for which there is no room: exactly one of these."""
+    """A step for a call that meets a limit or finds no worker: exactly one of these keys."""
 
     wait: WaitingLine | None = None
+    """Put the caller into a waiting queue."""
     agent: str | None = None
-    """Another agent, if there is room for that one."""
+    """Another agent, if its limits permit the call."""
     context: SomeText | None = Field(
         None, pattern=r"^[A-Za-z0-9+*#][A-Za-z0-9+_.*#-]{0,63}@[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
     )
-    """The dialplan goes on at `extension@context`."""
+    """Continue in the dialplan at `extension@context`."""
     on_ai_failure: Literal[True] | None = None
-    """What the agent's `on_ai_failure` says: a sound, a person. Without any other step this is what a caller gets for
-    whom no worker is free; who meets a limit hears that the line is busy."""
+    """The `on_ai_failure` steps of the agent: play a sound, or transfer to a person. Callers for whom no worker is free
+    get these steps also without `overflow`. Callers who meet a limit hear busy."""
     busy: Literal[True] | None = None
-    """The caller hears that the line is busy."""
+    """The caller hears busy."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Overflow":
@@ -52,7 +53,7 @@ class OpenHours(Section):
     windows: tuple[Hours, ...] = Field(min_length=1)
     """E.g. `["mon-fri 08:00-18:00"]`."""
     closed_on: tuple[date, ...] = ()
-    """Days on which the route does not fit, e.g. `[2026-12-25]`."""
+    """Days on which the route does not match, such as `[2026-12-25]`."""
 
 
 class Route(Section):
@@ -62,30 +63,31 @@ class Route(Section):
     """
 
     to: RoutePattern
-    """The number called: exact, or with a final `*` for everything that begins so."""
+    """The called number: exact, or with a `*` at the end for all numbers with this start."""
     agent: str | dict[str, Annotated[int, Field(ge=0, le=1000)]]
-    """One agent, or several by weight: `{reception: 90, new_prompt: 10}`."""
+    """One agent, or several with weights: `{reception: 90, new_prompt: 10}`."""
     sticky: SomeText | None = None
-    """With several agents: the same caller always gets the same one, as long as this word and the weights stay as they
-    are. Another word (`trial-2`) draws anew. A withheld number is drawn for each call."""
+    """With several agents: the same caller always gets the same agent, as long as this word and the weights do not
+    change. Another word (`trial-2`) assigns anew. Callers who withhold their number are assigned for each call."""
     caller: RoutePattern | None = None
-    """The caller's number, likewise. A withheld number fits only `*`."""
+    """The number of the caller: exact, or with a `*` at the end. A withheld number matches only `*`."""
     trunk: str | None = None
-    """The trunk by which the call came in."""
+    """The trunk of the inbound call."""
     hours: OpenHours | None = None
-    """When the route fits."""
+    """The times at which the route matches. None: always."""
     variables: dict[Name, RoutePattern] = Field(default_factory=dict)
-    """What the dialplan says: after `Set(VOICEAI_VAR_language=de)`, or with `Stasis(voiceai,language=de)`, this fits:
-    `{language: de}`. What a caller says belongs into `Set` only (docs/routing.md)."""
+    """Variables that the dialplan must have set: `{language: de}` matches after `Set(VOICEAI_VAR_language=de)` or with
+    `Stasis(voiceai,language=de)`. Use only `Set` for what a caller has entered or said (docs/routing.md)."""
     set: dict[Name, str] = Field(default_factory=dict)
     """Variables for the agent's templates."""
     lookup: ToolName | None = None
-    """A name from `http_tools`, asked with `caller`, `caller_name` and `called` while it rings. The JSON object that it
-    answers becomes variables of the agent's templates. Without it: the agent's own `lookup`, if it has one."""
+    """A name from `http_tools`. It is called with `caller`, `caller_name` and `called` while the caller hears ringing.
+    The JSON object in its answer becomes variables of the agent's templates. None: the `lookup` of the agent."""
     lookup_s: float = Field(1.0, gt=0, le=5)
-    """The call is answered without the look-up's answer after this."""
+    """Seconds after which the call is answered without the result of the look-up."""
     overflow: tuple[OverflowStep, ...] = ()
-    """What to do, in this order, when a limit is reached. Then the caller hears that the line is busy."""
+    """The steps when a limit is reached or no worker is free, in this order. After the last step the caller hears
+    busy."""
 
     @model_validator(mode="after")
     def _has_weight(self) -> "Route":

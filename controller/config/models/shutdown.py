@@ -7,11 +7,11 @@ from controller.config.values import Section
 
 class Shutdown(Section):
     drain_s: float = Field(60.0, ge=0, le=86400)
-    """Seconds that live calls are given at SIGTERM, while no new ones begin. Then the agents say their `wrap_up`, for
-    20 seconds at most, and what is left is hung up. 0: hung up at once. A second SIGTERM or Ctrl-C does not wait."""
+    """Seconds for live calls after SIGTERM; no new calls start. Then the agents say their `wrap_up` (20 seconds at
+    most), and remaining calls are hung up. 0: hang up at once. A second SIGTERM, or Ctrl-C, does not wait."""
     keep_calls: bool = False
-    """true: at SIGTERM the controller ends at once, and workers and Asterisk go on with its calls. The next controller
-    takes them over: start it within seconds."""
+    """true: at SIGTERM the controller ends at once, and workers and Asterisk continue with its calls. The next
+    controller takes them over. Start it within seconds."""
     worker_drain_s: float = Field(60.0, ge=0, le=86400)
-    """As long for the calls of a worker that is to be replaced (`voiceai workers drain`, `replace`). Then others take
-    them over, with the memory of what was said."""
+    """Seconds for the calls of a worker that is drained or replaced (`voiceai workers drain`, `replace`). Then other
+    workers take them over; they know the conversation."""

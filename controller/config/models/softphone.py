@@ -11,31 +11,31 @@ WebSocketUrl = Annotated[str, StringConstraints(pattern=r"^wss?://[A-Za-z0-9.\[\
 
 
 class IceServer(Section):
-    """By which a browser behind NAT finds a way to Asterisk for the sound."""
+    """A STUN or TURN server, with which a browser behind NAT reaches Asterisk."""
 
     urls: tuple[IceUrl, ...] = Field(min_length=1)
     """Such as `stun:stun.example.com:3478` or `turn:turn.example.com:3478?transport=udp`."""
     username: SomeText | None = None
     credential: Secret | None = None
-    """Is sent to every browser that talks."""
+    """It is sent to every browser that calls."""
 
 
 class Softphone(Section):
-    """Needs Asterisk's websocket transport (docs/talk.md)."""
+    """Calls from the browser (docs/talk.md). Needs Asterisk's websocket transport."""
 
     websocket_url: WebSocketUrl | None = None
-    """Where browsers reach Asterisk's websocket themselves, such as `wss://pbx.example.com:8089/ws`. None: the
-    controller passes their SIP on to Asterisk, at the address and under the certificate of the console."""
+    """The URL of Asterisk's websocket, if browsers connect to it directly, such as `wss://pbx.example.com:8089/ws`.
+    None: the controller forwards SIP between browser and Asterisk, under the address and certificate of the console."""
     transport: Name = "transport-ws"
-    """The PJSIP transport for websockets, as pjsip.conf names it."""
+    """The PJSIP transport for websockets in pjsip.conf."""
     context: Name = "from-browser"
-    """Where in the dialplan browsers call `agent`; a line of it is `Stasis(voiceai)`, as for a trunk."""
+    """The dialplan context for calls of browsers, which dial `agent`. It needs `Stasis(voiceai)`, as for a trunk."""
     ice_servers: tuple[IceServer, ...] = Field((), max_length=8)
     unused_s: float = Field(60.0, ge=5, le=600)
-    """Seconds after which credentials are removed that nobody has called with."""
+    """Seconds after which unused credentials are removed."""
     max_s: float = Field(3600.0, ge=60, le=86400)
-    """The longest that one session may last, call included. Then it is hung up."""
+    """The longest duration of a session in seconds, with its call. Then the call is hung up."""
     per_token: int = Field(4, ge=1, le=100)
-    """Sessions of one token at once."""
+    """Concurrent sessions of one token."""
     total: int = Field(32, ge=1, le=1000)
-    """Sessions at once."""
+    """Concurrent sessions."""

@@ -26,7 +26,8 @@ class Store(Section):
     url: Annotated[Secret, AfterValidator(_store_url), WithJsonSchema({"type": "string", "pattern": "^[a-z+]+://"})] = (
         Field(default_factory=lambda: SecretStr("sqlite+aiosqlite:///var/voiceai.sqlite3"))
     )
-    """SQLAlchemy's form. A file is made if there is none, readable by its owner only; one controller per file."""
+    """The URL of the database in the form of SQLAlchemy. A missing SQLite file is created, readable only by its owner.
+    One controller per SQLite file."""
 
     def beside(self, name: str) -> Path:
         """The path of a file next to the SQLite database; with another database, in `var`."""

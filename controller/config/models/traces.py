@@ -6,10 +6,11 @@ from controller.config.values import HttpUrl, Secret, Section
 
 
 class Traces(Section):
-    """Each call as an OpenTelemetry trace, when it is over; its trace id is the call's id. Needs the extra `otel`."""
+    """Export of each finished call as an OpenTelemetry trace. The trace id is the id of the call. Needs the extra
+    `otel`."""
 
     url: HttpUrl
-    """Of an OTLP collector, with its path: `http://127.0.0.1:4318/v1/traces`."""
+    """The URL of an OTLP collector with its path: `http://127.0.0.1:4318/v1/traces`."""
     headers: dict[str, Secret] = Field(default_factory=dict)
-    """Further headers, such as the collector's key."""
+    """Further headers, such as the API key of the collector."""
     service: str = Field("voiceai", min_length=1, max_length=128)

@@ -73,102 +73,106 @@ Hours = Annotated[Window, PlainValidator(window_of), PlainSerializer(str), WithJ
 
 
 class CallingHours(Section):
-    """When people may be called. Outside of it calls wait."""
+    """When outbound calls may be placed. At other times they wait."""
 
     time_zone: TimeZone
-    """Of those who are called, e.g. Europe/Berlin."""
+    """The time zone of the callees, such as Europe/Berlin."""
     windows: tuple[Hours, ...] = Field(min_length=1)
     """E.g. `["mon-fri 09:00-20:00", "sat 10:00-16:00"]`."""
 
 
 class Retry(Section):
-    """What is done about one result of a call that we placed."""
+    """Retries after one result of an outbound call."""
 
     times: int = Field(ge=1, le=20)
-    """How often it is tried again."""
+    """The number of retries."""
     after_s: float = Field(300.0, ge=1, le=604800)
-    """Seconds until then."""
+    """Seconds until the first retry."""
     factor: float = Field(2.0, ge=1, le=10)
-    """By which that time grows with each attempt."""
+    """The factor by which the time grows with each retry."""
 
 
 Retries = dict[Retried, Retry]
 
 
 class CircuitBreaker(Section):
-    """After several calls in a row that the trunk could not carry, no queued call is placed over it for a while."""
+    """After several failed calls in a row, no queued calls are placed over the trunk for some time
+    (docs/outbound.md)."""
 
     faults: int = Field(5, ge=1, le=1000)
-    """In a row: congestion (SIP 5xx), `trunk_fault`, no way to the trunk, or no sign of life within the ring time."""
+    """The number of failed calls in a row. These results count: congestion (SIP 5xx), `trunk_fault`, no route to the
+    trunk, no response within the ring time."""
     pause_s: float = Field(15.0, gt=0, le=86400)
-    """Seconds until one call tries the trunk. If that fails, too, the next pause is twice as long."""
+    """Seconds until one test call is placed over the trunk. If it fails too, the next pause is twice as long."""
     longest_pause_s: float = Field(300.0, gt=0, le=86400)
 
 
 class Outbound(Section):
-    """The queue of calls to be placed."""
+    """The outbound queue."""
 
     max_waiting: int = Field(10000, ge=1, le=1000000)
-    """Calls that may wait at once; beyond it `POST /v1/calls` answers 429."""
+    """The maximum number of queued calls. Above it, `POST /v1/calls` answers 429."""
     expire_after_s: float = Field(86400.0, ge=1, le=2592000)
-    """A call that could not be placed for so long is given up, unless it said otherwise itself."""
+    """Seconds after which a queued call expires, unless the request has its own `expires`."""
     keep_days: float = Field(30.0, gt=0, le=3650)
-    """How long the queue remembers calls that are over."""
+    """Days for which finished calls stay in the queue, for `GET /v1/calls/{id}`."""
 
 
 class Trunk(Section):
-    """A way out to the telephone network."""
+    """A connection to a carrier, and what may be dialed over it."""
 
     endpoint: EndpointTemplate
-    """Asterisk's dial string, e.g. `PJSIP/{number}@trunk`; `trunk` is the endpoint's name in pjsip.conf."""
+    """Asterisk's dial string, such as `PJSIP/{number}@trunk`; `trunk` is the name of the endpoint in pjsip.conf."""
     allow: tuple[AllowPattern, ...] = Field(min_length=1)
-    """Regular expressions; a number is dialled only if one of them matches the whole of it. The toll-fraud guard."""
+    """Regular expressions (without look-ahead, look-behind and back-references). A number is dialed only if one of them
+    matches the whole number. This protects against toll fraud."""
     caller_id: CallerId | None = None
-    """Shown to who is called: `+49301234567` or `Name <+49301234567>`."""
+    """The number that callees see: `+49301234567` or `Name <+49301234567>`."""
     caller_ids: tuple[CallerId, ...] = ()
-    """Others that a call placed over the API may show instead, likewise; `+4930555*` is any number that begins so. Who
-    is called may be deceived by a number or a name that is not yours: only `caller_id` by default."""
+    """Further numbers that `POST /v1/calls` may show: the same forms, or `+4930555*` for all numbers with this start.
+    List only numbers that are yours: another number or name may deceive callees."""
     timeout: float = Field(30.0, gt=0, le=300)
-    """Seconds it may ring."""
+    """The ring time in seconds."""
     show_withheld: bool = False
-    """Numbers that callers withhold are used, shown and kept like others, as far as the carrier tells them. Only where
-    the law, and the contract with the carrier, allow it."""
+    """true: numbers that callers withhold are used, shown and stored like others, if the carrier sends them. Only where
+    the law and the contract with the carrier permit it."""
     refer: ReferTemplate | None = None
-    """For transfers by SIP REFER, where this trunk takes them: `sip:{number}@carrier.example`."""
+    """For transfers by SIP REFER: the address to which callers are sent, such as `sip:{number}@carrier.example`."""
     deny: tuple[AllowPattern, ...] = ()
-    """Regular expressions; a number that one of them matches as a whole is not dialled, whatever `allow` says."""
+    """Regular expressions. A number is not dialed if one of them matches the whole number, whatever `allow` says."""
     country_code: str | None = Field(None, pattern=r"^([1-9][0-9]{0,2}|[A-Z]{2})$")
-    """The trunk's home: a country code such as "49", or a region such as "JE" where countries share a code ("44" alone
-    is Great Britain, "1" the USA, "7" Russia). Needed to tell what a number costs, unless only extensions are
-    dialled."""
+    """The country of the trunk: a calling code such as "49", or a region such as "JE" where several countries share a
+    code ("44" alone is Great Britain, "1" the USA, "7" Russia). It decides what counts as premium and foreign. Optional
+    if `allow` permits only extensions."""
     number_format: NumberFormat = "as_given"
-    """How numbers are sent to the carrier: `e164` (`+493012345`), `plain` (`493012345`), `national` (`03012345`; abroad
-    with the country's prefix, such as `00`; needs `country_code`), or as they are given. It does not change `allow` and
-    `deny`, which see what is given, nor the caller id. Extensions, service codes and SIP addresses stay as they are."""
+    """How numbers are sent to the carrier: `e164` (`+493012345`), `plain` (`493012345`), `national` (`03012345`;
+    foreign numbers with the international prefix, such as `00`; needs `country_code`), or `as_given`. `allow` and
+    `deny` check the number as given. The caller ID, extensions, service codes and SIP addresses are not changed."""
     domestic: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ()
-    """Other regions, e.g. ["CA", "PR"], whose numbers are not abroad."""
+    """Further regions, such as ["CA", "PR"], whose numbers do not count as foreign."""
     premium: bool = False
-    """Premium rate, shared cost, satellite and unknown numbers may be dialled, as far as `allow` lets them."""
+    """true: premium-rate, shared-cost, satellite and unknown numbers may be dialed, if `allow` permits them."""
     international: bool = False
-    """Numbers of other countries than `country_code` may be dialled, as far as `allow` lets them."""
+    """true: numbers outside `country_code` may be dialed, if `allow` permits them."""
     emergency: tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...] = ()
-    """Emergency numbers, e.g. ["112"], that may be dialled, as far as `allow` lets them. None by default."""
+    """Emergency numbers that may be dialed, such as ["112"], if `allow` permits them."""
     max_calls: int | None = Field(None, ge=1)
-    """Calls at once over this trunk, and whoever is dialled over it for a call that is up: transfers, participants."""
+    """Concurrent legs over this trunk, inbound and outbound: calls, transfers, participants, supervisors."""
     calls_per_second: int | None = Field(None, ge=1)
-    """Likewise: what may begin in one second, in and out."""
+    """Legs that may start in one second, inbound and outbound."""
     calls_per_hour: int | None = Field(None, ge=1)
-    """Likewise: what may be dialled over it in one hour."""
+    """Legs that may be dialed over this trunk in one hour. The count survives a restart."""
     minutes_per_day: float | None = Field(None, gt=0)
-    """Minutes that may be dialled over it from midnight to midnight, local time, each from its answer. Then what we
-    place waits, and transfers fail; calls that are up end: the agent wraps up, and where there is none a warning tone
-    is heard half a minute before."""
+    """Minutes of legs dialed over this trunk, from midnight to midnight in local time, counted from the answer. Above
+    it, queued calls wait, transfers fail, and live calls end: the agent says its `wrap_up`; a call without an agent
+    ends 30 seconds after a warning tone."""
     overflow: str | None = None
-    """Another trunk, for calls that we place: when this one has no room, is congested or can't be reached. All that the
-    other one says holds there: `allow`, `deny`, hours, limits. It may have an `overflow` of its own."""
+    """Another trunk for outbound calls, if this one is at a limit, congested or not reachable. All settings of the
+    other trunk apply there. It may have an `overflow` of its own."""
     calling_hours: CallingHours | None = None
-    """When calls may be placed over it; outside of it they wait. Without it: always."""
+    """When outbound calls may be placed. None: always."""
     retries: Retries = Field(default_factory=dict)
-    """By result: what is tried again. Nothing by default."""
+    """Retries by result, such as `{busy: {times: 3, after_s: 300, factor: 2}}`: three retries, after 5, 10 and 20
+    minutes. Other results are not retried."""
     circuit_breaker: CircuitBreaker | None = Field(default_factory=CircuitBreaker)
-    """When queued calls are not placed over a trunk that fails again and again. null: they always are."""
+    """Pauses a trunk that fails repeatedly. null: off."""

@@ -51,25 +51,28 @@ EventPattern = Annotated[str, AfterValidator(_event_pattern)]
 
 
 class CallWebhooks(Section):
-    """For the `webhook` of POST /v1/calls. Without this section no call may have one."""
+    """For the `webhook` of POST /v1/calls. Without this section a call cannot have one. List the hosts in
+    `allowed_hosts`: without it, everybody who may place calls can make voiceai send requests to any public address."""
 
     secret: SigningSecret
-    """`whsec_` and 24 to 64 bytes in base64: what the receiver checks signatures with (docs/events.md)."""
+    """`whsec_` and 24 to 64 bytes in base64: `echo "whsec_$(openssl rand -base64 32)"`. The receiver checks signatures
+    with it (docs/events.md)."""
     previous_secret: SigningSecret | None = None
-    """While the secret is being replaced: requests are signed with both."""
+    """The old secret while it is being replaced: requests are signed with both."""
     events: tuple[EventPattern, ...] = ()
-    """Types, or beginnings of types with a final `*`. Without any: all events."""
+    """Event types, or starts of types with a `*` at the end: `[call.started, "call.t*"]`. None: all events."""
     personal: bool = False
-    """True: with telephone numbers and words. False: null stands in their place."""
+    """true: with telephone numbers and transcripts. false: these fields are null."""
     allowed_hosts: tuple[Host, ...] = ()
-    """Hosts that may have private addresses. With any, the URL's host must be one of them."""
+    """Hosts that may have private addresses. If the list is not empty, the URL's host must be in it."""
     timeout_s: float = Field(10.0, gt=0, le=30)
-    """For one attempt."""
+    """Seconds for one attempt."""
     give_up_after_s: float = Field(86400.0, ge=1, le=604800)
-    """Seconds for which an event is tried again. Then it is kept as a dead letter, which can be sent again."""
+    """Seconds for which an event is retried. After that it becomes a dead letter, which can be sent again."""
 
 
 class Webhook(CallWebhooks):
-    """A receiver of all calls' events."""
+    """A receiver of the events of all calls."""
 
     url: WebhookUrl
+    """The URL to which events are sent (POST)."""
