@@ -5,6 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from bridge import contract
+from bridge.common.background_tasks import cancelled
 from controller.api import metrics
 from controller.api.carrying import Carrier, node_of
 from controller.api.console import files
@@ -22,11 +23,15 @@ from controller.api.resources.text_sessions import TextSessionResources
 from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import ApiStorage, make_app
+from controller.api.token_check import TokenCheck
 from controller.cluster.directory import Nodes
 from controller.cluster.joining import nodes_of
 from controller.parts import Parts
 from controller.softphone.relay import Relay
 from controller.versions.editor import ResourceEditor
+
+CANCELLING = 1.0
+"""Seconds."""
 
 
 def http_application(parts: Parts, roll: Callable[[], None]) -> web.Application:
@@ -42,7 +47,7 @@ def http_application(parts: Parts, roll: Callable[[], None]) -> web.Application:
         *files.routes(parts.softphones.connects_to),
         *parts.access.routes(),
     ]
-    return make_app(
+    app = make_app(
         parts.registry,
         parts.outbound,
         authenticator,
@@ -56,6 +61,14 @@ def http_application(parts: Parts, roll: Callable[[], None]) -> web.Application:
             cluster=nodes.warnings(),
         ),
     )
+    if config.cluster.token is not None:
+        check = parts.tasks.keep("cluster token", TokenCheck(parts.cluster, node.peers).run)
+
+        async def end(_: web.Application) -> None:
+            await cancelled([check], CANCELLING)
+
+        app.on_shutdown.append(end)  # before the connections to other nodes are closed
+    return app
 
 
 def _operations(parts: Parts, nodes: Nodes, carrier: Carrier | None, roll: Callable[[], None]) -> tuple[Operation, ...]:

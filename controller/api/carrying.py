@@ -153,13 +153,24 @@ def _response(answer: PeerAnswer) -> web.Response:
 
 def _person(request: web.Request) -> Sequence[tuple[str, str]]:
     limits: Limits = request.get(LIMITS, Limits())
-    told: dict[str, Any] = {
-        "name": request[USER],
-        "owner": request.get(OWNER, request[USER]),
-        "scopes": sorted(request.get(GRANTED, ())),
-        "agents": None if limits.agents is None else sorted(limits.agents),
-        "trunks": None if limits.trunks is None else sorted(limits.trunks),
-    }
+    return _asked_by(
+        {
+            "name": request[USER],
+            "owner": request.get(OWNER, request[USER]),
+            "scopes": sorted(request.get(GRANTED, ())),
+            "agents": None if limits.agents is None else sorted(limits.agents),
+            "trunks": None if limits.trunks is None else sorted(limits.trunks),
+        }
+    )
+
+
+def question() -> PeerRequest:
+    """Of a node on its own behalf, who may see nothing: whether the other one takes its token."""
+    person = {"name": "(node)", "owner": "(node)", "scopes": []}
+    return PeerRequest("GET", "/v1/calls?limit=1", tuple(_asked_by(person)))
+
+
+def _asked_by(told: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     text = base64.b64encode(json.dumps(told).encode()).decode()
     return [(ASKED_BY, text[start : start + PIECE]) for start in range(0, len(text), PIECE)]
 

@@ -44,7 +44,7 @@ def _table(page: NodePage) -> Table:
     for each in page.nodes:
         table.add_row(*map(Text, _row(each)))
     answers = ["* answers"] if any(each.this for each in page.nodes) else []
-    troubles = [f"{each.name}: {each.trouble}" for each in page.nodes if each.trouble is not None]
+    troubles = [f"{each.name}: {each.trouble}" if each.this else each.trouble for each in page.nodes if each.trouble]
     table.caption, table.caption_justify = Text("\n".join([*answers, *troubles])) or None, "left"
     return table
 

@@ -15,6 +15,7 @@ from tests.e2e.test_call_control import TARGET
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.integration.webhook_harness import eventually
 from tests.peers import asterisk as asterisks
+from tests.peers.stores import of_one_installation
 from tests.peers.valkey import Server
 
 pytestmark = pytest.mark.timeout(120)  # two of everything are started in the time of the first test
@@ -28,6 +29,7 @@ async def nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
         for name in ("n1", "n2"):
             own, port = folder / name, free_port()
             own.mkdir()
+            await of_one_installation(own)
             asterisk = stack.enter_context(asterisks.instance(f"e2e-{os.getpid()}-{name}"))
             reached = {"api_url": f"http://127.0.0.1:{port}", "token": "t" * 40}
             cluster = {"cluster": {"node": name, "url": valkey.url, "take_ms": 1000, **reached}}

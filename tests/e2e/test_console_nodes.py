@@ -23,7 +23,7 @@ from tests.e2e.test_console import LOUD, PATIENCE, press, visitor
 from tests.e2e.test_inbound import greeted
 from tests.peers.asterisk import Asterisk
 from tests.peers.browser import chromium
-from tests.peers.stores import store_at
+from tests.peers.stores import of_one_installation, store_at
 from tests.peers.valkey import Server
 
 STORY = Say("We are open from nine to five, and on Saturdays until noon.", 6.0, 880)
@@ -60,6 +60,7 @@ async def test_the_console_of_a_node_shows_a_call_of_another_as_it_is_spoken(
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
     (home := tmp_path / "a").mkdir()
+    await of_one_installation(tmp_path, home)
     port, model = free_port(), ToneModel([Say("Good day.", 1.0, 440), STORY], words=["When are you open?"])
     async with AsyncExitStack() as stack:
         valkey = stack.enter_context(Server())

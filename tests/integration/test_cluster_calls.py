@@ -29,6 +29,7 @@ from controller.api.resources import cluster_calls
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.live_calls import VERBS
 from controller.api.server import ApiServer, ApiStorage
+from controller.api.token_check import TokenCheck
 from controller.calls import errors
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import Utterance
@@ -399,6 +400,26 @@ async def test_without_the_same_token_nothing_is_carried(nodes: Nodes, token: Se
     assert (status, told["type"], why in told["detail"]) == (502, "/problems/node-unreachable", True)
     assert [each["node"] for each in (await nodes.a.listed())["unreachable_nodes"]] == ["b", "c"]
     assert nodes.b.calls.asked == []
+
+
+async def test_each_node_is_asked_once_whether_it_takes_the_token(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes.b.node.gate._token = SecretStr("u" * 40)
+    asked, carry = list[str](), peer.Peers.carry
+
+    async def noted(peers: peer.Peers, node: peer.PeerNode, *request: Any, **more: Any) -> Any:
+        asked.append(node.name)
+        return await carry(peers, node, *request, **more)
+
+    monkeypatch.setattr(peer.Peers, "carry", noted)
+    check = TokenCheck(nodes.a.membership, nodes.a.node.peers)
+    for _ in range(3):
+        await check.look()
+    assert sorted(asked) == ["b", "c"]
+    refusals = [nodes.a.node.peers.refusal(each.id.name, each.url) for each in (nodes.b, nodes.c)]
+    assert refusals == ["b refused the `cluster.token` of this node: it has another one (401).", None]
+    assert nodes.b.calls.asked == nodes.c.calls.asked == []
 
 
 async def test_an_answer_has_an_end(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,14 +14,11 @@ from typing import Any
 
 import httpx
 import yaml
-from sqlalchemy import update
 
 from controller.cluster.port import CALLS
-from controller.store.database import Database
-from controller.store.tables.nodes import installation
 from simulator.ports import free_port
 from tests.integration.webhook_harness import eventually
-from tests.peers.stores import store_at
+from tests.peers.stores import of_one_installation, store_at
 from tests.peers.valkey import Server
 from tests.unit.controller.configs import FULL, with_
 
@@ -75,17 +72,10 @@ class Serving:
                 await child.wait()
 
 
-async def of_one_installation(*nodes: Serving) -> None:
-    """As if they had one store, which files can't be."""
-    for each in nodes:
-        async with Database(store_at(each.folder)) as database, database.writing() as store:
-            await store.execute(update(installation).values(id="one"))
-
-
 async def test_a_node_asks_another_that_is_up_frozen_and_dead(tmp_path: Path) -> None:
     with Server() as valkey:
         a, b = Serving(tmp_path, "a", valkey), Serving(tmp_path, "b", valkey)
-        await of_one_installation(a, b)
+        await of_one_installation(a.folder, b.folder)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with (
             a.running(),

@@ -17,6 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from sqlalchemy import update
+
+from controller.store.database import Database
+from controller.store.tables.nodes import installation
 from simulator.ports import free_port
 
 START_SECONDS = 30.0
@@ -32,6 +36,13 @@ def store_at(folder: Path) -> str:
     if _server is None:
         return f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"
     return _server.url("t" + hashlib.sha256(str(folder).encode()).hexdigest()[:20])
+
+
+async def of_one_installation(*folders: Path) -> None:
+    """The stores of these count as one for a Valkey, though nodes have one each, so that no PostgreSQL is needed."""
+    for each in folders:
+        async with Database(store_at(each)) as database, database.writing() as store:
+            await store.execute(update(installation).values(id="one"))
 
 
 def on_postgresql() -> bool:
