@@ -209,6 +209,7 @@ class Controller:
             keep("asterisk", parts.asterisk.follow),
             keep("asterisk checks", parts.asterisk.watch),
             keep("asterisk health", parts.asterisk.watch_health),
+            keep("asterisk process", parts.asterisk.watch_process),
             keep("readiness app", ReadinessApp(config.asterisk, parts.ari, registry.accepts).run),
             keep("configuration", parts.publisher.run),
             keep("store lock", self._keep_lock),

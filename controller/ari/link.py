@@ -58,9 +58,11 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class LinkDown:
-    """The link was lost; the controller is reconnecting."""
+    """The link was lost; the controller is reconnecting. `closed`: by the far end, or its kernel; it did not fall
+    silent, and was not dropped by us."""
 
     reason: str
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -126,7 +128,7 @@ class Link:
             if isinstance(event, ApplicationReplaced):
                 yield event
                 return
-            event = LinkDown(self._dropped or event.reason)
+            event = LinkDown(self._dropped) if self._dropped else event
             log.warning("asterisk link down; reconnecting", app=self.app, reason=event.reason)
             if _now() - up_since >= STEADY:
                 outage = _Outage()
@@ -145,7 +147,7 @@ class Link:
             except BadEvent as error:
                 log.error("asterisk sent an event that cannot be read", reason=str(error))
             except ConnectionClosed as closed:
-                return LinkDown(str(closed))
+                return LinkDown(str(closed), closed=_by_far_end(closed))
 
     async def drop(self, reason: str) -> None:
         """Close the connection; the stream goes on with LinkDown, and reconnects when `admit` allows."""
@@ -202,6 +204,15 @@ class Link:
         )
         outage.warned = True
         await asyncio.sleep(delay)
+
+
+def _by_far_end(closed: ConnectionClosed) -> bool:
+    """Whoever does not answer pings is closed by the library, which sends a close frame. Other errors of the socket
+    (ETIMEDOUT, EHOSTUNREACH) say that nobody is heard."""
+    if closed.rcvd is not None:
+        return True
+    unheard = isinstance(closed.__cause__, OSError) and not isinstance(closed.__cause__, ConnectionError)
+    return closed.sent is None and not unheard
 
 
 def _now() -> float:

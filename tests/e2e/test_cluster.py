@@ -193,7 +193,7 @@ SLOW_FAULTS = {
     "node cut off": Fault(cut("b", *SHARED), mend("b", *SHARED), lasts=True),
     "controller killed": Fault(to_controller(KILL), start_controller, heals=True),
     "controller cut off from its Asterisk": Fault(cut("b", "b-asterisk"), mend("b", "b-asterisk")),
-    "Asterisk killed": Fault(kill_asterisk, start_asterisk, loses=True, heals=True),
+    "Asterisk killed": Fault(kill_asterisk, start_asterisk, loses=True),
     "Asterisk frozen": Fault(to_asterisk(STOP), to_asterisk(GO), loses=True, heals=True),
     "worker killed": Fault(to_worker(KILL), nothing),
     "worker frozen": Fault(to_worker(STOP), nothing),

@@ -218,7 +218,10 @@ async def test_a_peer_that_falls_silent_is_a_drop() -> None:
     url = "http://{}:{}/ari".format(*server.sockets[0].getsockname())
     link = Link(url, "u", "p", "app", backoff=FAST, ping_interval=0.05, ping_timeout=0.05)
     async with server, aclosing(link.stream()) as stream:
-        assert names(await take(stream, 3)) == ["LinkUp", "LinkDown", "LinkUp"]
+        news = await take(stream, 3)
+    assert names(news) == ["LinkUp", "LinkDown", "LinkUp"]
+    assert isinstance(news[1], LinkDown)
+    assert not news[1].closed
 
 
 async def test_while_asterisk_boots(pbx: Pbx, stream: AsyncGenerator[News, None], logged: list[Any]) -> None:
@@ -383,6 +386,15 @@ async def test_the_app_is_registered_only_where_we_are_let_in(pbx: Pbx, logged: 
         assert not wrong
         assert len(pbx.requests) == 1
     assert [line["status"] for line in logged if "does not let us in" in line["event"]] == [403]
+
+
+@pytest.mark.parametrize("script", [say_and_abort(), say_and_close()], ids=["reset", "closed"])
+async def test_a_link_that_the_far_end_has_closed_says_so(pbx: Pbx, script: Script) -> None:
+    pbx.scripts = [script]
+    async with aclosing(link_to(pbx).stream()) as stream:
+        down = (await take(stream, 2))[1]
+        assert isinstance(down, LinkDown)
+        assert down.closed
 
 
 async def test_a_link_that_is_dropped_comes_back_once_it_may(pbx: Pbx) -> None:

@@ -5,6 +5,7 @@ import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 
 from controller.ari import lease, link as links
 from controller.ari.lease import Lease
+from controller.ari.process_signs import Media
 from controller.ari.rest import Ari
 from controller.calls.runtime import asterisk_link
 from controller.calls.runtime.asterisk_link import AsteriskLink
@@ -77,6 +79,11 @@ class Calls:
 
     def take(self, event: Any) -> None:
         raise AssertionError(event)
+
+    def media(self) -> Media:
+        return Media()
+
+    def process_ended(self, since: datetime) -> None: ...
 
 
 @dataclass

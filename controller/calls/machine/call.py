@@ -20,6 +20,7 @@ SUPERVISOR = "supervisor"
 TOOL_ANSWERED = "A tool that you called before the interruption has answered: {}"
 
 _FIRST = {"inbound": State.RINGING, "outbound": State.PREPARING}
+UNANSWERED = (State.RINGING, State.PREPARING, State.DIALING, State.DETECTING)
 _AGENT_AWAY = (State.WAITING, State.TRANSFERRED, State.FAILOVER, State.FALLBACK, State.ENDING, State.ENDED)
 
 
@@ -153,6 +154,15 @@ class Call:
     def with_agent(self) -> bool:
         """There is an agent, or there will be one."""
         return self.state not in _AGENT_AWAY and not self.media_lost
+
+    @property
+    def media_up(self) -> bool:
+        """Its worker has the media leg, as far as it has told."""
+        if self.state is State.CONNECTING:
+            return self.media_flowing
+        if self.failover is not None:
+            return self.failover.phase == "joining" and self.media_flowing
+        return self.with_agent and self.state not in UNANSWERED
 
     # ------------------------------------------------------------ for the rows of the table
 

@@ -99,7 +99,7 @@ class CallActor:
         if self._closed:
             if not isinstance(what, inputs.OfSession):
                 self.owned.late(what)
-                teardown.answered_late(self.call, what)
+                teardown.told_late(self.call, what, _now())
             return
         if self._overflowed or self._left:
             return

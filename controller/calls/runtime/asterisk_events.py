@@ -4,12 +4,15 @@ Owns the map from channels to calls, and which of our legs are in our Stasis app
 `reconcile.ReconcileCalls`: a comparison with Asterisk finds what no event has told.
 """
 
+import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 
 import structlog
 
 from bridge.common.background_tasks import Tasks
 from controller.ari import events as ari_events
+from controller.ari.process_signs import Media
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
 from controller.calls.machine import inputs
@@ -43,6 +46,7 @@ class AsteriskEvents:
         """Legs of ours whose StasisStart was told, and whose end was not yet."""
         self._received: set[str] = set()
         """Callers that a reconcile has found; their StasisStart may still come."""
+        self._media_ended_at: float | None = None
 
     # ------------------------------------------------------------ what the registry tells
 
@@ -60,6 +64,28 @@ class AsteriskEvents:
 
     def ended(self, actor: CallActor) -> None:
         self._by_leg.pop(actor.call.plan.leg, None)
+
+    # ------------------------------------------------------------ its process (`ari.process`)
+
+    def media_ended(self) -> None:
+        """A worker tells that the media leg of a call is gone."""
+        self._media_ended_at = asyncio.get_running_loop().time()
+
+    def media(self) -> Media:
+        return Media(any(each.call.media_up for each in self._live.values()), self._media_ended_at)
+
+    def process_ended(self, since: datetime) -> None:
+        """Every channel is gone. `since`: when Asterisk was last heard of."""
+        log.error(
+            "asterisk has ended: nothing listens at its port, and what was connected is closed; its calls end",
+            live_calls=len(self._live),
+        )
+        self._inbound.all_left()
+        self._in_app.clear()
+        self._received.clear()
+        self._fresh.clear()
+        for each in list(self._live.values()):
+            each.put(inputs.AsteriskEnded(since))
 
     # ------------------------------------------------------------ events
 

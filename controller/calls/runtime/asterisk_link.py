@@ -1,13 +1,14 @@
 """The controller's connection to Asterisk: its events, and whether Asterisk accepts our requests.
 
-Owns the event link, the lease on our Stasis app, and the checks whether Asterisk lets us in and acts. If Asterisk
-refuses our requests (the password has changed, the user may only read, ARI is switched off), the app is given up, so
-that callers get what the dialplan has for them; it is registered again when Asterisk lets us in.
+Owns the event link, the lease on our Stasis app, and the checks whether Asterisk is there, lets us in and acts. If
+Asterisk refuses our requests (the password has changed, the user may only read, ARI is switched off), the app is given
+up, so that callers get what the dialplan has for them; it is registered again when Asterisk lets us in.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
@@ -17,6 +18,8 @@ from controller.ari.events import ApplicationReplaced, Event
 from controller.ari.health import PATIENCE, AsteriskHealth
 from controller.ari.lease import RENEW_SECONDS, Lease
 from controller.ari.link import Link, LinkDown, LinkUp
+from controller.ari.process import AsteriskProcess
+from controller.ari.process_signs import Media
 from controller.ari.rest import Ari, AriError, TimedOut, Unavailable
 from controller.store.instance import AlreadyRunning
 
@@ -30,6 +33,12 @@ class Listener(Protocol):
     frozen: bool
 
     def take(self, event: Event) -> None: ...
+
+    def media(self) -> Media:
+        """What workers tell of media legs."""
+
+    def process_ended(self, since: datetime) -> None:
+        """Asterisk's process, which was last heard of at `since`."""
 
 
 class AsteriskLink:
@@ -55,6 +64,7 @@ class AsteriskLink:
         self._replaced = replaced
         self._lost = lost
         self._doubt = asyncio.Event()
+        self._process = AsteriskProcess(settings.url, listener.media, listener.process_ended)
         secret, trust = settings.password.get_secret_value(), client_context(settings.url, settings.ca_file)
         at = (settings.url, settings.username, secret, settings.app)
         self._link = Link(*at, trust=trust, admit=self._admit, requests=ari.websocket)
@@ -73,9 +83,11 @@ class AsteriskLink:
                     match what:
                         case LinkUp():
                             listener.link_up = True
+                            self._process.link_up()
                             self._compare()
-                        case LinkDown():
+                        case LinkDown(closed=closed):
                             listener.link_up = False
+                            self._process.link_lost(closed=closed)
                             self._lost()
                         case ApplicationReplaced():
                             self._replaced("another program has registered it")
@@ -101,6 +113,10 @@ class AsteriskLink:
         secret, trust = at.password.get_secret_value(), client_context(at.url, at.ca_file)
         async with Ari(at.url, at.username, secret, at.app, timeout=PATIENCE, trust=trust) as ari:
             await AsteriskHealth(ari, lambda: self._listener.link_up, self._frozen).run()
+
+    async def watch_process(self) -> None:
+        """Whether Asterisk is there at all (`ari.process`)."""
+        await self._process.run()
 
     def _frozen(self, frozen: bool) -> None:
         self._listener.frozen = frozen

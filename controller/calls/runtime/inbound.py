@@ -190,6 +190,11 @@ class InboundCalls:
         if task is not None:
             task.cancel()
 
+    def all_left(self) -> None:
+        """Asterisk has ended: nobody is there who has no call yet."""
+        for channel in list(self._asking):
+            self.left(channel)
+
     def has_no_call_yet(self, channel: str) -> bool:
         """Whether the caller of this channel has no call yet. A reconcile must not remove such a channel."""
         return channel in self._asking or channel in self._leaving

@@ -40,6 +40,8 @@ class Owned:
         self._unconfirmed: dict[str, float] = {}
         """Channels to be hung up, and until when (the loop's time) "no such channel" is not believed."""
         self._gone: set[str] = set()
+        self._all_gone = False
+        """Asterisk has ended: nothing is there to be removed."""
         self._retries: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._gave_up = False
@@ -80,6 +82,10 @@ class Owned:
                 self.entered(channel)
             case inputs.LegGone(channel, in_dialplan=False):
                 self.gone(channel)
+            case inputs.AsteriskEnded():
+                self._all_gone = True
+                for each in sorted(self._attempted):
+                    self.release(each)
 
     def entered(self, channel: str) -> None:
         """The channel exists: its StasisStart came."""
@@ -162,7 +168,7 @@ class Owned:
         self._news.set()
 
     def _again(self, channel: str) -> None:
-        if channel in self._gone:
+        if self._all_gone or channel in self._gone:
             self.release(channel)
             return
         self._unconfirmed.setdefault(channel, 0.0)

@@ -108,6 +108,8 @@ class Registry:
         actor = self._live.get(event.call)
         if actor is not None:
             self._worker_events.take(actor, event)
+            if isinstance(event, contract.MediaGone):
+                self.asterisk.media_ended()
 
     def take_former_event(self, event: contract.CallEvent) -> None:
         """Of a session that is not the call's present one any more."""

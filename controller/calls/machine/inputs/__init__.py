@@ -17,6 +17,7 @@ from controller.calls.machine.inputs.agent_tools import (
     WaitTool as WaitTool,
 )
 from controller.calls.machine.inputs.asterisk import (
+    AsteriskEnded as AsteriskEnded,
     LegEntered as LegEntered,
     LegGone as LegGone,
     LegHungUp as LegHungUp,

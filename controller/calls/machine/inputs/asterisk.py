@@ -1,6 +1,7 @@
 """What Asterisk says of a call's channels, as inputs of the call's queue. [pure]"""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +88,22 @@ class RtpCounted:
     source: int = 0
 
 
-Input = LegEntered | LegRinging | LegGone | LegHungUp | LegReturned | LegJoined | SoundOver | SipHold | RtpCounted
+@dataclass(frozen=True, slots=True)
+class AsteriskEnded:
+    """Its process is gone, and with it every channel and bridge (`ari.process`). `since`: when it was last heard of."""
+
+    since: datetime
+
+
+Input = (
+    LegEntered
+    | LegRinging
+    | LegGone
+    | LegHungUp
+    | LegReturned
+    | LegJoined
+    | SoundOver
+    | SipHold
+    | RtpCounted
+    | AsteriskEnded
+)

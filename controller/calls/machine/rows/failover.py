@@ -24,7 +24,7 @@ from datetime import datetime
 
 from bridge import contract
 from controller.calls.machine import commands, inputs
-from controller.calls.machine.call import TOOL_ANSWERED, Call
+from controller.calls.machine.call import TOOL_ANSWERED, UNANSWERED, Call
 from controller.calls.machine.plan import Failover, State
 from controller.calls.machine.row import Always, Row, Rows, Steps, in_states
 from controller.calls.machine.rows import wrap_up
@@ -36,7 +36,6 @@ LEAVE = 1.0  # seconds that a session may take to end
 AGAIN = 0.2  # seconds between two looks for a worker
 QUIET = 0.3  # seconds before the tones: most calls are back by then
 
-_UNANSWERED = (State.RINGING, State.PREPARING, State.DIALING, State.DETECTING)
 _TIMERS = ("media", "failover", "leave", "again", "tone")
 
 
@@ -50,7 +49,7 @@ def possible(call: Call) -> bool:
 def worker_lost(call: Call, what: inputs.WorkerLost, now: datetime) -> Steps:
     call.session_open = False
     failover = call.failover
-    if call.state in _UNANSWERED and possible(call):
+    if call.state in UNANSWERED and possible(call):
         call.losses += 1
         call.ai_ready = False
         return _ask_for_worker(call)
@@ -161,7 +160,7 @@ def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> Steps:
     call.session_open = False
     if call.state is State.ENDING:
         return []
-    if call.losses and call.state in (*_UNANSWERED, State.FAILOVER):
+    if call.losses and call.state in (*UNANSWERED, State.FAILOVER):
         return [commands.StartTimer("again", AGAIN)]
     return [inputs.AgentLost(what.reason)]
 
@@ -169,7 +168,7 @@ def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> Steps:
 def refused(call: Call, what: inputs.SessionRefused, _: datetime) -> Steps:
     """Several controllers may share a worker, so that it is full before this one knows."""
     looking = call.failover is not None and call.failover.phase == "looking"
-    if call.state in _UNANSWERED or (call.state is State.FAILOVER and looking):
+    if call.state in UNANSWERED or (call.state is State.FAILOVER and looking):
         return _ask_for_worker(call)
     return [inputs.AgentLost(what.reason)]
 
@@ -183,7 +182,7 @@ def look_again(call: Call, _: inputs.TimeUp, __: datetime) -> Steps:
 
 
 def _looks_for_worker(call: Call) -> bool:
-    return call.losses > 0 and call.state in (*_UNANSWERED, State.FAILOVER) and not call.session_open
+    return call.losses > 0 and call.state in (*UNANSWERED, State.FAILOVER) and not call.session_open
 
 
 def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> Steps:

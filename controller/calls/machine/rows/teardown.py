@@ -12,6 +12,7 @@ ASTERISK = "asterisk"
 """`ended_by`, where Asterisk has hung up by itself, or was told to by somebody else than this controller."""
 NORMAL, NO_RESPONSE, NO_CIRCUIT, INTERWORKING = 16, 18, 44, 127
 """Q.850. A BYE or a CANCEL that gives no reason is the normal end (RFC 3398)."""
+ASTERISK_ENDED = "Asterisk has ended, and the call with it"
 SHORTEST_SESSION = timedelta(seconds=50)
 """Asterisk hangs up 60 s after the last refresh at the earliest (RFC 4028: Session-Expires is 90 s at least). Who hangs
 up before with the same cause has given it in a Reason."""
@@ -108,6 +109,24 @@ def answered_late(call: Call, what: inputs.Input) -> None:
         call.outcome, call.detail = Outcome.FAILED, "answered when the call had been given up, and hung up at once"
 
 
+def asterisk_ended(call: Call, what: inputs.AsteriskEnded, now: datetime) -> Steps:
+    return call.end(now, Outcome.FAILED, by=ASTERISK, detail=ASTERISK_ENDED)
+
+
+def ended_with_asterisk(call: Call, what: inputs.AsteriskEnded, _: datetime) -> Steps:
+    """What could not be done once Asterisk was gone has ended the call before anybody knew why."""
+    if call.outcome is Outcome.FAILED and call.ended_by == "system" and call.ended_at and call.ended_at >= what.since:
+        call.ended_by, call.detail = ASTERISK, ASTERISK_ENDED
+    return []
+
+
+def told_late(call: Call, what: inputs.Input, now: datetime) -> None:
+    """After the end of the call."""
+    answered_late(call, what)
+    if isinstance(what, inputs.AsteriskEnded):
+        ended_with_asterisk(call, what, now)
+
+
 def not_confirmed(call: Call) -> None:
     """Everything was hung up, and Asterisk has not confirmed all of it."""
     call.state = State.ENDING
@@ -131,6 +150,11 @@ ROWS: Rows = in_states(
         inputs.SessionRefused: Row(nothing),
         inputs.CommandFailed: Row(nothing),
         inputs.HangUpAsked: Row(nothing),
+        inputs.AsteriskEnded: Row(ended_with_asterisk),
     },
 )
-ALWAYS: Always = {inputs.LegHungUp: Row(leg_hung_up), inputs.HangUpAsked: Row(hang_up, to=END)}
+ALWAYS: Always = {
+    inputs.LegHungUp: Row(leg_hung_up),
+    inputs.HangUpAsked: Row(hang_up, to=END),
+    inputs.AsteriskEnded: Row(asterisk_ended, to=END),
+}

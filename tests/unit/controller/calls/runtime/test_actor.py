@@ -536,6 +536,35 @@ async def test_hang_ups_wait_until_asterisk_can_be_asked_and_end_with_the_proces
         await running
 
 
+@pytest.mark.parametrize("story", [(inputs.HangUpAsked("ops"), OVER), ()], ids=["being taken down", "live"])
+async def test_nothing_is_hung_up_once_asterisk_has_ended(story: tuple[inputs.Input, ...]) -> None:
+    rig = Rig()
+    rig.actor.owned._acts = lambda: False
+    running = await ended(rig, *story[:1])
+    rig.ari.fails = dict.fromkeys(("hangup", "destroy_bridge"), Unavailable("any", None, "ConnectError"))
+    rig.put(inputs.AsteriskEnded(rig.actor.call.started_at), OVER)
+    async with asyncio.timeout(5):
+        await running
+    assert rig.actor.owned.existing == rig.actor.owned.unconfirmed == frozenset()
+    call = rig.actor.call
+    assert (call.state, call.ended_by) == (State.ENDED, "ops" if story else "asterisk")
+
+
+async def test_a_call_that_waits_for_its_hang_ups_ends_with_asterisk() -> None:
+    rig = Rig()
+    rig.actor.owned._acts = lambda: False
+    away = Unavailable("any", None, "ConnectError")
+    rig.ari.fails = dict.fromkeys(("hangup", "destroy_bridge", "external_media"), away)
+    tried: list[inputs.Input] = [inputs.AiReady(), OVER]
+    running = await ended(rig, inputs.MediaLost("reset"), OVER, *tried * failover.MOST)
+    before, waits = view_of(rig), not running.done()
+    rig.put(inputs.AsteriskEnded(rig.actor.call.started_at))
+    async with asyncio.timeout(5):
+        await running
+    assert (before[0], waits) == (State.ENDING, True)
+    assert view_of(rig) == (State.ENDED, "Asterisk has ended, and the call with it")
+
+
 @pytest.mark.parametrize("answers", [True, False])
 async def test_a_leg_that_asterisk_may_still_dial_is_not_forgotten(
     monkeypatch: pytest.MonkeyPatch, answers: bool

@@ -8,11 +8,25 @@ import pytest
 from bridge.contract import Counters
 from controller.ari import events
 from controller.calls.machine import inputs, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
+from controller.calls.machine.rows import teardown
 from controller.calls.runtime.asterisk_events import input_of
-from tests.unit.controller.calls.machine.test_table import CALLER, IDS, NOW, feed, inbound, talking, transferring
+from tests.unit.controller.calls.machine.test_table import (
+    CALLER,
+    IDS,
+    NOW,
+    OVER,
+    TARGET,
+    feed,
+    inbound,
+    outbound,
+    talking,
+    transferring,
+)
 
+TALKING = (inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.MediaFlowing())
 LEFT = inputs.LegGone(CALLER, in_dialplan=True)
 
 
@@ -79,3 +93,73 @@ def test_the_cause_of_a_soft_hang_up_is_none_of_q850() -> None:
     }
     event = events.parse(json.dumps({**told, "channel": channel, "application": "voiceai"}))
     assert input_of(event) == ("k1", inputs.LegHungUp("k1", soft=True))
+
+
+ENDED = inputs.AsteriskEnded(NOW)
+WITH_ASTERISK = (Outcome.FAILED, "asterisk", teardown.ASTERISK_ENDED)
+
+
+def said(call: Call) -> tuple[Outcome | None, str | None, str | None]:
+    return call.outcome, call.ended_by, call.detail
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        (),
+        (inputs.AiReady(),),
+        TALKING,
+        (*TALKING, inputs.HoldAsked("ops")),
+        (*TALKING, inputs.TransferAsked(TARGET, "ops")),
+        (*TALKING, inputs.TransferAsked(TARGET, "ops"), inputs.LegEntered(IDS.target(1))),
+        (*TALKING, inputs.MediaLost("reset")),
+    ],
+)
+def test_every_call_ends_with_asterisk(story: tuple[inputs.Input, ...]) -> None:
+    for begin in (inbound, outbound):
+        call = begin()
+        table.start(call)
+        feed(call, *story, ENDED)
+        assert call.state in (State.ENDING, State.ENDED)
+        assert said(call) == WITH_ASTERISK
+        assert feed(call, ENDED, OVER, ENDED) == [], "once"
+        assert said(call) == WITH_ASTERISK
+
+
+def test_what_failed_because_asterisk_was_gone_is_told_so_and_other_ends_stay() -> None:
+    for what, after in (
+        (inputs.AiFailed("account", "no quota"), WITH_ASTERISK),
+        (inputs.HangUpAsked("ops"), (Outcome.ANSWERED, "ops", None)),
+    ):
+        call = talking()
+        feed(call, what, ENDED)
+        assert said(call) == after
+    call = talking()
+    feed(call, inputs.AiFailed("account", "no quota"))
+    before = said(call)
+    feed(call, inputs.AsteriskEnded(NOW + timedelta(seconds=2)))
+    assert said(call) == before, "it had ended before"
+
+
+@pytest.mark.parametrize(
+    ("story", "up"),
+    [
+        ((), False),
+        ((inputs.AiReady(),), False),
+        ((inputs.AiReady(), inputs.MediaFlowing()), True),
+        (TALKING, True),
+        ((*TALKING, inputs.HoldAsked("ops")), True),
+        ((*TALKING, inputs.TransferAsked(TARGET, "ops")), True),
+        ((*TALKING, inputs.TransferAsked(TARGET, "ops"), inputs.MediaLost("reset")), False),
+        ((*TALKING, inputs.TransferAsked(TARGET, "ops"), inputs.LegEntered(IDS.target(1))), False),
+        ((*TALKING, inputs.MediaLost("reset")), False),
+        ((*TALKING, inputs.MediaLost("reset"), OVER, inputs.AiReady()), False),
+        ((*TALKING, inputs.MediaLost("reset"), OVER, inputs.AiReady(), inputs.MediaFlowing()), True),
+        ((*TALKING, inputs.HangUpAsked("ops")), False),
+    ],
+)
+def test_whether_a_worker_has_the_media_leg(story: tuple[inputs.Input, ...], up: bool) -> None:
+    call = inbound()
+    table.start(call)
+    feed(call, *story)
+    assert call.media_up is up

@@ -1,0 +1,75 @@
+"""Whether Asterisk's process has ended, judged from outside. [pure]
+
+When a process ends, its kernel closes what it had open (the event websocket, the AudioSocket connections of all media
+legs) and refuses connections to its port; a relay between (docker-proxy, socat) takes them and closes them at once. A
+network that is cut does neither, nor does an Asterisk that stands still. One sign alone says too little: a firewall or
+another http.conf closes a port as well, and calls live on behind it. So the port has to be dead for `DEAD_S`, and what
+was open has to be closed.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+DEAD_S = 5.0
+"""Seconds without a break in which nobody is at the port. An Asterisk that is started again needs about as long; its
+calls are gone with the first refusal all the same."""
+TRIES = 4
+"""At least as many connections: this process may have stood still for DEAD_S itself."""
+MEDIA_S = 3.0
+"""Seconds before the loss of the link: a media leg that ended earlier is no sign."""
+
+
+class Port(Enum):
+    REFUSED = "refused"
+    CLOSED = "closed"
+    """The connection was taken, and closed without an answer. Asterisk does so, too, if it has too many
+    (sessionlimit in its http.conf): only together with the end of all sound it says anything."""
+    IN_USE = "in use"
+    """Or nobody knows: no answer, no way, no such name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """`up`: a worker has the media leg of a call. `ended_at`: when one was last told to be gone."""
+
+    up: bool = False
+    ended_at: float | None = None
+
+
+class ProcessSigns:
+    """Of one Asterisk. Moments are seconds of any one clock. Until the first link nothing is known to be open."""
+
+    def __init__(self) -> None:
+        self._link_closed = True
+        self._lost_at = 0.0
+        self._had_media = False
+        self._since: float | None = None
+        self._tries, self._taken = 0, 0
+        self.ended = False
+
+    def link_up(self) -> None:
+        self.ended = False
+        self._in_use()
+
+    def link_lost(self, *, closed: bool, now: float) -> None:
+        """`closed`: by the far end; it did not just fall silent."""
+        self._link_closed, self._lost_at, self._had_media = closed, now, False
+        self._in_use()
+
+    def tried(self, port: Port, media: Media, now: float) -> bool:
+        """A connection to the port. Returns True once: the process has ended."""
+        ended = media.ended_at is not None and media.ended_at >= self._lost_at - MEDIA_S
+        self._had_media = self._had_media or media.up or ended
+        if port is Port.IN_USE:
+            self._in_use()
+            return False
+        self._since = now if self._since is None else self._since
+        self._tries += 1
+        self._taken += port is Port.CLOSED
+        if self.ended or media.up or now - self._since < DEAD_S or self._tries < TRIES:
+            return False
+        self.ended = self._had_media or (self._link_closed and not self._taken)
+        return self.ended
+
+    def _in_use(self) -> None:
+        self._since, self._tries, self._taken = None, 0, 0
