@@ -82,7 +82,7 @@ class Sound:
 
     def _flood_of_events(self, port: int, sequence: int, stamp: int) -> None:
         """At most one of them is a key: keys that have to wait for the one before let Asterisk's thread of this channel
-        use a core (docs/asterisk.md, "Keys that claim to be long"), which is the subject of test_long_dtmf.py."""
+        use a core (docs/asterisk.md, "DTMF digits with a long duration"), which is the subject of test_long_dtmf.py."""
         chance = self._chance
         for number in range(chance.choice([1, 10, 200])):
             code = (
