@@ -1,4 +1,4 @@
-"""DTMF digits with a long duration: Asterisk's thread of that channel uses a whole core, and it costs no other call anything.
+"""DTMF digits with a long duration: the thread of that channel uses a whole core; other calls are not affected.
 
 While a channel plays a key that it was told without a beginning, Asterisk leaves further keys in the channel's queue,
 and reads nothing else as long as they wait there (main/channel.c, __ast_read, should_skip_dtmf): the socket stays
