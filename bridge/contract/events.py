@@ -124,6 +124,8 @@ class Said(StrictModel):
     heard_ms: int | None = None
     ago_ms: int = Field(0, ge=0)
     """Since it was over."""
+    took_ms: Annotated[int | None, Field(ge=0), Since(10)] = None
+    """From its first sound to its end; None: not known."""
     consultation: bool = False
     """It began while the agent spoke with somebody else (`SessionSpec.consultation`): "caller" is that person."""
 

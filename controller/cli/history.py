@@ -11,7 +11,7 @@ from rich.text import Text
 
 from controller.api.models.history import HistoryPage, PastCall, PastCallDetail
 from controller.cli.connection import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, err, full_past_id, tell
-from controller.cli.tables import id_column
+from controller.cli.tables import id_column, spoken
 
 history = typer.Typer(invoke_without_command=True, help="Past calls: list, show, recordings, export, delete.")
 
@@ -139,7 +139,7 @@ def _rows(calls: tuple[PastCall, ...]) -> Table:
 
 
 def _detail(call: PastCallDetail) -> RenderableType:
-    words = [(each.at, f"{each.who}: {each.text}{' …' if each.interrupted else ''}") for each in call.transcript or ()]
+    words = [(each.started_at or each.at, spoken(each).lstrip()) for each in call.transcript or ()]
     events = [(each.at, f"{each.type} {_fields(each.data)}") for each in call.events]
     tools = [(each.at, f"tool {each.tool}: {'ok' if each.ok else 'failed'}") for each in call.tools]
     timeline = sorted([*words, *events, *tools], key=lambda each: each[0])

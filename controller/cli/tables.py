@@ -10,7 +10,14 @@ from rich.text import Text
 
 from controller.api.client import StreamEvent
 from controller.api.models.audit import AuditPage
-from controller.api.models.calls import AttemptAnswer, CallAnswer, CallDetailAnswer, CallPage, WaitingAnswer
+from controller.api.models.calls import (
+    AttemptAnswer,
+    CallAnswer,
+    CallDetailAnswer,
+    CallPage,
+    UtteranceAnswer,
+    WaitingAnswer,
+)
 from controller.api.models.events import LetterPage
 
 _COLOURS = {
@@ -111,11 +118,17 @@ def call_detail(call: CallDetailAnswer) -> RenderableType:
             facts.add_row(Text("attempt", style="dim"), plain(_attempt(attempt)))
     for sound in call.recordings:
         facts.add_row(Text("recording", style="dim"), plain(f"{sound.path} ({sound.seconds:.0f} s)"))
-    words = (
-        Text(f"{each.at:%T} {each.who:>6}: {each.text}{' …' if each.interrupted else ''}")
-        for each in call.transcript or ()
-    )
+    words = (Text(f"{each.started_at or each.at:%T} {spoken(each)}") for each in call.transcript or ())
     return Group(facts, *words)
+
+
+def spoken(each: UtteranceAnswer) -> str:
+    """Who said what; of an operator, what the agent was told."""
+    text = f"{each.text}{' …' if each.interrupted else ''}"
+    if each.who != "operator":
+        return f"{each.who:>6}: {text}"
+    told = {"say": "say", "instruct": "instruction"}.get(each.action or "", f"the call goes on with {each.agent}")
+    return f"{each.by} to the agent, {told}" + (f": {text}" if text else "")
 
 
 def waits(why: WaitingAnswer) -> str:

@@ -90,6 +90,8 @@ class Said(Data, type="call.said", facts=(contract.Said,)):
     """The provider's id of it: told twice, it is the same."""
     spoken_at: Moment | None = None
     """When it was over. What a caller said is written down later, and not always in its order: sort by this."""
+    started_at: Moment | None = None
+    """When it began; null: not known."""
     who: Literal["caller", "agent", "target"]
     """`target`: of an attended transfer."""
     text: str | None = words("The words; of an agent that was interrupted, up to what was heard.")
@@ -101,7 +103,8 @@ class Said(Data, type="call.said", facts=(contract.Said,)):
     @classmethod
     def of(cls, fact: contract.Said, at: datetime) -> dict[str, Any]:
         spoken_at = at - timedelta(milliseconds=fact.ago_ms)
-        return cls.same_in(fact) | {"who": who_said(fact), "spoken_at": spoken_at}
+        started_at = None if fact.took_ms is None else spoken_at - timedelta(milliseconds=fact.took_ms)
+        return cls.same_in(fact) | {"who": who_said(fact), "spoken_at": spoken_at, "started_at": started_at}
 
 
 class Turn(Data, type="call.turn", facts=(contract.TurnMeasured,)):
@@ -156,6 +159,8 @@ class Transfer(Data, type="call.transfer", facts=(lifecycle.TransferMoved,)):
     """A token's name, `agent`, `digit` or `rescue`."""
     outcome: str | None
     """Why it failed: busy, no_answer, declined, …"""
+    kind: str | None = None
+    """blind, attended or refer."""
 
     @classmethod
     def of(cls, fact: lifecycle.TransferMoved, at: datetime) -> dict[str, Any]:
@@ -173,6 +178,38 @@ class Participant(Data, type="call.participant", facts=(lifecycle.ParticipantMov
     """A token's name."""
     outcome: str | None
     """Of the dialling: answered, busy, no_answer, declined, …"""
+
+
+class Supervision(Data, type="call.supervision", facts=(lifecycle.SupervisionMoved,)):
+    """A supervisor is dialled, listens, hears the call in another way, or has left."""
+
+    supervision: int
+    """Which supervision of this attempt, from 1."""
+    state: Literal["ringing", "on", "left", "failed"]
+    mode: Literal["listen", "whisper", "take_over"]
+    to: str | None = personal("Who it is, as the config names them.")
+    by: str
+    """A token's name."""
+    outcome: str | None
+    """Of the dialling: answered, busy, no_answer, declined, …"""
+
+    @classmethod
+    def of(cls, fact: lifecycle.SupervisionMoved, at: datetime) -> dict[str, Any]:
+        return cls.same_in(fact) | {"supervision": fact.number}
+
+
+class Instructed(Data, type="call.instructed", facts=(lifecycle.AgentInstructed,)):
+    """An operator has told the agent something, or has given the call to another agent."""
+
+    by: str
+    """A token's name."""
+    action: Literal["say", "instruct", "switch_agent"]
+    """Say the text word for word; follow it; go on with the agent `agent`, or with other instructions."""
+    text: str | None = words("What it was told; null: another agent, without instructions.")
+    agent: str
+    """With `switch_agent` the one that goes on."""
+    agent_version: int | None = None
+    """Which version of the agent; 0: a draft; null: not known."""
 
 
 class Control(Data, type="call.control", facts=(lifecycle.ControlChanged,)):
@@ -318,7 +355,7 @@ class Settled(Data, type="call.settled", facts=(lifecycle.CallSettled,)):
 
 KINDS: tuple[type[Data], ...] = (
     *(Queued, Started, Adopted, Ringing, Answered, StateChange, Said, Turn, BargeIn, Tool, Transfer, Participant),
-    *(Control, Reconnected, AiWarning, Used, Recorded, Ended, Settled),
+    *(Supervision, Instructed, Control, Reconnected, AiWarning, Used, Recorded, Ended, Settled),
 )
 """Every type of event there is, in the order in which a call could show them."""
 TYPES: tuple[str, ...] = tuple(kind.event.model_fields["type"].default for kind in KINDS)

@@ -142,6 +142,7 @@ async def acts(page: Page, running: Installation, phone: Phone) -> None:
     """Says something, mutes, holds, transfers to somebody who is busy, calls a transfer off."""
     await page.get_by_label("Make the agent say").fill("We close in five minutes.")
     await press(page, "Say")
+    await expect(page.locator(".line.operator")).to_contain_text("We close in five minutes.")
     await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=PATIENCE)
     phone.rtp.say(tone(0.6, 620))
     await expect(page.get_by_text("interrupted after")).to_be_visible()
@@ -337,6 +338,9 @@ async def past(page: Page) -> list[str]:
     found = await look(page, "history")
     await page.get_by_role("link", name="+4930123456").click()
     await expect(page.get_by_role("log")).to_contain_text(HOSTILE)
+    await expect(page.locator(".line.operator")).to_contain_text("to say word for word")
+    await expect(page.locator(".parties li").filter(has_text="supervision")).to_contain_text("ada")
+    await expect(page.get_by_text("where a supervisor took over the call")).to_be_visible()
     await page.wait_for_function(PAINTED)
     await expect(page.locator(".wave .cut").first).to_be_attached()
     await expect(page.locator(".wave .wait").first).to_be_attached()

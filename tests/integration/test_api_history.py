@@ -36,6 +36,7 @@ from tests.integration.api_harness import ADMIN, LIMITED, Harness, harness
 from tests.integration.records_harness import CALL, Desk, desk, story_of
 from tests.integration.test_records import IDS
 from tests.peers.stores import on_postgresql
+from tests.unit.controller.events.test_factory import OPERATED
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +78,7 @@ async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[H
             contract.Recorded(call=CALL, path=str(path), seconds=3.0) for path in paths
         ]
         story = [each for each in story_of(CALL) if not isinstance(each, contract.Recorded)]
-        it.tell([*story[:-1], *recorded, story[-1]])
+        it.tell([*story[:-1], *OPERATED, *recorded, story[-1]])
         it.tell(story_of(IDS[0], caller="=cmd()"))
         it.tell(story_of(IDS[1], agent="night"))
         await it.written()
@@ -100,6 +101,17 @@ async def test_pages_and_one_call(tmp_path: Path) -> None:
         assert [each["id"] for each in (await told(it, "/v1/history?agent=night"))["calls"]] == [IDS[1]]
         call = await told(it, page["calls"][0]["url"])
         assert call["transcript"][0]["text"] == "my card is 1234"
+        told_agent = {name: call["transcript"][1][name] for name in ("who", "text", "by", "action", "agent")}
+        assert told_agent == {
+            **{"who": "operator", "text": "your pin is 99"},
+            **{"by": "ops", "action": "say", "agent": "reception"},
+        }
+        assert [(each["kind"], each["mode"], each["outcome"]) for each in call["legs"]] == [
+            ("transfer", "blind", "busy"),
+            ("participant", None, "busy"),
+            ("supervision", "whisper", "answered"),
+        ]
+        assert {each["ended_with"] for each in call["recordings"]} == {"call"}
         assert [each["tool"] for each in call["tools"]] == ["transfer"]
         assert call["attempts"] == [1]
         assert [each["url"] is not None for each in call["recordings"]] == [True, False, False]
@@ -315,7 +327,7 @@ async def test_whoever_was_connected_to_a_number_keeps_the_call_and_not_the_numb
         done = await told(it, "/v1/history/forget", 200, "POST", json={"number": "+49555"})
         assert done["calls"] == 0
         legs = (await told(it, f"/v1/history/{CALL}"))["legs"]
-        assert [each["party"] for each in legs] == [None, "+49777"]
+        assert [each["party"] for each in legs] == [None, "+49777", "+49888"]
         assert await everything_in(desk.database, "+49555") == []
 
 

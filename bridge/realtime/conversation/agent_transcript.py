@@ -76,6 +76,8 @@ class _Utterance:
     """The server did not make all of its audio."""
     connection_lost: bool = False
     words: _Words = _Words.NOT_AWAITED
+    began_at: float | None = None
+    """When its first sound is heard."""
     ended_at: float | None = None
     """When the last of its sound was heard, or it was cut."""
 
@@ -123,8 +125,10 @@ class AgentTranscript:
     # ------------------------------------------------------------ generation
 
     def sound(self, response_id: str, item_id: str, length: int) -> None:
-        """`length` bytes of sound have come. They may not have been played yet."""
+        """`length` bytes of sound have come, and are about to be queued."""
         if utterance := self._of(response_id, item_id):
+            if utterance.began_at is None:
+                utterance.began_at = self.now + self._playout.remaining_ms / 1000
             utterance.generated += length
             if utterance.cut_ms is None:
                 utterance.ended_at = None  # it goes on
@@ -287,6 +291,8 @@ class AgentTranscript:
             self._warnings.warn("audio_without_transcript", detail="the agent's sound came without its words")
         if heard_ms:
             self._latest.append((utterance.response_id, text, heard_ms))
+            ended_at = self.now if utterance.ended_at is None else utterance.ended_at
+            began_at = ended_at if utterance.began_at is None else utterance.began_at
             said = Said(
                 call=self._call,
                 who="agent",
@@ -294,7 +300,8 @@ class AgentTranscript:
                 item=utterance.item_id,
                 interrupted=interrupted,
                 heard_ms=heard_ms,
-                ago_ms=0 if utterance.ended_at is None else round(max(0.0, self.now - utterance.ended_at) * 1000),
+                ago_ms=round(max(0.0, self.now - ended_at) * 1000),
+                took_ms=max(heard_ms, round((ended_at - began_at) * 1000)),
                 consultation=utterance.consultation,
             )
             self._out.add(Emit(said))

@@ -132,9 +132,9 @@ class Conversation:
                 self._agent_speech.written(what, now)
             case Drained():
                 self._agent_speech.drained()
-            case server_events.SpeechStarted(item_id):
+            case server_events.SpeechStarted(item_id, audio_start_ms):
                 self.parts.no_input.reset()
-                self._user_speech.started(item_id, now)
+                self._user_speech.started(item_id, now, audio_start_ms)
             case server_events.SpeechStopped(item_id, audio_end_ms):
                 self._user_speech.ended(item_id, now)
                 self._user_speech.stopped(audio_end_ms, now)

@@ -5,7 +5,7 @@ because the call is on hold or the agent says its last words. Speech that counts
 `no_input`. Owns the caller's transcripts, too: which are still to come, and which belong to a consultation.
 """
 
-from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
+from bridge.contract import NOT_TRANSCRIBED, Said, ServerVad, SessionSpec
 from bridge.realtime.conversation.effects import CancelTimer, Emit, Note, StartTimer, Timer
 from bridge.realtime.conversation.parts import Parts
 from bridge.realtime.conversation.recent_ids import RecentIds
@@ -27,8 +27,8 @@ class UserSpeech:
     def __init__(self, spec: SessionSpec, parts: Parts) -> None:
         self._parts = parts
         self.apply(spec)
-        self._begun_in: dict[str, bool] = {}
-        """Whether the turn began in a consultation, by item id."""
+        self._begun: dict[str, tuple[float, bool]] = {}
+        """When a turn began, and whether in a consultation, by item id."""
         self._ended_at: dict[str, float] = {}
         """The end times of the turns whose transcript has not come, by item id."""
         self._started = RecentIds()
@@ -48,6 +48,8 @@ class UserSpeech:
         self._listens = spec.turn_detection.interrupt_response
         self._consultation = spec.consultation
         self._writes = spec.transcription is not None
+        vad = spec.turn_detection
+        self._padding_ms = vad.prefix_padding_ms if isinstance(vad, ServerVad) else None
 
     @property
     def has_the_word(self) -> bool:
@@ -63,15 +65,15 @@ class UserSpeech:
     def _agent_speaks(self) -> bool:
         return not self._parts.playout.idle or self._parts.responses.state in (State.REQUESTED, State.ACTIVE)
 
-    def started(self, item_id: str, now: float) -> None:
+    def started(self, item_id: str, now: float, audio_start_ms: int | None = None) -> None:
         """`speech_started`."""
-        self._begun_in[item_id] = self._consultation
+        self._begun[item_id] = self._first_sound(audio_start_ms, now), self._consultation
         self._ended_at.pop(item_id, None)
         if item_id in self._started:
             self._written.discard(item_id)  # this server uses one item id for several turns
         self._started.add(item_id)
-        if len(self._begun_in) > UNWRITTEN:
-            del self._begun_in[next(iter(self._begun_in))]
+        if len(self._begun) > UNWRITTEN:
+            del self._begun[next(iter(self._begun))]
         if self._parts.commands.on_hold:
             return
         self._parts.turns.speech_started(item_id, now)
@@ -116,8 +118,8 @@ class UserSpeech:
         self._awaited.discard(item_id)
         if text and text != NOT_TRANSCRIBED:
             self._written.add(item_id)
-        consultation = self._begun_in.pop(item_id, self._consultation)
         ended = self._ended_at.pop(item_id, now)
+        began, consultation = self._begun.pop(item_id, (None, self._consultation))
         if text:
             said = Said(
                 call=self._parts.call,
@@ -125,13 +127,14 @@ class UserSpeech:
                 text=text,
                 item=item_id,
                 ago_ms=round(max(0.0, now - ended) * 1000),
+                took_ms=None if began is None else round(max(0.0, ended - began) * 1000),
                 consultation=consultation,
             )
             self._parts.out.add(Emit(said))
 
     def not_transcribed(self, item_id: str, now: float) -> None:
         """The transcription of a turn has failed. It is reported as not transcribed, unless the text comes soon."""
-        known = item_id in self._begun_in or item_id in self._ended_at
+        known = item_id in self._begun or item_id in self._ended_at
         if not item_id:
             self.said(item_id, NOT_TRANSCRIBED, now)
         elif known and item_id not in self._failed:
@@ -207,6 +210,13 @@ class UserSpeech:
                 self._parts.responses.request(ResponseRequest())
 
     # ------------------------------------------------------------ inside
+
+    def _first_sound(self, audio_start_ms: int | None, now: float) -> float:
+        """The server's position is `prefix_padding_ms` before the speech. Without a position: `now`."""
+        if audio_start_ms is None or self._padding_ms is None:
+            return now
+        heard = self._parts.turns.appended.heard_at(audio_start_ms + self._padding_ms)
+        return now if heard is None else min(heard, now)
 
     def _take_the_word(self) -> None:
         if self._parts.interruption_filter.wanted and self._interruptible and self._agent_speaks:

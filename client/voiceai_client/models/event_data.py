@@ -113,6 +113,20 @@ class Ended(EventData):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Instructed(EventData):
+    by: str
+    """A token's name."""
+    action: Literal["say", "instruct", "switch_agent"] | str
+    """Say the text word for word; follow it; go on with the agent `agent`, or with other instructions."""
+    text: str | None = None
+    """What it was told; null: another agent, without instructions."""
+    agent: str
+    """With `switch_agent` the one that goes on."""
+    agent_version: int | None = None
+    """Which version of the agent; 0: a draft; null: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Participant(EventData):
     leg: str
     """As in the call's `participants`."""
@@ -164,6 +178,8 @@ class Said(EventData):
     """The provider's id of it: told twice, it is the same."""
     spoken_at: datetime | None = None
     """When it was over. What a caller said is written down later, and not always in its order: sort by this."""
+    started_at: datetime | None = None
+    """When it began; null: not known."""
     who: Literal["caller", "agent", "target"] | str
     """`target`: of an attended transfer."""
     text: str | None = None
@@ -212,6 +228,20 @@ class StateChange(EventData):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Supervision(EventData):
+    supervision: int
+    """Which supervision of this attempt, from 1."""
+    state: Literal["ringing", "on", "left", "failed"] | str
+    mode: Literal["listen", "whisper", "take_over"] | str
+    to: str | None = None
+    """Who it is, as the config names them."""
+    by: str
+    """A token's name."""
+    outcome: str | None
+    """Of the dialling: answered, busy, no_answer, declined, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Tool(EventData):
     tool: str
     """Its name; `unknown` for one that the agent does not have."""
@@ -235,6 +265,8 @@ class Transfer(EventData):
     """A token's name, `agent`, `digit` or `rescue`."""
     outcome: str | None
     """Why it failed: busy, no_answer, declined, …"""
+    kind: str | None = None
+    """blind, attended or refer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -13,6 +13,7 @@ from voiceai_client.models.event_data import (
     BargeIn,
     Control,
     Ended,
+    Instructed,
     Participant,
     Queued,
     Reconnected,
@@ -22,6 +23,7 @@ from voiceai_client.models.event_data import (
     Settled,
     Started,
     StateChange,
+    Supervision,
     Tool,
     Transfer,
     Turn,
@@ -137,6 +139,22 @@ class CallParticipant(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CallSupervision(Event):
+    """A supervisor is dialled, listens, hears the call in another way, or has left."""
+
+    type: Literal["call.supervision"] = "call.supervision"
+    data: Supervision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CallInstructed(Event):
+    """An operator has told the agent something, or has given the call to another agent."""
+
+    type: Literal["call.instructed"] = "call.instructed"
+    data: Instructed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallControl(Event):
     """Another agent speaks, somebody is on hold or muted, the recording goes or rests: all of it as it is now."""
 
@@ -205,6 +223,8 @@ CallEvent = (
     | CallTool
     | CallTransfer
     | CallParticipant
+    | CallSupervision
+    | CallInstructed
     | CallControl
     | CallReconnected
     | CallAiWarning
@@ -227,6 +247,8 @@ EVENTS: Mapping[str, type[CallEvent]] = {
     "call.tool": CallTool,
     "call.transfer": CallTransfer,
     "call.participant": CallParticipant,
+    "call.supervision": CallSupervision,
+    "call.instructed": CallInstructed,
     "call.control": CallControl,
     "call.reconnected": CallReconnected,
     "call.ai_warning": CallAiWarning,

@@ -95,7 +95,9 @@ class HistoryPage(Model):
 class LegAnswer(Model):
     leg: str
     kind: str
-    """transfer or participant."""
+    """transfer, participant or supervision."""
+    mode: str | None
+    """Of a transfer: blind, attended or refer; of a supervision: listen, whisper or take_over; null: not known."""
     party: str | None
     by: str | None
     began_at: datetime
@@ -132,6 +134,8 @@ class PastSound(Model):
     seconds: float
     url: str | None
     """null: the file is not on the controller's machine (any more)."""
+    ended_with: str
+    """call; transfer or take_over: the agent left the call then, and the rest is not recorded; stop: it was stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

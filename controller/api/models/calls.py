@@ -155,13 +155,22 @@ class UtteranceAnswer(Answer):
     """If the agent was interrupted, the text ends with what the caller heard."""
 
     at: Moment
+    """When it was over."""
+    started_at: Moment | None
+    """When it began; null: not known."""
     who: str
-    """caller, agent or target (of an attended transfer)."""
+    """caller, agent, target (of an attended transfer), or operator: what somebody told the agent."""
     text: str
     interrupted: bool
     heard_ms: int | None
     consultation: bool
     """Said between agent and target, before the transfer: the caller did not hear it."""
+    by: str | None
+    """Of an operator: the name of the token."""
+    action: str | None
+    """Of an operator: say (word for word), instruct, or switch_agent (`text`: the new instructions, if any)."""
+    agent: str | None
+    """Of an operator: the agent that was told, or that goes on."""
 
 
 def utterances(rows: Iterable[Any]) -> tuple[UtteranceAnswer, ...]:

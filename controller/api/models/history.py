@@ -196,7 +196,9 @@ class ToolUse(Answer):
 class LegAnswer(Answer):
     leg: str
     kind: str
-    """transfer or participant."""
+    """transfer, participant or supervision."""
+    mode: str | None
+    """Of a transfer: blind, attended or refer; of a supervision: listen, whisper or take_over; null: not known."""
     party: str | None
     by: str | None
     began_at: Moment
@@ -223,6 +225,9 @@ class PastSound(Answer):
     seconds: float
     url: str | None
     """null: the file is not on the controller's machine (any more)."""
+    ended_with: str
+    """call; transfer or take_over: the agent left the call then, and the rest is not recorded; stop: it was
+    stopped."""
 
 
 class PastEvent(Answer):

@@ -44,6 +44,7 @@ from controller.config.number_redaction import names_of
 from controller.dialing.number_spellings import digits_within
 from controller.events.records import export
 from controller.events.records.history import History, RecordFilter, StoredCall, TooManySearches
+from controller.events.records.recording_end import ended_with
 from controller.events.records.repository import RecordRepository
 
 log = structlog.get_logger()
@@ -260,7 +261,8 @@ class HistoryResources:
             path = self._inside(row.path)
             url = f"/v1/history/{row.call}/recordings/{number}?attempt={row.attempt}"
             found_url = url if path is not None and path.is_file() else None
-            found.append(PastSound(number=number, at=row.at, seconds=row.seconds, url=found_url))
+            end = ended_with(row.at, stored.parts["call_events"], stored.parts["call_legs"])
+            found.append(PastSound(number=number, at=row.at, seconds=row.seconds, url=found_url, ended_with=end))
         return tuple(found)
 
     def _delete(self, paths: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Literal
 
 from bridge import contract
+from controller.calls.reporting.instructions import AgentInstructed
 
 UTTERANCES = 2000
 CHARACTERS = 1_000_000
@@ -21,14 +22,26 @@ RECORDINGS = 100
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """`heard_ms` and `interrupted`: of an agent that was cut off; `text` is cut there too. `consultation`: it was said
-    between the agent and the target of an attended transfer, and the caller heard nothing of it."""
+    between the agent and the target of an attended transfer, and the caller heard nothing of it.
+
+    `operator`: what somebody told the agent (`lifecycle.AgentInstructed`). `by`: who; `agent`: to whom the call was
+    given."""
 
     at: datetime
-    who: Literal["caller", "agent", "target"]
+    """When it was over."""
+    who: Literal["caller", "agent", "target", "operator"]
     text: str = field(repr=False)
     interrupted: bool
     heard_ms: int | None
     consultation: bool = False
+    started_at: datetime | None = None
+    by: str | None = None
+    action: str | None = None
+    agent: str | None = None
+
+    @property
+    def begin(self) -> datetime:
+        return self.started_at or self.at
 
 
 def who_said(said: contract.Said) -> Literal["caller", "agent", "target"]:
@@ -94,7 +107,8 @@ class CallLog:
             case contract.Said():
                 cut = event.interrupted, event.heard_ms
                 over_at = at - timedelta(milliseconds=event.ago_ms)
-                self.insert(Utterance(over_at, who_said(event), event.text, *cut, event.consultation))
+                began_at = None if event.took_ms is None else over_at - timedelta(milliseconds=event.took_ms)
+                self.insert(Utterance(over_at, who_said(event), event.text, *cut, event.consultation, began_at))
             case contract.TurnMeasured():
                 self.turn_count += 1
                 told = event.endpointing_ms
@@ -104,10 +118,14 @@ class CallLog:
             case contract.Recorded():
                 self.recordings.append(Sound(event.path, event.seconds))
 
+    def instructed(self, told: AgentInstructed, at: datetime) -> None:
+        by = at, told.by, told.action, told.agent
+        self.insert(Utterance(at, "operator", told.text or "", False, None, False, *by))
+
     def insert(self, said: Utterance) -> None:
-        """In the order in which it was said: transcripts may come late."""
+        """In the order in which it was begun: transcripts may come late."""
         later: list[Utterance] = []
-        while self.transcript and self.transcript[-1].at > said.at:
+        while self.transcript and self.transcript[-1].begin > said.begin:
             later.append(self.transcript.pop())
         self.transcript.extend((said, *reversed(later)))
         self._characters += len(said.text)

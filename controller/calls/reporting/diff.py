@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.calls.machine.call import Call
+from controller.calls.machine.plan import Supervision
 from controller.calls.machine.rows import caller_hold
 from controller.calls.reporting.lifecycle import (
     CallAnswered,
@@ -43,10 +44,15 @@ def observed(call: Call) -> ObservedState:
         call.transfers,
         moved.state if moved else None,
         {leg: each.state for leg, each in call.participants.items()},
-        SupervisionMoved(call.plan.call, watched.state, watched.mode) if watched else None,
+        _supervision(call, watched) if watched else None,
         _control(call),
         call.inbound_audio.rejoined,
     )
+
+
+def _supervision(call: Call, now: Supervision) -> SupervisionMoved:
+    outcome = now.outcome.value if now.outcome else None
+    return SupervisionMoved(call.plan.call, now.state, now.mode, call.supervisions, now.target.shown, now.by, outcome)
 
 
 def _control(call: Call) -> ControlChanged:
@@ -64,7 +70,9 @@ def changes(call: Call, before: ObservedState) -> list[LifecycleEvent]:
     moved = call.transfer
     if moved is not None and (now.attempt, now.transfer) != (before.attempt, before.transfer):
         outcome = moved.outcome.value if moved.outcome else None
-        found.append(TransferMoved(id_, now.attempt, moved.state, moved.target.shown, moved.by, outcome))
+        found.append(
+            TransferMoved(id_, now.attempt, moved.state, moved.target.shown, moved.by, outcome, moved.target.kind)
+        )
     for leg, each in call.participants.items():
         if each.state != before.participants.get(leg):
             outcome = each.outcome.value if each.outcome else None

@@ -17,6 +17,7 @@ from bridge.contract import CallEvent, Used
 from controller.calls.machine.commands import Command
 from controller.calls.machine.inputs import Input
 from controller.calls.machine.types import Direction
+from controller.calls.reporting.instructions import AgentInstructed as AgentInstructed
 from controller.calls.reporting.view import CallView
 
 
@@ -103,6 +104,8 @@ class TransferMoved:
     to: str = field(repr=False)
     by: str
     outcome: str | None
+    kind: str = "blind"
+    """As in `view.TransferView`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,11 @@ class SupervisionMoved:
     call: str
     state: str
     mode: str
+    number: int = 1
+    """Which supervision of this call, from 1."""
+    to: str = field(default="", repr=False)
+    by: str = ""
+    outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +249,7 @@ LifecycleEvent = (
     | StateChanged
     | ParticipantMoved
     | SupervisionMoved
+    | AgentInstructed
     | ControlChanged
     | TransferMoved
     | CallGreeted

@@ -23,6 +23,7 @@ from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.diff import changes, observed
+from controller.calls.reporting.instructions import instructed
 from controller.calls.runtime import dialplan
 from controller.calls.runtime.agent_session import AgentSession, SessionCommand
 from controller.calls.runtime.asterisk_commands import AsteriskCommands
@@ -185,6 +186,9 @@ class CallActor:
             self._log.info("sound over")
         if isinstance(what, inputs.LegRinging) and what.channel == self.call.plan.leg:
             self._observe(lifecycle.CallRang(self.id))
+        if (told := instructed(self.call, what, batch)) is not None:
+            self.call_log.instructed(told, _now())
+            self._observe(told)
         for each in changes(self.call, before):
             if isinstance(each, lifecycle.StateChanged) and self.call.state is State.ENDED:
                 self._last_change = each  # told once nothing is left

@@ -71,7 +71,7 @@ class CallControl(TransferControl):
         plan = planner.with_agent(
             begun, live.call.plan, agent_name=agent, instructions=instructions, variables=variables or {}
         )
-        return put(live, inputs.SwitchAsked(plan, by))
+        return put(live, inputs.SwitchAsked(plan, by, instructions))
 
     def record(self, call: str, *, action: inputs.RecordAction, by: str) -> view.CallView:
         live = self._of_agent(call, "recorded")

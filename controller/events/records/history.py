@@ -139,9 +139,10 @@ class History:
 
 
 _PARTS: Sequence[tuple[Table, Sequence[ColumnElement[Any]]]] = (
+    (call_words, (func.coalesce(call_words.c.started_at, call_words.c.at), call_words.c.event)),
     *(
         (table, (table.c.at, table.c.event))
-        for table in (call_words, call_turns, call_tools, call_usage, call_recordings, call_events)
+        for table in (call_turns, call_tools, call_usage, call_recordings, call_events)
     ),
     (call_legs, (call_legs.c.began_at, call_legs.c.leg)),
 )

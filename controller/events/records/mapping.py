@@ -6,7 +6,7 @@ its key is the id of its event, of its call, or of its leg. A type of event with
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,9 @@ from controller.events.envelope import Data, Event
 
 _NOT_LISTED = ("call.said", "call.turn", "call.used", "call.recorded")
 """Types with a table of their own that has everything: they are no rows of `call_events`."""
+
+OPERATOR = "operator"
+"""In the place of who speaks: what an operator told the agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,12 @@ def _rows(event: Event) -> list[RowWrite]:
         case schemas.Said(text=None):
             return []
         case schemas.Said():
-            return [
-                _of(event, "call_words", "who", "text", "interrupted", "heard_ms", "consultation", at=data.spoken_at)
-            ]
+            said = "who", "text", "interrupted", "heard_ms", "consultation", "started_at"
+            return [_of(event, "call_words", *said, at=data.spoken_at)]
+        case schemas.Instructed():
+            told = {"who": OPERATOR, "text": data.text or "", "interrupted": False, "consultation": False}
+            row = _of(event, "call_words", "by", "action", "agent")
+            return [replace(row, once={**row.once, **told, "started_at": at})]
         case schemas.Turn():
             return [_of(event, "call_turns", "turn", "endpointing_ms", "first_delta_ms", "first_frame_ms")]
         case schemas.Tool(state="answered"):
@@ -75,7 +81,9 @@ def _rows(event: Event) -> list[RowWrite]:
         case schemas.Recorded():
             return [_of(event, "call_recordings", "path", "seconds")]
         case schemas.Transfer():
-            return [_leg(data, f"transfer-{data.transfer}", "transfer", at)]
+            return [_leg(data, f"transfer-{data.transfer}", "transfer", at, data.kind)]
+        case schemas.Supervision():
+            return [_leg(data, f"supervision-{data.supervision}", "supervision", at, data.mode)]
         case schemas.Participant():
             return [_leg(data, data.leg, "participant", at)]
     return []
@@ -117,9 +125,13 @@ def _of(event: Event, table: str, *names: str, at: datetime | None = None) -> Ro
     return RowWrite(table, {"event": event.id}, once=whose | {name: getattr(event.data, name) for name in names})
 
 
-def _leg(data: schemas.Transfer | schemas.Participant, leg: str, kind: str, at: datetime) -> RowWrite:
+_Leg = schemas.Transfer | schemas.Participant | schemas.Supervision
+
+
+def _leg(data: _Leg, leg: str, kind: str, at: datetime, mode: str | None = None) -> RowWrite:
     key = {"call": data.call, "attempt": data.attempt, "leg": leg}
-    values = {"kind": kind, "party": data.to, "by": data.by, "state": data.state, "outcome": data.outcome, "at": at}
+    same = {"by": data.by, "state": data.state, "outcome": data.outcome}
+    values = same | {"kind": kind, "party": data.to, "at": at, "mode": mode}
     return RowWrite("call_legs", key, values, {"began_at": at})
 
 

@@ -18,7 +18,9 @@ async def restorer(past: History, call: str, attempt: int) -> Callable[[CallLog,
 def restore(stored: StoredCall, call_log: CallLog, memory: ConversationMemory) -> None:
     """As if this controller had carried the call from its beginning. Answers of tools are not in the records."""
     for row in stored.parts["call_words"]:
-        call_log.insert(Utterance(row.at, row.who, row.text, row.interrupted, row.heard_ms, row.consultation))
+        told = row.started_at, row.by, row.action, row.agent
+        cut = row.interrupted, row.heard_ms
+        call_log.insert(Utterance(row.at, row.who, row.text, *cut, row.consultation, *told))
         if row.who in ("caller", "agent"):
             said = Said(call=row.call, who=row.who, text=row.text, item="", consultation=row.consultation)
             memory.said(said, row.at)

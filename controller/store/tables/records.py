@@ -64,6 +64,10 @@ call_words = _of_call(
     Column("interrupted", Boolean, nullable=False),
     Column("heard_ms", Integer),
     Column("consultation", Boolean, nullable=False),
+    Column("started_at", Moment),  # null: not known
+    Column("by", String(64)),  # of an operator's: who it was, what was asked, and which agent goes on
+    Column("action", String(16)),
+    Column("agent", String(64)),
     Index("ix_call_words_at", "at"),
 )
 
@@ -101,7 +105,8 @@ call_legs = Table(
     Column("call", String(64), primary_key=True),
     Column("attempt", Integer, primary_key=True),
     Column("leg", String(160), primary_key=True),
-    Column("kind", String(16), nullable=False),  # transfer or participant
+    Column("kind", String(16), nullable=False),  # transfer, participant or supervision
+    Column("mode", String(16)),  # blind, attended or refer; listen, whisper or take_over
     Column("party", String(300)),
     Column("by", String(64)),
     Column("began_at", Moment, nullable=False),

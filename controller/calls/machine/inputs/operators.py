@@ -64,10 +64,12 @@ class SayAsked:
 
 @dataclass(frozen=True, slots=True)
 class SwitchAsked:
-    """The call goes on with another agent, or with other instructions: `plan` differs in what an agent decides."""
+    """The call goes on with another agent, or with other instructions: `plan` differs in what an agent decides.
+    `instructions`: as they were written by who asks."""
 
     plan: Plan = field(repr=False)
     by: str
+    instructions: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

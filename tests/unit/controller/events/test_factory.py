@@ -60,6 +60,11 @@ STORY: list[lifecycle.LifecycleEvent] = [
     lifecycle.StateChanged(CALL, "ended", "ending"),
     over(),
 ]
+OPERATED: list[lifecycle.LifecycleEvent] = [
+    lifecycle.SupervisionMoved(CALL, "on", "whisper", 1, "+49888", "ops", "answered"),
+    lifecycle.AgentInstructed(CALL, "ops", "say", "your pin is 99", "reception"),
+]
+"""What operators do besides."""
 
 
 def told(story: list[lifecycle.LifecycleEvent]) -> list[OutgoingEvent]:
@@ -78,6 +83,7 @@ def test_a_whole_call() -> None:
         "call.settled",
         "call.adopted",
         *(each.type for each in outgoing_events),
+        *(each.type for each in told([begun(), *OPERATED])),
     }
     assert [each.final for each in outgoing_events] == [False] * 17 + [True]
     assert [each.event.data.number for each in outgoing_events] == list(range(1, len(outgoing_events) + 1))
@@ -147,7 +153,9 @@ def test_a_call_that_never_was_answered() -> None:
     assert json.loads(end.full)["data"]["durations"] == {"total": 9.0, "until_answer": None, "talked": 0.0}
 
 
-@pytest.mark.parametrize("outgoing", told(STORY), ids=lambda outgoing: f"{outgoing.order} {outgoing.type}")
+@pytest.mark.parametrize(
+    "outgoing", told([*STORY[:-1], *OPERATED, STORY[-1]]), ids=lambda outgoing: f"{outgoing.order} {outgoing.type}"
+)
 def test_json_both_ways_and_nothing_personal_in_the_bare_one(outgoing: OutgoingEvent) -> None:
     assert schemas.adapter.validate_json(outgoing.full) == outgoing.event
     bare = schemas.adapter.validate_json(outgoing.without_personal)
@@ -186,7 +194,9 @@ def test_of_calls_that_are_over_or_never_began_nothing_is_told() -> None:
     assert "0 live calls" in repr(factory)
 
 
-@pytest.mark.parametrize("outgoing", told(STORY), ids=lambda outgoing: f"{outgoing.order} {outgoing.type}")
+@pytest.mark.parametrize(
+    "outgoing", told([*STORY[:-1], *OPERATED, STORY[-1]]), ids=lambda outgoing: f"{outgoing.order} {outgoing.type}"
+)
 def test_events_of_a_later_release_are_read(outgoing: OutgoingEvent) -> None:
     """In that file, after somebody went back to this release: what is not known is left out."""
     written = json.loads(outgoing.full)

@@ -35,7 +35,17 @@ export const stateKind = (name) => (STATES[name] || [name, "wait"])[1];
 
 export const outcome = (text) => (text ? text.replaceAll("_", " ") : "–");
 
+/** Colours of outcomes; those that are not here are grey. */
+export const OUTCOME_KINDS = {
+  answered: "good", machine: "moved", busy: "wait", no_answer: "wait", declined: "wait", no_room: "wait", joined: "good", on: "good",
+  congestion: "bad", invalid_number: "bad", incompatible: "bad", trunk_fault: "bad", failed: "bad", rejected: "bad", expired: "bad",
+  interrupted: "bad", node_lost: "bad", no_route: "bad", redirected: "bad",
+};
+
 export const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
+/** When an utterance began, in milliseconds since 1970. Earlier releases kept the end, and of the agent how much was heard. */
+export const begin = (said) => Date.parse(said.started_at || said.at) - (said.started_at ? 0 : said.heard_ms || 0);
 
 /** Who it is about: the other end, whichever that is. */
 export function party(call) {

@@ -2,7 +2,7 @@
 import { ask } from "./api.js";
 
 export const TYPES = ["queued", "started", "ringing", "answered", "state", "said", "turn", "barge_in", "tool", "participant",
-  "control", "transfer", "reconnected", "recorded", "ended", "settled"].map((each) => `call.${each}`);
+  "supervision", "instructed", "control", "transfer", "reconnected", "recorded", "ended", "settled"].map((each) => `call.${each}`);
 const AGAIN_MS = 4000;
 
 /** `fresh()` each time the stream begins: what happened before was not seen. `event(data, type)` for each of `types`.

@@ -60,7 +60,7 @@ export function open(main, me, id) {
     listen("/v1/events", TYPES, { fresh: refresh, event: (told) => { if (told.data.call === id) refresh(); }, state: (up) => { if (!up) data.lost(); } }),
     scenes(id, (scene) => { meters.show(scene); said.live(scene); say(cost, money(scene.cost)); }),
     every(1000, () => { if (call && !call.ended_at) say(clock, lasted(call)); }),
-    every(2000, refresh), // no event tells that a supervisor has answered, or is gone
+    every(5000, refresh),
   ];
   const finish = () => stops.splice(0).forEach((stop) => stop());
   refresh();

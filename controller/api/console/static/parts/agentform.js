@@ -23,7 +23,7 @@ export function agentForm(state, found) {
     for (const name of Object.keys(route.variables || {})) if (!known.has(name)) known.set(name, "from the dialplan");
     for (const name of Object.keys(route.set || {})) if (!known.has(name)) known.set(name, "set by a route");
   }
-  const element = h("div", { class: "agent" }, group("What it says", ...words(form, state, known)),
+  const element = h("div", { class: "groups" }, group("What it says", ...words(form, state, known)),
     group("Turn taking", turns(state, form).element,
       h("div", { class: "grid" }, form.number(["min_speech_ms"], "Shorter speech does not interrupt (ms)", { min: 0, max: 2000, placeholder: "0" }),
         form.number(["speed"], "How fast it speaks", { min: 0.25, max: 1.5, step: "any", placeholder: "1" })),

@@ -1,11 +1,12 @@
 // The sound of a call: both sides, where it was interrupted, how long the caller waited, and the words that follow it.
 import { fill, h } from "../lib/dom.js";
-import { milliseconds, span } from "../lib/format.js";
+import { begin, milliseconds, span } from "../lib/format.js";
 import { paint, peaks } from "./waveform.js";
 
 const COLUMNS = 900;
+const END = { transfer: "The recording ends with the transfer: the agent left the call.", take_over: "The recording ends where a supervisor took over the call.",
+  stop: "The recording was stopped before the end of the call." };
 const NEAR_S = 3; // a recording that began as near to the answer began with it
-const SPOKEN_S = 0.06; // a character of text, roughly
 
 /** `said` is the transcript. Gives its element, `seek(utterance)` and `close()`. */
 export function player(call, said) {
@@ -25,12 +26,12 @@ export function player(call, said) {
 }
 
 function one(call, sound, said) {
-  const begin = beginOf(call, sound), moments = spans(call, begin);
+  const zero = beginOf(call, sound), moments = call.transcript.map((said) => Math.max(0, begin(said) / 1000 - zero));
   const audio = h("audio", { controls: true, preload: "metadata", src: sound.url, "aria-label": "Recording of the call" });
   const canvas = h("canvas", { "aria-hidden": "true" });
   const head = h("span", { class: "head" });
   const at = (seconds) => `${100 * Math.max(0, Math.min(1, seconds / sound.seconds))}%`;
-  const wave = h("div", { class: "wave" }, canvas, marks(call, begin, sound.seconds, at), head);
+  const wave = h("div", { class: "wave" }, canvas, marks(call, zero, sound.seconds, at), head);
   const problem = h("p", { class: "quiet" });
   const stop = new AbortController();
   let drawn = null;
@@ -38,7 +39,7 @@ function one(call, sound, said) {
   const repaint = () => { if (drawn && canvas.isConnected) paint(canvas, drawn.channels); };
   const follow = () => {
     head.style.setProperty("inset-inline-start", at(audio.currentTime));
-    said.follow(moments.findLastIndex((each) => each.begin <= audio.currentTime));
+    said.follow(moments.findLastIndex((each) => each <= audio.currentTime));
   };
   const jump = (seconds) => { audio.currentTime = Math.max(0, Math.min(sound.seconds, seconds)); follow(); };
   wave.addEventListener("click", (event) => {
@@ -55,8 +56,8 @@ function one(call, sound, said) {
   const legend = h("p", { class: "legend quiet" }, key("caller", "Caller, above"), key("agent", "Agent, below"),
     key("cut", "Interruption"), key("wait", "Waiting for the answer"));
   return {
-    element: h("div", {}, wave, audio, legend, problem),
-    seek: (utterance) => { jump(moments[call.transcript.indexOf(utterance)]?.begin ?? 0); audio.play().catch(() => {}); },
+    element: h("div", {}, wave, audio, END[sound.ended_with] && h("p", { class: "ends" }, END[sound.ended_with]), legend, problem),
+    seek: (utterance) => { jump(moments[call.transcript.indexOf(utterance)] ?? 0); audio.play().catch(() => {}); },
     close: () => { stop.abort(); audio.pause(); dark.removeEventListener("change", repaint); sizes.disconnect(); },
   };
 }
@@ -71,20 +72,8 @@ function beginOf(call, sound) {
   return Math.abs(begin - answer) < NEAR_S ? answer : begin;
 }
 
-/** When each utterance was said, in seconds of the recording. What is known is its end, and of the agent how long it took. */
-function spans(call, begin) {
-  let last = 0;
-  return call.transcript.map((said) => {
-    const end = Date.parse(said.at) / 1000 - begin;
-    const long = said.heard_ms ? said.heard_ms / 1000 : 0.5 + said.text.length * SPOKEN_S;
-    const found = { begin: Math.max(0, said.heard_ms ? end - long : Math.max(last, end - long)), end };
-    last = end;
-    return found;
-  });
-}
-
-function marks(call, begin, seconds, at) {
-  const when = (moment) => Date.parse(moment) / 1000 - begin;
+function marks(call, zero, seconds, at) {
+  const when = (moment) => Date.parse(moment) / 1000 - zero;
   const inside = (moment) => moment >= 0 && moment <= seconds;
   const waits = call.turn_times.filter((each) => each.first_frame_ms !== null && inside(when(each.at))).map((each) => {
     const mark = h("span", { class: "wait", title: `Answered in ${milliseconds(each.first_frame_ms)}` });

@@ -25,7 +25,7 @@ export function toolForm(state, secrets) {
   };
   const hosts = form.own(["allowed_hosts"], field("allowed_hosts", "Hosts that may have private addresses", { lines: 2,
     help: "One a line. Empty: the tool reaches public addresses only." }), LINES);
-  const element = h("div", { class: "agent" },
+  const element = h("div", { class: "groups" },
     group("What the model reads", form.text(["description"], "Description", { lines: 3, required: true, spellcheck: true,
       help: "What it does, and when to use it." }), h("h3", {}, "Arguments"), known.element),
     group("Request", h("div", { class: "grid" }, form.choice(["method"], "Method", METHODS),

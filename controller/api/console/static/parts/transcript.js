@@ -1,8 +1,10 @@
-// What was said in a call, with what interrupted it and how long the caller waited. All of it is hostile text.
+// What was said in a call, with what interrupted it, how long the caller waited, and what operators told the agent.
+// All of it is hostile text.
 import { fill, h, say } from "../lib/dom.js";
-import { milliseconds, span } from "../lib/format.js";
+import { begin, milliseconds, span } from "../lib/format.js";
 
-const NAMES = { caller: "Caller", agent: "Agent", target: "Target" };
+const NAMES = { caller: "Caller", agent: "Agent", target: "Target", operator: "Operator" };
+const ACTIONS = { say: "to say word for word", instruct: "instruction" };
 
 /** `show(call)` draws what is new; `live(scene)` the words of this moment; `seek(utterance)` is called for a line,
  * and `follow(at)` marks the one that is heard. `may`: the token has the scope for words. */
@@ -63,8 +65,9 @@ function waitsOf(call) {
 }
 
 function line(call, said, waited, seek) {
-  const at = (new Date(said.at) - new Date(call.answered_at || call.started_at)) / 1000;
+  const at = (begin(said) - new Date(call.answered_at || call.started_at)) / 1000;
   const marks = [
+    said.who === "operator" && h("span", { class: "mark" }, `${ACTIONS[said.action] || (said.text ? "new instructions" : "switched")}, by ${said.by}`),
     waited !== undefined && h("span", { class: "mark wait" }, `answered in ${milliseconds(waited)}`),
     said.interrupted && h("span", { class: "mark cut" }, `interrupted after ${((said.heard_ms || 0) / 1000).toFixed(1)} s`),
     said.consultation && h("span", { class: "mark" }, "not heard by the caller"),
@@ -72,6 +75,6 @@ function line(call, said, waited, seek) {
   const moment = seek ? h("button", { type: "button", class: "at", "aria-label": `Play from ${span(at)}`, on: { click: () => seek(said) } }, span(at))
     : h("span", { class: "at" }, span(at));
   return h("li", { class: `line ${said.who}`, "data-at": said.at }, h("span", { class: "who" }, NAMES[said.who] || said.who), moment,
-    h("span", { class: "text" }, said.text, said.interrupted && h("span", { "aria-hidden": "true" }, said.text ? " —" : "—")),
+    h("span", { class: "text" }, said.action === "switch_agent" && h("strong", {}, `Agent: ${said.agent}`, said.text && ". "), said.text, said.interrupted && h("span", { "aria-hidden": "true" }, said.text ? " —" : "—")),
     marks.length ? h("span", { class: "marks" }, marks) : null);
 }

@@ -63,6 +63,7 @@ class Stage:
         self.now = 100.0
         self.sent: list[dict[str, Any]] = []
         self.told: list[CallEvent] = []
+        self._told_at: dict[int, float] = {}
         self.notes: list[effects.Note] = []
         self.ended: list[effects.EndSession] = []
         self.timers: dict[tuple[effects.Timer, str], float] = {}
@@ -86,6 +87,7 @@ class Stage:
                 check_client(self.sent[-1])
             case effects.Emit(event):
                 self.told.append(event)
+                self._told_at[id(event)] = self.now
             case effects.StartTimer(timer, seconds, subject):
                 assert seconds >= 0.05, "a chain of timers at no time"
                 self.timers[timer, subject] = self.now + seconds
@@ -95,6 +97,9 @@ class Stage:
                 self.notes.append(effect)
             case effects.EndSession():
                 self.ended.append(effect)
+
+    def told_at(self, event: CallEvent) -> float:
+        return self._told_at[id(event)]
 
     # ------------------------------------------------------------ time
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from bridge.contract import NOT_TRANSCRIBED, AiWarning, Said, Transcription
+from bridge.contract import NOT_TRANSCRIBED, AiWarning, Said, ServerVad, Transcription
 from bridge.realtime.conversation.history import UNWRITTEN, History
 from bridge.realtime.conversation.inputs import Closing, ConnectionLost
 from bridge.realtime.protocol import server_events
@@ -133,6 +133,33 @@ def test_sound_that_goes_on_after_a_pause_ends_when_it_ends() -> None:
     stage.play(400)
     stage.feed(server_events.AudioDone("i1"), server_events.TranscriptDone("r1", "i1", "one two three four"))
     assert [(each.text, each.ago_ms) for each in stage.told_of(Said)] == [("one two three four", 20)]
+
+
+def test_each_utterance_says_when_it_began() -> None:
+    """Of the agent when its first sound was heard, though all of it came at once; of the caller when speech began, and
+    not when it was noticed."""
+    stage = Stage(transcription=Transcription(), turn_detection=ServerVad(prefix_padding_ms=500))
+    begin = stage.now
+    stage.feed(server_events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 1000, "one two three four five")
+    stage.feed(server_events.AudioDone("i1"), server_events.TranscriptDone("r1", "i1", "one two three four five"))
+    stage.speak("r1", "i2", 600, "six seven")
+    stage.feed(server_events.AudioDone("i2"), server_events.TranscriptDone("r1", "i2", "six seven"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
+    stage.play(2000)
+    appended = stage.conversation.parts.turns.appended
+    appended.add(10_000, stage.now)  # up to now; the caller has spoken for 800 ms
+    stage.feed(server_events.SpeechStarted("u1", 10_000 - 800 - 500))
+    stage.now += 2.0
+    stage.feed(server_events.SpeechStopped("u1", 11_000), server_events.CallerTranscribed("u1", "yes", {}))
+    stage.feed(server_events.SpeechStarted("u2", None))
+    stage.now += 1.0
+    stage.feed(server_events.SpeechStopped("u2", None), server_events.CallerTranscribed("u2", "no", {}))
+    said = stage.told_of(Said)
+    assert [each.item for each in said] == ["i1", "i2", "u1", "u2"]
+    assert [each.took_ms for each in said[2:]] == [2800, 1000]
+    heard_at = [stage.told_at(each) - ((each.ago_ms + (each.took_ms or 0)) / 1000) for each in said[:2]]
+    assert heard_at == pytest.approx([begin, begin + 1.0], abs=0.05)
 
 
 def test_sound_without_words_is_marked() -> None:

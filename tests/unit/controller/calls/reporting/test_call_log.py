@@ -19,11 +19,13 @@ from controller.calls.reporting.call_log import (
     Turn,
     Utterance,
 )
+from controller.calls.reporting.instructions import AgentInstructed
 from controller.config import Limits
 from controller.config.prices import Prices
 
 CALL = "c"
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 TODAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
 
 
@@ -50,6 +52,22 @@ def test_words_turns_and_interruptions_are_kept_in_order() -> None:
     assert record.first_frame() == Spread(400.0, 900.0)
     assert record.turn_count == 4
     assert "secret" not in repr(record) + repr(record.transcript)
+
+
+def test_the_transcript_is_in_the_order_in_which_it_was_begun() -> None:
+    """A caller's "mhm" while the agent speaks is told first, and stands after what the agent had begun."""
+    record = CallLog()
+    record.take(contract.Said(call=CALL, who="caller", text="mhm", item="i", ago_ms=0, took_ms=300), AT)
+    record.instructed(AgentInstructed(CALL, "ops", "instruct", "Be brief.", "night"), AT + 1 * SECOND)
+    record.take(contract.Said(call=CALL, who="agent", text="long", item="j", took_ms=9000), AT + 5 * SECOND)
+    assert [(each.text, each.started_at) for each in record.transcript] == [
+        ("long", AT - 4 * SECOND),
+        ("mhm", AT - 0.3 * SECOND),
+        ("Be brief.", AT + 1 * SECOND),
+    ]
+    told = record.transcript[-1]
+    assert (told.who, told.by, told.action, told.agent) == ("operator", "ops", "instruct", "night")
+    assert "brief" not in repr(told)
 
 
 def test_what_is_said_to_the_target_of_a_transfer_is_not_the_callers() -> None:

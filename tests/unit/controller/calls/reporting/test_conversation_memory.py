@@ -121,6 +121,10 @@ class Row:
     interrupted: bool = False
     heard_ms: int | None = None
     consultation: bool = False
+    started_at: datetime | None = None
+    by: str | None = None
+    action: str | None = None
+    agent: str | None = None
 
 
 def test_what_is_written_down_late_after_a_restart_stands_in_its_place() -> None:

@@ -12,10 +12,10 @@ from controller.events import schemas
 from controller.events.envelope import Event
 from controller.events.records.mapping import RowWrite, redacted, rows
 from controller.store.tables.records import PARTS, calls
-from tests.unit.controller.events.test_factory import STORY, told
+from tests.unit.controller.events.test_factory import OPERATED, STORY, told
 from tests.unit.controller.views import CALL, STARTED, later
 
-EVENTS: list[Any] = [outgoing.event for outgoing in told(STORY)]
+EVENTS: list[Any] = [outgoing.event for outgoing in told([*STORY[:-1], *OPERATED, STORY[-1]])]
 
 
 def puts(settings: Records | None = None) -> list[RowWrite]:
@@ -43,11 +43,25 @@ def test_each_part_has_its_table() -> None:
     tables = [put.table for put in puts() if put.table not in ("call_events", "calls")]
     kinds = {table: tables.count(table) for table in tables}
     assert kinds == {
-        **{"call_words": 1, "call_turns": 1, "call_tools": 1, "call_usage": 1, "call_recordings": 1},
-        "call_legs": 3,
+        **{"call_words": 2, "call_turns": 1, "call_tools": 1, "call_usage": 1, "call_recordings": 1},
+        "call_legs": 4,
     }
-    leg = merged("call_legs")
-    assert (leg["leg"], leg["state"], leg["outcome"]) == ("call-x-party-1", "failed", "busy")
+    legs = [{**put.once, **put.key, **put.values} for put in puts() if put.table == "call_legs"]
+    shown = [(leg["leg"], leg["kind"], leg["mode"], leg["state"], leg["outcome"]) for leg in legs[1:]]
+    assert shown == [
+        ("transfer-1", "transfer", "blind", "failed", "busy"),
+        ("call-x-party-1", "participant", None, "failed", "busy"),
+        ("supervision-1", "supervision", "whisper", "on", "answered"),
+    ]
+
+
+def test_what_an_operator_told_the_agent_stands_among_the_words() -> None:
+    said, told = [put.once for put in puts() if put.table == "call_words"]
+    assert (said["who"], said["started_at"]) == ("caller", None)
+    assert (told["who"], told["text"], told["by"], told["action"]) == ("operator", "your pin is 99", "ops", "say")
+    assert told["at"] == told["started_at"]
+    listed = [put.once for put in puts() if put.table == "call_events" and put.once["type"] == "call.instructed"]
+    assert [each["data"] for each in listed] == [{"by": "ops", "action": "say", "agent": "reception"}]
 
 
 def test_a_tool_began_when_it_was_called() -> None:
@@ -72,14 +86,14 @@ def test_the_list_of_events_holds_nothing_personal() -> None:
 @pytest.mark.parametrize(
     ("settings", "gone", "left"),
     [
-        (Records(numbers="none"), ["+4930123", "+49555", "+49777", "…"], ["my card is 1234"]),
+        (Records(numbers="none"), ["+4930123", "+49555", "+49777", "+49888", "…"], ["my card is 1234"]),
         (Records(numbers="masked"), ["+4930123", "+49555", "+49777"], ["…23", "my card is 1234"]),
         (
             Records(numbers="hashed", hash_key=SecretStr("k" * 32)),
             ["+4930123", "+49555", "+49777", "k" * 32],
             [f"id:{hmac.new(b'k' * 32, b'+4930123', 'sha256').hexdigest()[:24]}"],
         ),
-        (Records(transcripts=False), ["my card is 1234"], ["+4930123", "+49555"]),
+        (Records(transcripts=False), ["my card is 1234", "your pin is 99"], ["+4930123", "+49555"]),
     ],
 )
 def test_what_is_hidden_is_hidden_before_it_is_written(settings: Records, gone: list[str], left: list[str]) -> None:

@@ -11,6 +11,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, FallbackStep, Plan, State
 from controller.calls.reporting.call_log import CallLog
+from controller.calls.reporting.instructions import instructed
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.calls.machine.test_table import (
     CALL,
@@ -57,6 +58,26 @@ def joined() -> Call:
     feed(call, ADD, inputs.LegEntered(PARTY))
     assert call.participants[PARTY].state == "joined"
     return call
+
+
+# ---------------------------------------------------------------- what the agent is told
+
+
+def told(call: Call, what: inputs.Input) -> tuple[str, str | None, str] | None:
+    found = instructed(call, what, feed(call, what))
+    return None if found is None else (found.action, found.text, found.agent)
+
+
+def test_what_ops_tell_the_agent_is_known_if_the_agent_was_told() -> None:
+    call = talking()
+    assert told(call, SAY) == ("say", "Please wait.", "reception")
+    assert told(call, inputs.SayAsked("Be brief.", False, "ops")) == ("instruct", "Be brief.", "reception")
+    assert told(call, HOLD) is None
+    assert told(call, SAY) == ("say", "Please wait.", "reception"), "on hold it is said later"
+    assert told(call, inputs.SwitchAsked(ANN, "ops")) == ("switch_agent", None, "ann")
+    assert told(call, inputs.SwitchAsked(ANN, "ops", "Speak French.")) == ("switch_agent", "Speak French.", "ann")
+    feed(call, OVER)
+    assert told(call, SAY) is None
 
 
 # ---------------------------------------------------------------- hold
