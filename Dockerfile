@@ -5,10 +5,9 @@ FROM python:3.11.16-slim-trixie@sha256:be1575ed968de893bd54f4c56315ff7c4736ce522
 WORKDIR /src
 RUN python -m venv /opt/voiceai
 # The locked packages first: they change seldom, and this layer is then taken from the cache.
-# And what several nodes need: the drivers of PostgreSQL and of Valkey.
-COPY requirements.lock requirements-dev.lock ./
-RUN awk '/^[a-z]/ { taken = /^(asyncpg|redis)==/ } taken' requirements-dev.lock >cluster.lock \
-    && /opt/voiceai/bin/pip install --no-cache-dir --require-hashes -r requirements.lock -r cluster.lock
+# With the extras: the drivers of PostgreSQL and of Valkey, and traces.
+COPY requirements-extras.lock ./
+RUN /opt/voiceai/bin/pip install --no-cache-dir --require-hashes -r requirements-extras.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY bridge/ bridge/
 COPY controller/ controller/
