@@ -108,10 +108,13 @@ def few_files() -> Iterator[None]:
 
 async def test_a_missing_module_is_named(asterisk: Asterisk, tmp_path: Path) -> None:
     asterisk.rx("module unload chan_audiosocket.so")
+    asterisk.rx("module unload codec_alaw.so")
     try:
         report = await doctor(settings_of(asterisk, tmp_path), tmp_path)
     finally:
         asterisk.rx("module load chan_audiosocket.so")
+        asterisk.rx("module load codec_alaw.so")
     (found,) = report.of("modules")
     assert (found["verdict"], found["told"][:20]) == ("failure", "chan_audiosocket.so ")
     assert report.of("audio loop-back")[0]["verdict"] == "failure"
+    report.names("trunk main", "failure", "it allows alaw, and no module converts that", "module load codec_alaw.so")

@@ -40,6 +40,7 @@ class Mistake:
     of_endpoint: str = ""
 
 
+RENUMBERED = "exten => 7116,1,Goto(row-agent,s,1)\n[row-agent]\nexten => s,1,Stasis(voiceai)"
 MISTAKES = (
     Mistake("none", "7100", "", 200, "ok", "calls to routes[0] are taken by `_X!` of [from-trunk]", ""),
     Mistake(
@@ -96,6 +97,63 @@ MISTAKES = (
         *("failure", "finds no line in [row-lost]", "exten => _X!,1,Stasis(voiceai)", "row-lost"),
     ),
     Mistake(
+        *("a space in the app's name", "7114", "exten => 7114,1,Stasis(voiceai )", 603),
+        *(
+            "failure",
+            "goes to Stasis(voiceai ): that is another app (a space",
+            "Write Stasis(voiceai) there",
+            "row-space",
+        ),
+    ),
+    Mistake(
+        *("capitals in the app's name", "7115", "exten => 7115,1,Stasis(VoiceAI)\n same => n,Hangup()", 603),
+        *("failure", "goes to Stasis(VoiceAI): that is another app", "Write Stasis(voiceai) there", "row-capitals"),
+    ),
+    Mistake(
+        *("another called number", "7116", RENUMBERED, 480),
+        *("failure", "calls Stasis(voiceai) as s: no route is for that", "Add a route for s", "row-renumbered"),
+    ),
+    Mistake(
+        *(
+            "an include behind a pattern",
+            "7117",
+            "exten => _7.,1,Busy()\ninclude => row-included\n[row-included]\nexten => _X!,1,Stasis(voiceai)",
+            486,
+        ),
+        *("failure", "which comes before `_X!` of [row-included]", "7117,1,Stasis(voiceai)", "row-includes"),
+    ),
+    Mistake(
+        *("no first priority", "7118", "exten => 7118,n,Stasis(voiceai)", 404),
+        *("failure", "finds no line in [row-second]", "dialplan reload", "row-second"),
+    ),
+    Mistake(
+        *("two lines of one number", "7119", "exten => 7119,1,Busy()\nexten => 7119,1,Stasis(voiceai)", 486),
+        *("failure", "ends with Busy()", "the first one wins", "row-twice"),
+    ),
+    Mistake(
+        *("capitals in the context's name", "7120", "", 404),
+        *("failure", "finds no line in [From-Trunk]", "Stasis(voiceai)", "From-Trunk"),
+    ),
+    Mistake(
+        *("a password from the carrier", "7121", "exten => _X!,1,Stasis(voiceai)", 401),
+        *("warning", "it asks callers for a password", "Remove `auth`", "row-auth", "allow = ulaw\nauth = row-auth"),
+    ),
+    Mistake(
+        *("encrypted sound only", "7122", "exten => _X!,1,Stasis(voiceai)", 488),
+        *(
+            "warning",
+            "calls without encrypted sound are refused",
+            "SRTP",
+            "row-sdes",
+            "allow = ulaw\nmedia_encryption = sdes",
+        ),
+    ),
+    Mistake(
+        *("a transport that is not there", "7123", "exten => _X!,1,Stasis(voiceai)", 500),
+        *("failure", "its transport row-none is not there", "pjsip show transports"),
+        *("row-transport", "allow = ulaw\ntransport = row-none"),
+    ),
+    Mistake(
         *("no codec", "7110", "exten => _X!,1,Stasis(voiceai)", 488),
         *("failure", "it allows no codec", "allow = ulaw,alaw", "row-mute", "allow = !all"),
     ),
@@ -117,6 +175,11 @@ direct_media = no
 type = aor
 contact = sip:127.0.0.1:9
 [{name}]
+type = auth
+auth_type = userpass
+username = {name}
+password = none
+[{name}]
 type = identify
 endpoint = {name}
 match_header = X-Endpoint: {name}
@@ -130,8 +193,9 @@ def mistaken(asterisk: Asterisk) -> Iterator[Asterisk]:
     for each in MISTAKES:
         context = "from-trunk" if each.endpoint == OWN else each.endpoint
         contexts[context] = contexts.get(context, "") + each.lines + "\n"
-    added = {name: "(+)" if name == "from-trunk" else "" for name in contexts}
-    dialplan = "".join(f"\n[{name}]{added[name]}\n{lines}" for name, lines in contexts.items() if lines.strip())
+    contexts["voiceai-answered"] = "exten => copied,1,Stasis(@ARI_APP@,answered)"
+    added = dict.fromkeys(("from-trunk", "voiceai-answered"), "(+)")
+    dialplan = "".join(f"\n[{name}]{added.get(name, '')}\n{lines}" for name, lines in contexts.items() if lines.strip())
     endpoints = {each.endpoint: each.of_endpoint or "allow = ulaw" for each in MISTAKES if each.endpoint != OWN}
     pjsip = "".join(ENDPOINT.format(name=name, more=more) for name, more in endpoints.items())
     with (
@@ -161,7 +225,8 @@ def rx(asterisk: Asterisk) -> str:
 
 @asynccontextmanager
 async def controller(asterisk: Asterisk, folder: Path) -> AsyncIterator[Installation]:
-    async with shared(asterisk, folder, ToneModel(forever=Say("Hello.", 0.2))) as running:
+    routes = [{"to": each.number, "agent": "reception"} for each in MISTAKES]
+    async with shared(asterisk, folder, ToneModel(forever=Say("Hello.", 0.2)), routes=routes) as running:
         yield running
 
 
@@ -205,6 +270,7 @@ async def test_what_the_doctor_says(mistaken: Asterisk, tmp_path: Path) -> None:
     assert report.status == 1
     for each in MISTAKES:
         report.names(trunk_of(each), each.verdict, each.told, each.fix)
+    report.names("dialplan", "failure", "`copied` of [voiceai-answered]", "Write Stasis(voiceai,…) there")
     report.names("sounds", "failure", "no sound voiceai/not-copied", "core show settings")
     assert len(report.of("sounds")) == 1, "voiceai/sorry is there"
     report.names("dialplan", "failure", "routes[0].overflow[0]: Asterisk has no extension 1@nowhere", "dialplan reload")
@@ -234,6 +300,21 @@ async def test_a_wrong_name_of_the_app(mistaken: Asterisk, tmp_path: Path, app: 
     assert report.status == 1
     assert told in report.text
     report.names("trunk main", "failure", "a call to 7100 (routes[0]) is taken by `_X!`", f"Stasis({app})")
+
+
+async def test_a_config_without_a_trunk(mistaken: Asterisk, tmp_path: Path) -> None:
+    """Or with one that Asterisk does not know: each endpoint's context is looked at."""
+    asked = settings(mistaken, tmp_path)
+    asked["trunks"] = {"main": asked["trunks"]["main"] | {"endpoint": "PJSIP/{number}@carrier"}}
+    asked["routes"] = [{"to": "7100", "agent": "reception"}]
+    report = await examined(asked, tmp_path, rx(mistaken))
+    report.names("trunk main", "failure", "no PJSIP endpoint 'carrier'; it has From-Trunk, ", "PJSIP/{number}@NAME")
+    report.names("calls of trunk", "ok", "calls to routes[0] are taken by `_X!` of [from-trunk]", "")
+    report.names("calls of phone1, phone2", "skipped", "finds no line in [test-phones]", "")
+    asked["routes"] = [{"to": "x", "agent": "reception"}]
+    asked["trunks"] = {}
+    report = await examined(asked, tmp_path, rx(mistaken))
+    report.names("calls of endpoints", "failure", "no call of any PJSIP endpoint", "exten => x,1,Stasis(voiceai)")
 
 
 async def test_without_the_command_line_nothing_is_said_to_be_well(mistaken: Asterisk, tmp_path: Path) -> None:

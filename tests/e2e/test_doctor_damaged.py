@@ -45,6 +45,16 @@ type = aor
 contact = sip:127.0.0.1:{closed}
 qualify_frequency = 1
 qualify_timeout = 0.5
+[silent]
+type = identify
+endpoint = silent
+match = 192.0.2.77
+[desk]
+type = endpoint
+[desk]
+type = identify
+endpoint = desk
+match = 192.0.2.77
 
 [nowhere]
 type = endpoint
@@ -102,6 +112,9 @@ async def test_trunks_that_are_wrong(asterisk: Asterisk, tmp_path: Path) -> None
     report.names("trunk silent", "warning", "rtp_symmetric = false", "rtp_symmetric = yes")
     report.names("trunk silent", "warning", "dtmf_mode = inband", "rfc4733")
     report.names("trunk silent", "warning", "g729", "ulaw,alaw")
+    report.names("trunk silent", "failure", "the endpoint desk has the same `match` (192.0.2.77/32)", "Remove it")
+    report.names("trunk silent", "warning", "its contact 127.0.0.1 is not among the addresses", "Add 127.0.0.1")
+    report.names("trunk nowhere", "warning", "no `identify` names nowhere", "type = identify")
     report.names("trunk silent", "failure", "goes to Stasis(voiceai): that is another app", "asterisk.ari.app")
     report.names("trunk nowhere", "failure", "no external_media_address", "external_media_address")
     report.names("trunk nowhere", "failure", "finds no line in [nobody-wrote-it]", "Stasis(another-name)")

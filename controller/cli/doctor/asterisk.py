@@ -79,7 +79,8 @@ def _how_to_reach(error: AriError) -> str:
             "; after a change: `module reload http`. `http show status` tells where it listens."
         )
     return (
-        "`asterisk.ari.url` must end with /ari; Asterisk needs the modules res_ari*.so (`module show like res_ari`), "
+        "`asterisk.ari.url` must end with /ari (with `prefix = pbx` in http.conf: /pbx/ari); "
+        "Asterisk needs the modules res_ari*.so (`module show like res_ari`), "
         "and ari.conf `enabled = yes`; after a change: `module reload res_ari.so`."
     )
 

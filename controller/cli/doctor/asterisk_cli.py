@@ -21,6 +21,8 @@ CALLER_TEXT = re.compile(
 )
 """Variables whose text a caller, or the caller's SIP message, chooses."""
 
+BACK = (answer_detection.CONTEXT, contexts_of_ours.CONTEXT)
+"""Contexts from which our own calls come back to us."""
 NOT_REGISTERED = {
     "Rejected": "The carrier refuses: compare `username`, `password` of its auth, `client_uri`, with what it gave you.",
     "Unregistered": "The carrier does not answer: look at `server_uri`, DNS and the firewall (`pjsip set logger on`).",
@@ -48,18 +50,17 @@ def dialplan(output: str, config: Config) -> list[Finding]:
     app = config.asterisk.ari.app
     ours: list[tuple[Extension, Step]] = []
     others: set[str] = set()
+    wrong: list[tuple[Extension, Step]] = []
     for extension, step in _stasis_lines(output):
-        if step.data.split(",")[0].strip() == app:
+        if step.data.split(",")[0] == app:
             ours.append((extension, step))
+        elif extension.context in BACK:
+            wrong.append((extension, step))
         else:
             others.add(str(step))
-    back = {
-        answer_detection.CONTEXT,
-        contexts_of_ours.CONTEXT,
-        *([config.softphone.context] if config.softphone else ()),
-    }
+    back = {*BACK, *([config.softphone.context] if config.softphone else ())}
     entrances = [extension for extension, _ in ours if extension.context not in back]
-    judged = arguments([step.data for _, step in ours], app)
+    judged = [*arguments([step.data for _, step in ours], app), *(_back(*each, app) for each in wrong)]
     if entrances:
         places = ", ".join(dict.fromkeys(f"[{each.context}]" for each in entrances))
         return [ok("dialplan", f"{len(entrances)} lines call Stasis({app}), in {places}"), *judged]
@@ -68,6 +69,11 @@ def dialplan(output: str, config: Config) -> list[Finding]:
         return [failure("dialplan", f"no line calls Stasis({app}), but there is {', '.join(sorted(others)[:3])}", fix)]
     fix = f"Add `exten => _X!,1,Stasis({app})` to the trunk's context in extensions.conf, then `dialplan reload`."
     return [failure("dialplan", f"no line calls Stasis({app}): no call reaches the agent", fix), *judged]
+
+
+def _back(extension: Extension, step: Step, app: str) -> Finding:
+    told = f"{extension} goes to {step}, which is another app than {app}: calls that pass through it end"
+    return failure("dialplan", told, f"Write Stasis({app},…) there, with the same arguments; then `dialplan reload`.")
 
 
 def _stasis_lines(output: str) -> list[tuple[Extension, Step]]:

@@ -16,23 +16,25 @@ _REST = "5550100"
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """The numbers that a route is for: the first is as it is written there, the others are other spellings of it."""
+    """The numbers that a route is for: the first is as it is written there, the others are other spellings of it.
+    `samples`: the route has a wildcard, and these are some of its numbers."""
 
     route: str
     numbers: tuple[str, ...]
+    samples: bool = False
 
 
 def of_trunk(config: Config, trunk: str | None) -> list[Called]:
     """Of the routes for calls of this trunk."""
     if not config.routes:
-        return [Called("any number", SAMPLES)]
+        return [Called("any number", SAMPLES, True)]
     found = []
     for place, route in enumerate(config.routes):
         if trunk is not None and route.trunk not in (None, trunk):
             continue
         numbers = tuple(each for each in _numbers(config, route.to, trunk) if _USABLE.fullmatch(each))
         if numbers:
-            found.append(Called(f"routes[{place}]", numbers))
+            found.append(Called(f"routes[{place}]", numbers, route.to.endswith("*")))
     return found
 
 

@@ -6,7 +6,7 @@ What an extension does is not visible over ARI; `inbound` asks Asterisk's comman
 import re
 from collections.abc import Iterator, Mapping
 
-from controller.ari.errors import AriError, NotFound
+from controller.ari.errors import AriError, NotFound, Refused
 from controller.ari.rest import Ari
 from controller.calls.machine.rows import answer_detection
 from controller.calls.runtime import dialplan, readiness_app
@@ -18,6 +18,7 @@ from controller.config import Config
 CHECK = "dialplan"
 LOCAL = re.compile(r"Local/\{number\}@(?P<context>[^/@]+)(?:/.*)?")
 """A trunk that is dialled through the dialplan."""
+MOST_ENDPOINTS = 100
 BY_COMMAND_LINE = (
     "Run the doctor where `asterisk -rx` works (as root on Asterisk's machine), or name Asterisk's command line: "
     "`--rx 'docker exec … asterisk -rx'`."
@@ -35,6 +36,18 @@ async def contexts_of_trunks(ari: Ari, config: Config) -> dict[str, str]:
                 found[name] = (await ari.settings("endpoint", endpoint)).get("context") or "default"
         except NotFound:
             continue
+    return found
+
+
+async def contexts_of_endpoints(ari: Ari) -> dict[str, list[str]]:
+    """The endpoints of each context into which Asterisk lets PJSIP calls come; of the first `MOST_ENDPOINTS`."""
+    found: dict[str, list[str]] = {}
+    for each in (await ari.endpoints("PJSIP"))[:MOST_ENDPOINTS]:
+        try:
+            context = (await ari.settings("endpoint", each.resource)).get("context") or "default"
+        except (NotFound, Refused):
+            continue
+        found.setdefault(context, []).append(each.resource)
     return found
 
 

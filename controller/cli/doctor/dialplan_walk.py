@@ -64,6 +64,17 @@ def candidates(contexts: list[Context]) -> list[Extension]:
     return [each for each in lines if each.steps and not each.by_caller]
 
 
+def gotos(contexts: Sequence[Context], number: str) -> list[tuple[Extension, Goto]]:
+    """The lines of a whole dialplan that send calls on to `number`, and where."""
+    found = []
+    for extension in (each for context in contexts for each in context.extensions):
+        for step in extension.steps:
+            goto = _goto(step, extension, extension.pattern) if step.app.lower() == "goto" else None
+            if goto is not None and goto.extension == number != extension.pattern:
+                found.append((extension, goto))
+    return found
+
+
 def walk(lines: Sequence[Extension], number: str, app: str, begin: str = "1") -> Walk:
     """`lines`: the candidates. `app`: the name of our Stasis app. `begin`: the priority or label at which the call
     comes in. Asterisk looks for each priority anew: the first line that has it gives the step."""
@@ -75,10 +86,12 @@ def walk(lines: Sequence[Extension], number: str, app: str, begin: str = "1") ->
             break
         (last, step), line = found, line or found[0]
         name = step.app.lower()
-        if name == "stasis" and step.data.split(",")[0].strip() == app:
+        if name == "stasis" and step.data.split(",")[0] == app:  # Asterisk takes a space for a part of the name
             return Walk(End.OURS, line, step, last, tuple(conditions))
         if name in ENDS:
-            may_be_elsewhere = any(each.app.lower() in CONDITIONS for each in conditions)
+            if other := _other_app(conditions):
+                return Walk(End.OTHER_APP, line, other, last, tuple(conditions))
+            may_be_elsewhere = any(map(_unknown, conditions))
             end = End.UNKNOWN if may_be_elsewhere else End.ELSEWHERE
             return Walk(end, line, None if may_be_elsewhere else step, last, tuple(conditions))
         if name == "goto":
@@ -97,11 +110,20 @@ def _over(line: Extension | None, conditions: tuple[Step, ...]) -> Walk:
     """No step is left."""
     if line is None:
         return Walk(End.NO_LINE)
-    if other := next((each for each in conditions if each.app.lower() == "stasis"), None):
+    if other := _other_app(conditions):
         return Walk(End.OTHER_APP, line, other, line, conditions)
-    if any(each.app.lower() in CONDITIONS for each in conditions):
+    if any(map(_unknown, conditions)):
         return Walk(End.UNKNOWN, line, None, line, conditions)
     return Walk(End.ELSEWHERE, line, conditions[0] if conditions else None, line, conditions)
+
+
+def _unknown(step: Step) -> bool:
+    """May the call be somewhere else after this step, or does it go on in the dialplan under another channel?"""
+    return step.app.lower() in CONDITIONS or "local/" in step.data.lower()
+
+
+def _other_app(conditions: Sequence[Step]) -> Step | None:
+    return next((each for each in conditions if each.app.lower() == "stasis"), None)
 
 
 def _priority(lines: Sequence[Extension], text: str) -> int | None:

@@ -5,18 +5,23 @@ Owns the questions (`dialplan show NUMBER@CONTEXT`), their number, and the findi
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 
+from controller.calls.planning import routing
 from controller.cli.doctor import called_numbers
 from controller.cli.doctor.called_numbers import Called
-from controller.cli.doctor.dialplan_output import Extension, read
-from controller.cli.doctor.dialplan_walk import End, Walk, candidates, walk
-from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
+from controller.cli.doctor.dialplan_output import Context, Extension, read
+from controller.cli.doctor.dialplan_walk import ELSEWHERE, End, Walk, candidates, gotos, walk
+from controller.cli.doctor.findings import Finding, Verdict, failure, ok, skipped, warning
 from controller.config import Config
+from controller.dialing import number_spellings
 
 MOST = 100
 """Numbers; each is a run of `asterisk -rx`, which takes 20 ms here and half a second over ssh."""
 PARALLEL = 4
+MOST_CONTEXTS, MOST_NAMES = 10, 3
 HOPS = 8
 """Goto from one extension to the next."""
 
@@ -28,36 +33,90 @@ Run = Callable[[str], Awaitable[str | None]]
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where a call goes. `line`: the extension that takes it; None: there is none. `beaten`: the line that would hand
-    the call to us if `line` did not come first. `switched`: Asterisk looks in a database, too."""
+    the call to us if `line` did not come first. `switched`: Asterisk looks in a database, too. `arrives_as`: the called
+    number when it ends; Goto() may change it."""
 
     number: str
     walk: Walk
     line: Extension | None = None
     beaten: Extension | None = None
     switched: bool = False
+    arrives_as: str = ""
+    sent_on: bool = False
+    """`line` is not of the trunk's context, but one that sends calls on to this number."""
 
     @property
     def ours(self) -> bool:
         return self.walk.end is End.OURS
 
 
-async def look(config: Config, run: Run, contexts: Mapping[str, str]) -> list[Finding]:
-    """`contexts`: that of each trunk's endpoint, by the trunk's name."""
+async def look_at_endpoints(config: Config, run: Run, endpoints: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """For a config without a trunk that Asterisk knows: do calls of any endpoint reach us? `endpoints`: by context."""
+    app, reached, others = config.asterisk.ari.app, list[Finding](), list[Finding]()
+    called = called_numbers.of_trunk(config, None)
+    numbers = list(dict.fromkeys(number for each in called for number in each.numbers))[:MOST]
+    for context, names in list(endpoints.items())[:MOST_CONTEXTS]:
+        there = await _ask(run, numbers, context, app)
+        known = [each for each in called if all(number in there for number in each.numbers)]
+        who = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+        found = judged(f"calls of {who}", context, known, there, app, partial(routed, config, None))
+        reached += [each for each in found if each.verdict is Verdict.OK]
+        others += [skipped(each.check, each.told) for each in found if each.verdict is not Verdict.OK]
+    if reached or not endpoints:
+        return reached + others
+    places = ", ".join(f"[{each}]" for each in list(endpoints)[:MOST_CONTEXTS])
+    line = f"`exten => {_pattern(numbers[0])},1,Stasis({app})`"
+    fix = f"Add {line} to the context of your trunk, or of your telephones, in extensions.conf; then `dialplan reload`."
+    told = f"no call of any PJSIP endpoint reaches Stasis({app}) by a number of `routes`; looked at in {places}"
+    return [failure("calls of endpoints", told, fix)]
+
+
+async def look(config: Config, run: Run, contexts: Mapping[str, str], lines: Sequence[Context] = ()) -> list[Finding]:
+    """`contexts`: that of each trunk's endpoint, by the trunk's name. `lines`: the whole dialplan."""
     app, found, left = config.asterisk.ari.app, list[Finding](), MOST
     for trunk, context in contexts.items():
         called = called_numbers.of_trunk(config, trunk)
+        if not called:
+            found.append(_without_route(f"trunk {trunk}"))
         numbers = list(dict.fromkeys(number for each in called for number in each.numbers))[: max(left, 0)]
         left -= len(numbers)
         there = await _ask(run, numbers, context, app)
+        for number in [number for number, way in there.items() if way.walk.end is End.NO_LINE and way.line is None]:
+            there[number] = await _sent_on(run, number, lines, app) or there[number]
         if len(there) < len(numbers):
             fix = f"Look at `dialplan show {context}` on Asterisk's command line."
             return [*found, failure(f"trunk {trunk}", "Asterisk's command line gave no answer about its context", fix)]
         looked_at = [each for each in called if all(number in there for number in each.numbers)]
-        found += judged(f"trunk {trunk}", context, looked_at, there, app)
+        found += judged(f"trunk {trunk}", context, looked_at, there, app, partial(routed, config, trunk))
         if len(looked_at) < len(called):
             told = f"calls to {len(called) - len(looked_at)} routes were not looked at: {MOST} numbers at the most are"
             found.append(skipped(f"trunk {trunk}", told))
     return found
+
+
+def routed(config: Config, trunk: str | None, number: str) -> bool:
+    """Pure. Whether a route may take calls of this trunk to this number, at some time, for some callers."""
+    country = number_spellings.country_of(config, trunk)
+    arrival = routing.Arrival(
+        *("", number_spellings.normalised(number, country), "", trunk), to_sent=number_spellings.plain(number)
+    )
+    misfits = (routing.misfits(config, each, arrival, datetime.now(UTC)) for each in config.routes)
+    return not config.routes or any(not {"to", "trunk"} & set(each) for each in misfits)
+
+
+def _without_route(check: str) -> Finding:
+    fix = "Nothing, if calls are only placed over it. Otherwise add a route whose `trunk` is this one, or none."
+    return warning(check, "no route is for its calls: whoever calls over it is refused (480)", fix)
+
+
+async def _sent_on(run: Run, number: str, lines: Sequence[Context], app: str) -> Destination | None:
+    """A PBX may take calls to another number, and send them on to this one: FreePBX does so with custom destinations.
+    None: no line does, or the call does not reach us there."""
+    for line, goto in gotos(lines, number)[:MOST_CONTEXTS]:
+        way = await destination(run, number, goto.context, app)
+        if way is not None and way.ours:
+            return replace(way, line=line, sent_on=True)
+    return None
 
 
 async def _ask(run: Run, numbers: Sequence[str], context: str, app: str) -> dict[str, Destination]:
@@ -89,7 +148,7 @@ async def destination(run: Run, number: str, context: str, app: str) -> Destinat
             beaten = next((each for each in lines[1:] if walk([each], called, app).end is End.OURS), None)
         if found.goto is None:
             switched = found.end is End.NO_LINE and any(each.switches for each in answer)
-            return Destination(number, found, first, beaten, switched)
+            return Destination(number, found, first, beaten, switched, called)
         called, at, begin = found.goto.extension, found.goto.context, found.goto.priority
     return Destination(number, Walk(End.UNKNOWN), first, beaten)
 
@@ -98,44 +157,66 @@ async def destination(run: Run, number: str, context: str, app: str) -> Destinat
 
 
 def judged(
-    check: str, context: str, called: Sequence[Called], there: Mapping[str, Destination], app: str
+    check: str,
+    context: str,
+    called: Sequence[Called],
+    there: Mapping[str, Destination],
+    app: str,
+    has_route: Callable[[str], bool],
 ) -> list[Finding]:
     """One finding for routes whose calls go the same way."""
+    lost: list[Finding] = []
     bad: dict[tuple[str, bool], list[Called]] = {}
     good: dict[str, list[str]] = {}
     for each in called:
         ways = [there[number] for number in each.numbers]
-        if ways[0].ours:
+        if ways[0].ours and ways[0].arrives_as != ways[0].number and not has_route(ways[0].arrives_as):
+            lost.append(_renumbered(check, each, ways[0]))
+        elif ways[0].ours:
             missed = [way.number for way in ways if not way.ours]
             but = f"; not as {', '.join(missed)}" if missed else ""
             good.setdefault(f"{ways[0].line}, which calls {_step(ways[0])}{but}", []).append(each.route)
         else:
             bad.setdefault((_told(ways[0], context), any(way.ours for way in ways)), []).append(each)
-    found = [_not_ours(check, context, routes, there, app) for routes in bad.values()]
+    found = lost + [_not_ours(check, context, routes, there, app, others=bool(good)) for routes in bad.values()]
     for line, routes in good.items():
         found.append(ok(check, f"calls to {', '.join(routes)} are taken by {line}"))
     return found
 
 
 def _step(way: Destination) -> str:
+    if way.sent_on:
+        last = way.walk.last
+        return f"{way.walk.step} by {last}: that line goes on to {way.number} of [{last.context if last else ''}]"
     there = f" by {way.walk.last}" if way.walk.last is not way.walk.line else ""
     condition = way.walk.conditions[-1] if way.walk.conditions else None
     return f"{way.walk.step}{there}" + (f" unless {condition.app}() before it leads elsewhere" if condition else "")
 
 
+def _renumbered(check: str, called: Called, way: Destination) -> Finding:
+    told = f"a call to {way.number} ({called.route}) is taken by {way.line}, which calls {_step(way)} as "
+    fix = (
+        f"Add a route for {way.arrives_as}, or keep the called number: `Goto(…,${{EXTEN}},1)`; then `dialplan reload`."
+    )
+    return failure(check, f"{told}{way.arrives_as}: no route is for that number, and the caller is refused (480)", fix)
+
+
 def _not_ours(
-    check: str, context: str, routes: Sequence[Called], there: Mapping[str, Destination], app: str
+    check: str, context: str, routes: Sequence[Called], there: Mapping[str, Destination], app: str, *, others: bool
 ) -> Finding:
-    """`routes`: calls to all of them go the same way."""
-    first, *others = routes
+    """`routes`: calls to all of them go the same way. `others`: calls to other routes reach us."""
+    first, *more = routes
     ways = [there[number] for number in first.numbers]
     way = ways[0]
-    likewise = f"; likewise {', '.join(each.route for each in others)}" if others else ""
+    likewise = f"; likewise {', '.join(each.route for each in more)}" if more else ""
     told = f"a call to {way.number} ({first.route}) {_told(way, context)}{likewise}"
     if reached := [each.number for each in ways if each.ours]:
         ask = f"Which of these does the carrier send? `pjsip set logger on` shows it. If {way.number}: "
         fix = ask + _fix(way, context, app)
         return warning(check, f"{told}; as {', '.join(reached)} it reaches Stasis({app})", fix)
+    if others and all(each.samples for each in routes):
+        fix = f"Nothing, if the other numbers are not for the agent. Otherwise: {_fix(way, context, app)}"
+        return warning(check, told, fix)
     verdict = warning if way.walk.end is End.UNKNOWN or way.switched else failure
     return verdict(check, told, _fix(way, context, app))
 
@@ -149,12 +230,15 @@ def _told(way: Destination, context: str) -> str:
         case End.NO_LINE:
             return f"{wins}, and goes on to where there is no line: the caller is refused"
         case End.OTHER_APP:
-            return f"{wins}, and goes to {step}: that is another app"
+            space = " (a space is a part of the name)" if step and " " in step.data.split(",")[0] else ""
+            return f"{wins}, and goes to {step}: that is another app{space}"
         case End.UNKNOWN:
             why = f"{(step or way.walk.conditions[-1]).app}()" if step or way.walk.conditions else "many Goto()"
             return f"{wins}; where it goes from there depends on {why}, and can't be told"
         case _:
-            return f"{wins}, and ends with {step}" if step else f"{wins}, which leads nowhere: the caller is refused"
+            rung = next((each for each in way.walk.conditions if each.app.lower() in ELSEWHERE), None)
+            ends = f"{rung}, then {step}" if rung not in (None, step) else step
+            return f"{wins}, and ends with {ends}" if step else f"{wins}, which leads nowhere: the caller is refused"
 
 
 def _fix(way: Destination, context: str, app: str) -> str:

@@ -31,6 +31,8 @@ def _route(config: Config, place: int, route: Route, now: datetime) -> Finding:
 
 def _matches(config: Config, route: Route) -> str:
     agents = " or ".join(route.agents)
+    if route.to == "*":
+        return f"{agents} answers any number"
     if route.to.endswith("*"):
         return f"{agents} answers what begins with {route.to[:-1]!r}, as it was sent: other spellings do not fit"
     country = number_spellings.country_of(config, route.trunk)

@@ -19,6 +19,7 @@ from controller.ari.rest import Ari
 from controller.cli.doctor import (
     asterisk,
     asterisk_cli,
+    capacity,
     command_line,
     dialplan,
     dialplan_output,
@@ -158,8 +159,17 @@ async def _by_command_line(ari: Ari, config: Config, rx: str | None) -> list[Fin
         fix = "Look at `pjsip show registrations` and `dialplan show` on Asterisk's command line."
         return [failure(command_line.CHECK, "Asterisk's command line gave no answer", fix)]
     front = edge.edge(lines, config.asterisk.ari.app) if config.asterisk.readiness_app else []
-    there = await inbound.look(config, line.run, await dialplan.contexts_of_trunks(ari, config))
-    return [*asterisk_cli.registrations(listed), *asterisk_cli.dialplan(lines, config), *there, *front]
+    contexts = await dialplan.contexts_of_trunks(ari, config)
+    if contexts:
+        there = await inbound.look(config, line.run, contexts, dialplan_output.read(lines))
+    else:
+        there = await inbound.look_at_endpoints(config, line.run, await dialplan.contexts_of_endpoints(ari))
+    found = [*asterisk_cli.registrations(listed), *asterisk_cli.dialplan(lines, config), *there, *front]
+    found += await trunks.identified(ari, config, await line.run("pjsip show identifies") or "")
+    most = min(config.bridge.capacity, config.limits.max_calls or config.bridge.capacity)
+    settings, rtp = await line.run("core show settings") or "", await line.run("rtp show settings") or ""
+    found += capacity.calls_at_once(settings, rtp, most)
+    return [*found, *capacity.music(await line.run("moh show classes") or "No such command")]
 
 
 async def _loopback(ari: Ari, config: Config, lines_known: bool) -> list[Finding]:

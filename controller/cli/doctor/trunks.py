@@ -7,12 +7,14 @@ Owns the checks that need no call. `settings`, `qualified` and `nat` are pure. `
 import asyncio
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from controller.ari.errors import NotFound, Refused
 from controller.ari.rest import Ari
+from controller.cli.doctor import identification
+from controller.cli.doctor.asterisk import RUNNING, UNLOADED, load, module_state
 from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.config import Config, Trunk
 from controller.dialing import number_format
@@ -26,6 +28,15 @@ REQUIRED = {
     "rewrite_contact": (("true", "yes"), "or BYE and re-INVITE get lost behind NAT"),
 }
 CODECS = ("ulaw", "alaw", "g722", "opus", "slin")
+CODEC_MODULES = {
+    "ulaw": ("codec_ulaw.so",),
+    "alaw": ("codec_alaw.so",),
+    "g722": ("codec_g722.so",),
+    "gsm": ("codec_gsm.so",),
+    "opus": ("codec_opus.so", "codec_opus_open_source.so"),
+}
+"""Any one of them does. Others (such as g729) have modules of many names."""
+MOST_NAMES = 10
 NO_CODEC = ("(nothing)", "()", "nothing")
 """How Asterisk writes that an endpoint has no codec."""
 
@@ -57,22 +68,71 @@ async def _trunk(ari: Ari, check: str, trunk: Trunk, asterisk: str) -> list[Find
     try:
         state = (await ari.endpoint("PJSIP", endpoint)).state
     except NotFound:
-        return [
-            failure(
-                check,
-                f"Asterisk has no PJSIP endpoint {endpoint!r}",
-                "Add it to pjsip.conf and `module reload res_pjsip.so`, or fix `endpoint`.",
-            )
-        ]
+        return [_no_endpoint(check, endpoint, [each.resource for each in await ari.endpoints("PJSIP")])]
     try:
         keys = await ari.settings("endpoint", endpoint)
-        aors = [await ari.settings("aor", aor.strip()) for aor in keys.get("aors", "").split(",") if aor.strip()]
-        transport = await ari.settings("transport", keys["transport"]) if keys.get("transport") else None
+        aors = [await _settings(ari, "aor", aor) or {} for aor in _names(keys, "aors")]
+        transport = await _settings(ari, "transport", keys["transport"]) if keys.get("transport") else None
     except (NotFound, Refused):
         return [_state(check, endpoint, state), skipped(check, "its settings can't be read over ARI")]
-    found = [qualified(check, endpoint, state, aors), *settings(check, keys)]
+    found = [qualified(check, endpoint, state, aors), *settings(check, keys), *identification.admitted(check, keys)]
+    found += await _codecs(ari, check, keys)
+    if keys.get("transport") and transport is None:
+        told = f"its transport {keys['transport']} is not there: every call is refused (500)"
+        found.append(failure(check, told, "Name one of `pjsip show transports`; a new transport needs a restart."))
     if transport is not None:
         found += await _behind_nat(check, transport, aors, asterisk)
+    return found
+
+
+def _names(keys: Mapping[str, str], name: str) -> list[str]:
+    return [each.strip() for each in keys.get(name, "").split(",") if each.strip()]
+
+
+async def _settings(ari: Ari, kind: str, name: str) -> dict[str, str] | None:
+    """None: there is none of this name."""
+    try:
+        return await ari.settings(kind, name)
+    except NotFound:
+        return None
+
+
+def _no_endpoint(check: str, endpoint: str, there: Sequence[str]) -> Finding:
+    named = ", ".join(sorted(there)[:MOST_NAMES]) + (", …" if len(there) > MOST_NAMES else "")
+    known = f"; it has {named}" if there else "; it has none at all"
+    fix = (
+        "Write the name of the carrier's endpoint into `endpoint` (`PJSIP/{number}@NAME`), or add it to pjsip.conf and "
+        "`module reload res_pjsip.so`."
+    )
+    return failure(check, f"Asterisk has no PJSIP endpoint {endpoint!r}{known}", fix)
+
+
+async def _codecs(ari: Ari, check: str, keys: Mapping[str, str]) -> list[Finding]:
+    """Does a module convert each codec to our 24 kHz? Asterisk agrees on a codec without one, and nobody hears."""
+    lacking = {}
+    for codec in re.findall(r"[a-z0-9]+", keys.get("allow", "")):
+        modules = CODEC_MODULES.get(codec, ())
+        if modules and not any([await module_state(ari, each) == RUNNING for each in modules]):
+            lacking[codec] = modules[-1]
+    if not lacking:
+        return []
+    told = f"it allows {', '.join(lacking)}, and no module converts that: calls with it are connected and silent"
+    fix = f"{load(next(iter(lacking.values())), UNLOADED)} Or remove the codec from `allow`."
+    return [failure(check, told, fix)]
+
+
+async def identified(ari: Ari, config: Config, identifies: str) -> list[Finding]:
+    """`identifies`: what `pjsip show identifies` printed."""
+    found, matches = list[Finding](), identification.read(identifies)
+    for name, trunk in config.trunks.items():
+        endpoint = endpoint_of(trunk.endpoint)
+        keys = await _settings(ari, "endpoint", endpoint) if endpoint is not None else None
+        if endpoint is None or keys is None:
+            continue
+        aors = [await _settings(ari, "aor", aor) or {} for aor in _names(keys, "aors")]
+        host = next((host_of(aor["contact"]) for aor in aors if aor.get("contact")), None)
+        carrier = host if host is not None and _is_address(host) else None
+        found += identification.identified(f"trunk {name}", endpoint, keys, matches, carrier)
     return found
 
 
@@ -84,6 +144,10 @@ def endpoint_of(dialled: str) -> str | None:
 
 def qualified(check: str, endpoint: str, state: str, aors: list[Mapping[str, str]] | list[dict[str, str]]) -> Finding:
     """Pure: Asterisk calls an endpoint online that it does not check (`qualify_frequency = 0`)."""
+    if state == "offline" and not any(aor.get("contact") for aor in aors):
+        told = f"{endpoint} is offline: no aor of it has a `contact`, and nobody has registered: no call can be placed"
+        fix = "Add `contact = sip:CARRIER` to its aor in pjsip.conf (`aors` of the endpoint names it). "
+        return failure(check, told, fix + "If the other side registers here, it has not: `pjsip show contacts`.")
     if state == "online" and aors and all(aor.get("qualify_frequency", "0") == "0" for aor in aors):
         state = "Asterisk does not check it"
     return _state(check, endpoint, state)

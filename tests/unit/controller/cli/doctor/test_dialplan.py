@@ -43,6 +43,10 @@ def found_in(text: str, number: str = "5001") -> tuple[End, str]:
         (["Dial(PJSIP/phone1,30)", "Hangup()"], End.ELSEWHERE, "Hangup()"),
         (["Queue(sales)", "VoiceMail(1)"], End.ELSEWHERE, "Queue(sales)"),
         (["Stasis(voice-ai)", "Stasis(voiceai)"], End.OURS, "Stasis(voiceai)"),
+        (["Stasis(voice-ai)", "Hangup()"], End.OTHER_APP, "Stasis(voice-ai)"),
+        (["Stasis( voiceai)"], End.OTHER_APP, "Stasis( voiceai)"),
+        (["Stasis(voiceai )"], End.OTHER_APP, "Stasis(voiceai )"),
+        (["Dial(Local/5001@agents)", "Hangup()"], End.UNKNOWN, "None"),
         (["Gosub(check,s,1)", "Hangup()"], End.UNKNOWN, "None"),
         (["NoOp()"], End.ELSEWHERE, "None"),
         (['GotoIf($["${X}" = "1"]?bad,1)', "Stasis(voiceai)"], End.OURS, "Stasis(voiceai)"),
@@ -202,6 +206,48 @@ async def test_where_a_call_goes(lines: dict[str, str], verdict: str, told: str,
     (found,) = await inbound.look(settings, exchange(lines), {"main": "from-trunk"})
     assert (found.check, found.verdict) == ("trunk main", verdict), found
     assert (told in found.told, fix in found.fix) == (True, True), found
+
+
+async def test_a_called_number_that_changes_on_the_way() -> None:
+    """A route has to be for the number with which the call reaches us."""
+    lines = {
+        "*@from-trunk": line("_X!", "Goto(agents,s,1)"),
+        "s@agents": line("s", "Stasis(voiceai)", context="agents"),
+    }
+    settings = config(FULL, routes=[{"to": "5001", "agent": "reception"}])
+    (found,) = await inbound.look(settings, exchange(lines), {"main": "from-trunk"})
+    assert (found.verdict, "as s: no route is for that number" in found.told) == ("failure", True), found
+    for more in ({"to": "s", "agent": "night", "hours": NEVER}, {"to": "*", "agent": "night"}):
+        settings = config(FULL, routes=[{"to": "5001", "agent": "reception"}, more])
+        found, *_ = await inbound.look(settings, exchange(lines), {"main": "from-trunk"})
+        assert found.verdict == "ok", found
+
+
+async def test_a_number_to_which_another_line_sends_calls() -> None:
+    """As FreePBX does: the DID is its own, and a custom destination says to which number of ours calls go on."""
+    did = line("493012345", "Gosub(app-blacklist-check,s,1())", "Goto(voiceai,5001,1)", context="ext-did")
+    lines = {"5001@voiceai": line("_X.", "Stasis(voiceai)", context="voiceai")}
+    settings = config(FULL, routes=[{"to": "5001", "agent": "reception"}, {"to": "5002", "agent": "night"}])
+    dialplan = dialplan_output.read(did)
+    lost, good = await inbound.look(settings, exchange(lines), {"main": "from-pstn"}, dialplan)
+    assert (lost.verdict, "a call to 5002" in lost.told) == ("failure", True)
+    told = "taken by `493012345` of [ext-did] (extensions.conf:1), which calls Stasis(voiceai) by `_X.` of [voiceai]"
+    assert (good.verdict, told in good.told, "goes on to 5001 of [voiceai]" in good.told) == ("ok", True, True), good
+
+
+async def test_a_route_for_all_other_numbers_is_no_failure() -> None:
+    lines = {"5001@from-trunk": line("5001", "Stasis(voiceai)"), "*@from-trunk": line("_X.", "Dial(x)", "Hangup()")}
+    settings = config(FULL, routes=[{"to": "5001", "agent": "reception"}, {"to": "*", "agent": "night"}])
+    rest, good = await inbound.look(settings, exchange(lines), {"main": "from-trunk"})
+    assert (rest.verdict, good.verdict) == ("warning", "ok")
+    assert "ends with Dial(x), then Hangup()" in rest.told
+    assert rest.fix.startswith("Nothing, if the other numbers are not for the agent.")
+
+
+async def test_a_trunk_without_a_route() -> None:
+    settings = config(FULL, routes=[{"to": "5001", "agent": "reception", "trunk": "desk"}])
+    (found,) = await inbound.look(settings, exchange({}), {"main": "from-trunk"})
+    assert (found.verdict, "no route is for its calls" in found.told) == ("warning", True)
 
 
 async def test_each_spelling_of_a_number_is_tried() -> None:
