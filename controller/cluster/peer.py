@@ -232,7 +232,7 @@ class Peers:
             return
         if status == 404:
             raise PeerError(f"At the `cluster.api_url` of {node.name} another node answers, or a release without this.")
-        if status not in _REFUSALS:
+        if status not in _REFUSALS or not headers.get("Content-Type", "").startswith("application/problem+json"):
             raise PeerError(f"{node.name} takes no request of this node at the moment: it answered {status}.")
         refusal = TokenRefused(f"{node.name} refused the `cluster.token` of this node: {_REFUSALS[status]} ({status}).")
         self._refused[node.name, node.url] = monotonic() + REFUSED_S, refusal
@@ -311,7 +311,8 @@ _REFUSALS = {
     403: "it has none",
     429: "it looks at none from this address for a while, since too many wrong ones came from there",
 }
-"""Why, by status of an answer without the name of the node: what a node has done on behalf of somebody has it."""
+"""Why, by status of a problem without the name of the node: what a node has done on behalf of somebody has it. What is
+in front of a node, and refuses, answers with no problem."""
 _UNREACHED = (
     *(httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol),
     *(ConnectionRefusedError, socket.gaierror, ssl.SSLError),  # of a websocket

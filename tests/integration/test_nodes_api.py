@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 from pydantic import SecretStr
 
 from controller.api.carrying import NodeGate
 from controller.api.resources.nodes import NodeResources, carried_routes
+from controller.api.server import ApiServer
 from controller.calls import errors
 from controller.calls.admission.control import AdmissionControl
 from controller.calls.admission.spending import Spending
@@ -194,6 +196,20 @@ async def test_a_token_that_was_refused_is_not_shown_again_at_once_and_everybody
         monkeypatch.setattr(peer, "monotonic", lambda: time.monotonic() + peer.REFUSED_S)
         assert (await a.ask("POST", "/v1/nodes/b/undrain"))[1]["state"] == "accepting"
         assert a.nodes.warnings() == []
+
+
+async def test_what_is_in_front_of_a_node_and_refuses_says_nothing_of_the_token() -> None:
+    async def refused(_: web.Request) -> web.Response:
+        return web.Response(status=403, text="not from here")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", refused)
+    async with ApiServer(app, "127.0.0.1", 0) as server:
+        peers, node = Peers(SECRET), peer.PeerNode("b", f"http://127.0.0.1:{server.port}")
+        with pytest.raises(peer.PeerError, match="takes no request of this node at the moment: it answered 403"):
+            await peers.carry(node, peer.PeerRequest("GET", "/v1/calls"))
+        assert peers.refusal(node.name, node.url) is None
+        await peers.close()
 
 
 async def test_tokens_of_people_are_none_of_nodes(tmp_path: Path) -> None:

@@ -31,9 +31,11 @@ export function open(main, me) {
     ],
   });
   const nodes = nodeTable(me, () => refresh());
+  const troubles = h("div", { role: "status" });
   const tiles = h("dl", { class: "tiles" });
   let before = null;
-  const data = staleness(tiles, h("h2", {}, "Nodes"), nodes.element, h("h2", {}, "Bridge workers"), workers.element,
+  const data = staleness(tiles, h("h2", {}, "Nodes"), nodes.element, troubles, h("h2", {}, "Bridge workers"),
+    workers.element,
     h("p", { class: "quiet" }, "Tick delay: how late a worker's 20 ms audio tick runs (p99 of the last half second). Callers hear delays above 20 ms."));
   fill(main, h("h1", {}, "Health"), data.element);
 
@@ -43,6 +45,7 @@ export function open(main, me) {
         ["/readyz", "/v1/workers", "/v1/nodes", "/metrics"].map((what) => ask("GET", what)));
       const now = ariOf(metrics);
       nodes.update(known.nodes);
+      drawTroubles(troubles, known.nodes);
       workers.update(found.workers);
       draw(tiles, ready, found.workers, spent(before, now));
       before = now;
@@ -55,6 +58,13 @@ export function open(main, me) {
   const stops = [every(SECONDS * 1000, refresh), refresh.stop];
   refresh();
   return () => stops.forEach((stop) => stop());
+}
+
+// Each in its own line; nothing is said anew while it stays as it is.
+function drawTroubles(element, nodes) {
+  const lines = nodes.filter((node) => node.trouble).map((node) => node.this ? `${node.name}: ${node.trouble}` : node.trouble);
+  if (lines.join("\n") === [...element.children].map((line) => line.textContent).join("\n")) return;
+  fill(element, lines.map((line) => h("p", {}, line)));
 }
 
 function nodeTable(me, refresh) {
