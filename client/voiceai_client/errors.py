@@ -38,8 +38,9 @@ class ProblemError(VoiceaiError):
         request_id: str = "",
         retry_after: float | None = None,
     ) -> None:
-        places = (f"{_place(each)}: {each.get('detail', '')}" for each in errors[:SHOWN])
-        super().__init__(": ".join(each for each in (title, detail, "; ".join(places)) if each))
+        faults = "; ".join(map(_fault, errors[:SHOWN]))
+        text = ": ".join(each for each in (title, detail) if each)
+        super().__init__(f"{text} ({faults})" if faults else text)
         self.type = type
         """The last part of the problem's URI, such as `wrong-state`."""
         self.title = title
@@ -53,8 +54,10 @@ class ProblemError(VoiceaiError):
         """Seconds to wait before the next request, where the API says so."""
 
 
-def _place(error: Mapping[str, Any]) -> str:
-    return str(next((error[key] for key in ("pointer", "parameter", "path", "line") if key in error), "?"))
+def _fault(error: Mapping[str, Any]) -> str:
+    """An empty pointer is of the whole body."""
+    place = next((error[key] for key in ("pointer", "parameter", "path", "line") if error.get(key)), "")
+    return ": ".join(str(each) for each in (place, error.get("detail")) if each)
 
 
 class BadRequestError(ProblemError):

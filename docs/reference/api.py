@@ -1,7 +1,9 @@
 """The page of all HTTP operations, from the OpenAPI document that is served. [pure]"""
 
+from collections.abc import Mapping
 from typing import Any
 
+from docs.reference import client_operations
 from docs.reference.words import Schema, default_of, kind_of, table
 
 HEAD = """# API reference
@@ -15,11 +17,12 @@ GUARD = frozenset({"400", "401", "403", "408", "413", "415", "429", "500"})
 
 
 def page(document: dict[str, Any]) -> str:
+    names = {each.operation: each.spoken for each in client_operations.methods(document)}
     found: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             tag = operation["tags"][0]
-            found.setdefault(tag, []).extend(_operation(method.upper(), path, operation))
+            found.setdefault(tag, []).extend(_operation(method.upper(), path, operation, names))
     lines = [HEAD]
     for tag, text in found.items():
         lines += [f"## {tag.capitalize()}", "", *text]
@@ -31,10 +34,14 @@ def _link(name: str) -> str:
     return f"[{name}](#{anchor})"
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> list[str]:
+def _operation(method: str, path: str, operation: dict[str, Any], names: Mapping[str, str]) -> list[str]:
+    """`names`: of the methods of the Python client, by operation."""
     summary = operation["summary"]
     text = summary if summary.endswith("?") else f"{summary}."
-    lines = [f"### {method} {path}", "", f"{text} {operation.get('description', '')}".strip(), ""]
+    python = names.get(operation["operationId"])
+    called = f"[In Python](client.md): `{python}()`." if python else ""
+    facts = (text, operation.get("description", ""), called)
+    lines = [f"### {method} {path}", "", " ".join(each for each in facts if each), ""]
     parameters = [
         (f"`{each['name']}`", each["in"], kind_of(each["schema"], _link), each.get("description", ""))
         for each in operation["parameters"]

@@ -27,6 +27,7 @@ NAMES = {
     "stream_call_events": ("calls", "events"),
     "list_agent_tests": ("agents", "list_tests"),
     "run_agent_tests": ("agents", "run_tests"),
+    "show_statistics": ("statistics", "show"),
     "show_past_call": ("history", "show"),
     "get_recording": ("recordings", "get"),
     "list_sessions": ("sessions", "list"),
@@ -77,6 +78,11 @@ class Method:
     """It may also answer with nothing."""
     media: frozenset[str]
     fine: tuple[int, ...]
+
+    @property
+    def spoken(self) -> str:
+        """As a program names it."""
+        return f"client.{self.group}" if self.name == "__call__" else f"client.{self.group}.{self.name}"
 
     @property
     def kind(self) -> str:

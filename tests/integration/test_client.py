@@ -4,6 +4,7 @@ The controller has no Asterisk: calls wait in the queue, are cancelled there, an
 """
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
@@ -22,6 +23,8 @@ import httpx
 import pytest
 import yaml
 
+from controller.api.openapi import document
+from docs.reference.__main__ import operations
 from simulator.ports import free_port
 from tests.integration.test_distribution import BUILD, run
 from tests.pages import blocks
@@ -232,6 +235,13 @@ def test_what_the_api_refuses_is_an_exception_of_its_own(controller: Controller)
         stranger.calls.list()
     with Client(f"http://127.0.0.1:{free_port()}", TOKEN) as nobody, pytest.raises(UnreachableError, match="127.0.0.1"):
         nobody.health()
+
+
+def test_the_controller_serves_what_the_client_was_made_from(controller: Controller) -> None:
+    served = httpx.get(f"{controller.url}/openapi.json", trust_env=False).json()
+    made = document(operations(), served["info"]["version"])
+    assert set(served["paths"]) == set(made["paths"])
+    assert served["components"]["schemas"] == json.loads(json.dumps(made["components"]["schemas"]))
 
 
 async def test_pages_a_503_that_is_an_answer_a_text_and_a_download(controller: Controller) -> None:

@@ -16,6 +16,7 @@ from voiceai_client.async_operations.resources import AsyncResourcesOperations
 from voiceai_client.async_operations.routes import AsyncRoutesOperations
 from voiceai_client.async_operations.sessions import AsyncSessionsOperations
 from voiceai_client.async_operations.softphone import AsyncSoftphoneOperations
+from voiceai_client.async_operations.statistics import AsyncStatisticsOperations
 from voiceai_client.async_operations.text_sessions import AsyncTextSessionsOperations
 from voiceai_client.async_operations.webhooks import AsyncWebhooksOperations
 from voiceai_client.async_operations.workers import AsyncWorkersOperations
@@ -40,6 +41,7 @@ class AsyncGroups:
         self.routes = AsyncRoutesOperations(http)
         self.sessions = AsyncSessionsOperations(http)
         self.softphone = AsyncSoftphoneOperations(http)
+        self.statistics = AsyncStatisticsOperations(http)
         self.text_sessions = AsyncTextSessionsOperations(http)
         self.webhooks = AsyncWebhooksOperations(http)
         self.workers = AsyncWorkersOperations(http)

@@ -94,8 +94,6 @@ from voiceai_client.models.events import (
 )
 from voiceai_client.models.health import Health as Health, Readiness as Readiness
 from voiceai_client.models.history import (
-    DistributionAnswer as DistributionAnswer,
-    FiguresAnswer as FiguresAnswer,
     Forgotten as Forgotten,
     HistoryPage as HistoryPage,
     LegAnswer as LegAnswer,
@@ -103,8 +101,6 @@ from voiceai_client.models.history import (
     PastCallDetail as PastCallDetail,
     PastEvent as PastEvent,
     PastSound as PastSound,
-    StatisticsAnswer as StatisticsAnswer,
-    StatisticsGroup as StatisticsGroup,
     ToolUse as ToolUse,
     UsageAnswer as UsageAnswer,
 )
@@ -144,6 +140,12 @@ from voiceai_client.models.softphone import (
     IceServerAnswer as IceServerAnswer,
     SoftphoneAnswer as SoftphoneAnswer,
     TransferOffer as TransferOffer,
+)
+from voiceai_client.models.statistics import (
+    DistributionAnswer as DistributionAnswer,
+    FiguresAnswer as FiguresAnswer,
+    StatisticsAnswer as StatisticsAnswer,
+    StatisticsGroup as StatisticsGroup,
 )
 from voiceai_client.models.text_sessions import (
     TextEventAnswer as TextEventAnswer,

@@ -15,6 +15,7 @@ from voiceai_client.operations.resources import ResourcesOperations
 from voiceai_client.operations.routes import RoutesOperations
 from voiceai_client.operations.sessions import SessionsOperations
 from voiceai_client.operations.softphone import SoftphoneOperations
+from voiceai_client.operations.statistics import StatisticsOperations
 from voiceai_client.operations.text_sessions import TextSessionsOperations
 from voiceai_client.operations.webhooks import WebhooksOperations
 from voiceai_client.operations.workers import WorkersOperations
@@ -40,6 +41,7 @@ class Groups:
         self.routes = RoutesOperations(http)
         self.sessions = SessionsOperations(http)
         self.softphone = SoftphoneOperations(http)
+        self.statistics = StatisticsOperations(http)
         self.text_sessions = TextSessionsOperations(http)
         self.webhooks = WebhooksOperations(http)
         self.workers = WorkersOperations(http)

@@ -111,10 +111,10 @@ def test_a_ca_file_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_the_text_of_a_problem_names_the_faults() -> None:
-    told = [{"pointer": "/to", "detail": "too short"}, {"parameter": "limit", "detail": "too large"}]
+    told = [{"pointer": "/to", "detail": "too short"}, {"pointer": "", "detail": "too large"}]
     content = json.dumps({"type": "/problems/malformed-request", "title": "Malformed", "errors": told}).encode()
     problem = problem_in(Request("GET", "/"), 400, {}, content)
-    assert str(problem) == "Malformed: /to: too short; limit: too large"
+    assert str(problem) == "Malformed (/to: too short; too large)"
 
 
 @pytest.mark.parametrize("token", ["", "a b", "sécret", "a\r\nX: y"])
