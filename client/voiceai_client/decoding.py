@@ -2,7 +2,7 @@
 
 Owns `Model`, the base of all answers and events, and `decode`. Later versions of the API add fields and values: a field
 that is not known goes into `extra`, a value that is not known is kept as text, and a field that an earlier version does
-not send is None, or empty where it holds several things.
+not send is None, whatever its type, or empty where it holds several things.
 """
 
 import types
@@ -47,6 +47,8 @@ def decode(kind: type[M], value: Any) -> M:
     except MismatchError as error:
         raise UnexpectedAnswerError(f"the answer is not of the form {kind.__name__}: {error}") from None
     assert isinstance(found, kind)
+    if value.keys() == found.extra.keys():
+        raise UnexpectedAnswerError(f"the answer is not of the form {kind.__name__}: it has none of its fields")
     return found
 
 
@@ -74,9 +76,9 @@ def _fields(kind: type[Model]) -> Reader:
         for key, each in value.items():
             if key in wire:
                 given[wire[key]] = _within(key, readers[wire[key]], each)
-        for name, instead in absent.items():
+        for name, make in absent.items():
             if name not in given:
-                given[name] = _within(name, instead, None)
+                given[name] = make()
         return kind(**given, extra={key: each for key, each in value.items() if key not in wire})
 
     return read
@@ -89,20 +91,10 @@ def _within(key: str, reader: Reader, value: Any) -> Any:
         raise MismatchError(error.wanted, (key, *error.path)) from None
 
 
-def _absent(hint: Any) -> Reader:
-    """What stands for a field that was not sent."""
-    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    if types.NoneType in options or Any in options:
-        return lambda _: None
-    if get_origin(hint) is tuple:
-        return lambda _: ()
-    if get_origin(hint) is Mapping:
-        return lambda _: {}
-
-    def missing(_: Any) -> Any:
-        raise MismatchError("field that was sent")
-
-    return missing
+def _absent(hint: Any) -> Callable[[], Any]:
+    """Makes what stands for a field that was not sent: None also where the type has no None."""
+    makers: Mapping[Any, Callable[[], Any]] = {tuple: tuple, Mapping: dict}
+    return makers.get(get_origin(hint), lambda: None)
 
 
 def _reader(hint: Any) -> Reader:

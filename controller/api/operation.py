@@ -4,8 +4,8 @@ Owns what all operations share: authentication, scopes, query and body as typed 
 document (`openapi.py`) is made from the same declarations, so that it describes what is served.
 
 To add an operation, declare an `Operation` in the file of its resource and join that in `server.operations_of`; its
-problems are names from `problems.TITLES`. `make reference` writes its method of the Python client (`client/`). A command in
-`cli/` needs a method in `api/client.py`. The tests with hostile requests find it by themselves.
+problems are names from `problems.TITLES`. `make reference` writes its method of the Python client (`client/`).
+A command in `cli/` needs a method in `api/client.py`. The tests with hostile requests find it by themselves.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping

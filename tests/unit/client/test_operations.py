@@ -127,6 +127,12 @@ def test_every_field_of_an_answer_is_read(name: str) -> None:
     assert answer.extra == {}
 
 
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_of_an_earlier_release_is_read_without_what_is_newer(name: str) -> None:
+    key, rule = next(iter(SCHEMAS[name]["properties"].items()))
+    assert decode(getattr(models, name.removeprefix("event.")), {key: sample(rule)}).extra == {}
+
+
 def test_every_answer_and_every_event_has_its_class() -> None:
     answered = {
         content["schema"]["$ref"].rpartition("/")[2]
