@@ -8,7 +8,7 @@ Answers are the API's own models, problems are raised as `ApiProblem`, and what 
 is placed with an idempotency key, so that a request whose answer was lost may be sent again: this is done by itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -50,7 +50,7 @@ class Client(KeyMethods, ResourceMethods):
         return self._post(CallAnswer, "/v1/calls", {"to": to, **more}, headers=headers)
 
     def list_calls(self, **query: Any) -> CallPage:
-        """`state`, `direction`, `agent`, `trunk`, `limit`, `before`."""
+        """`state`, `direction`, `agent`, `trunk`, `metadata` (of `key=value`), `limit`, `before`."""
         return self._get(CallPage, "/v1/calls", query)
 
     def calls(self, **query: Any) -> Iterator[CallAnswer]:
@@ -66,6 +66,10 @@ class Client(KeyMethods, ResourceMethods):
 
     def trace_call(self, call: str) -> TraceAnswer:
         return self._get(TraceAnswer, _of(call, "trace"))
+
+    def change_call(self, call: str, *, metadata: Mapping[str, str | None]) -> CallAnswer:
+        """A value replaces the one with its key, None removes it."""
+        return self._ask(CallAnswer, "PATCH", _of(call), json={"metadata": dict(metadata)})
 
     def hang_up(self, call: str) -> CallAnswer:
         return self._post(CallAnswer, _of(call, "hangup"))
@@ -126,7 +130,7 @@ class Client(KeyMethods, ResourceMethods):
     # ------------------------------------------------------------ the queue
 
     def list_queue(self, **query: Any) -> QueuePage:
-        """`status`, `trunk`, `agent`, `asked_by`, `limit`, `before`."""
+        """`status`, `trunk`, `agent`, `asked_by`, `metadata` (of `key=value`), `limit`, `before`."""
         return self._get(QueuePage, "/v1/queue", query)
 
     def pause_queue(self, trunk: str | None = None) -> QueueAnswer:

@@ -16,6 +16,7 @@ import typer
 from rich.live import Live
 
 from controller.api.client import ApiProblem, Client, StreamEvent, Unreachable
+from controller.api.models.calls import CallAnswer
 from controller.cli import history, keys, live_calls, nodes, queue_tables, statistics, tables, workers
 from controller.cli.connection import (
     ADMINISTRATION,
@@ -25,12 +26,15 @@ from controller.cli.connection import (
     CallId,
     Json,
     Limit,
+    MetadataFilter,
+    MetadataOption,
     Token,
     Trunk,
     Url,
     connected,
     full_id,
     out,
+    pairs,
     tell,
 )
 
@@ -61,6 +65,7 @@ def place_call(
     agent: Annotated[str | None, typer.Option(help="Which agent talks; default: the first one.")] = None,
     caller_id: Annotated[str | None, typer.Option(help="The caller ID that the callee sees.")] = None,
     var: Annotated[list[str] | None, typer.Option(help="name=text for the agent's {{name}}; may be repeated.")] = None,
+    metadata: MetadataOption = None,
     detect: Annotated[bool, typer.Option("--detect", help="Detect answering machines.")] = False,
     priority: Annotated[int, typer.Option(help="A higher priority is dialed first.")] = 0,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show the events of the call until it ends.")] = False,
@@ -75,6 +80,7 @@ def place_call(
             agent=agent,
             caller_id=caller_id,
             variables=variables or None,
+            metadata=pairs(metadata) or None,
             answer_detection=detect or None,
             priority=priority or None,
         )
@@ -96,6 +102,7 @@ def list_calls(
     state: Annotated[str | None, typer.Option(help="active or ended")] = None,
     agent: Annotated[str | None, typer.Option(help="Only of this agent.")] = None,
     trunk: Trunk = None,
+    metadata: MetadataFilter = None,
     limit: Limit = 100,
     as_json: Json = False,
 ) -> None:
@@ -103,7 +110,7 @@ def list_calls(
     if context.invoked_subcommand is not None:
         return
     with connected(url, token) as client:
-        page = client.list_calls(state=state, agent=agent, trunk=trunk, limit=limit)
+        page = client.list_calls(state=state, agent=agent, trunk=trunk, metadata=metadata or (), limit=limit)
         tell(page, as_json, lambda _: tables.calls_page(page))
 
 
@@ -112,6 +119,23 @@ def show(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) ->
     """Show one call with everything that is stored about it."""
     with connected(url, token) as client:
         tell(client.show_call(full_id(client, call)), as_json, tables.call_detail)
+
+
+@calls.command("metadata")
+def change_metadata(
+    call: CallId,
+    token: Token,
+    values: Annotated[list[str] | None, typer.Argument(help="key=value: set a key.", metavar="KEY=VALUE")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="Remove this key; may be repeated.")] = None,
+    url: Url = LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Show the metadata of a call, or change it."""
+    changes: dict[str, str | None] = {**pairs(values), **dict.fromkeys(remove or ())}
+    with connected(url, token) as client:
+        id_ = full_id(client, call)
+        shown: CallAnswer = client.change_call(id_, metadata=changes) if changes else client.show_call(id_)
+        tell(shown, as_json, lambda _: "\n".join(f"{key}={value}" for key, value in shown.metadata.items()))
 
 
 @calls.command()
@@ -171,6 +195,7 @@ def queue_list(
     trunk: Trunk = None,
     agent: Annotated[str | None, typer.Option(help="Only of this agent.")] = None,
     asked_by: AskedBy = None,
+    metadata: MetadataFilter = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
@@ -179,7 +204,7 @@ def queue_list(
         return
     wanted = {"status": None if status == "all" else status, "trunk": trunk, "agent": agent, "asked_by": asked_by}
     with connected(url, token) as client:
-        page = client.list_queue(**wanted, limit=limit)
+        page = client.list_queue(**wanted, metadata=metadata or (), limit=limit)
         tell(page, as_json, queue_tables.queue_table)
         if not as_json and page.calls:
             out.print(queue_tables.queued_calls(page))

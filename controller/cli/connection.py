@@ -1,6 +1,6 @@
 """Shared by all commands that use a running controller: its address, the token, the output of answers and problems."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -23,6 +23,12 @@ Token = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")]
 CallId = Annotated[str, typer.Argument(help="The call's id, or its beginning.", metavar="CALL")]
 Trunk = Annotated[str | None, typer.Option(help="Over this trunk only.")]
+MetadataOption = Annotated[
+    list[str] | None, typer.Option("--metadata", help="key=value to find the call by; may be repeated.")
+]
+MetadataFilter = Annotated[
+    list[str] | None, typer.Option("--metadata", help="Only calls with this key=value; may be repeated.")
+]
 Limit = Annotated[int, typer.Option(help="How many at most.")]
 
 LOCAL = "http://127.0.0.1:8080"
@@ -64,6 +70,14 @@ def connected(url: str, token: str) -> Iterator[Client]:
     except Unreachable as error:
         err.print(f"{error}. Is `voiceai serve` running there?", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+def pairs(given: Iterable[str] | None) -> dict[str, str]:
+    """Of arguments key=value. Ends the command with exit status 2 for one without `=`."""
+    for each in given or ():
+        if "=" not in each:
+            raise typer.BadParameter(f"{each!r} is not of the form key=value")
+    return {key: value for key, _, value in (each.partition("=") for each in given or ())}
 
 
 def full_id(client: Client, given: str) -> str:

@@ -10,7 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.api.models.history import HistoryPage, PastCall, PastCallDetail
-from controller.cli.connection import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, err, full_past_id, tell
+from controller.cli.connection import (
+    LOCAL,
+    CallId,
+    Json,
+    Limit,
+    MetadataFilter,
+    Token,
+    Trunk,
+    Url,
+    connected,
+    err,
+    full_past_id,
+    tell,
+)
 from controller.cli.tables import id_column, spoken
 
 history = typer.Typer(invoke_without_command=True, help="Past calls: list, show, recordings, export, delete.")
@@ -41,13 +54,15 @@ def list_calls(
     outcome: Outcome = None,
     number: Number = None,
     text: Annotated[str | None, typer.Option(help="A text in the transcript.")] = None,
+    metadata: MetadataFilter = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
     """List past calls, newest first."""
     if context.invoked_subcommand is not None:
         return
-    query = _query(since, until, agent=agent, trunk=trunk, outcome=outcome, number=number, text=text)
+    asked = {"agent": agent, "trunk": trunk, "outcome": outcome, "number": number, "text": text}
+    query = _query(since, until, **asked, metadata=metadata or ())
     with connected(url, token) as client:
         tell(client.list_history(**query, limit=limit), as_json, _table)
 
@@ -87,11 +102,13 @@ def export(
     until: Until = None,
     agent: Agent = None,
     trunk: Trunk = None,
+    metadata: MetadataFilter = None,
 ) -> None:
     """Write calls to standard output."""
     out = typer.get_binary_stream("stdout")
+    query = _query(since, until, agent=agent, trunk=trunk, metadata=metadata or ())
     with connected(url, token) as client:
-        for piece in client.export_history(**_query(since, until, agent=agent, trunk=trunk), format=form):
+        for piece in client.export_history(**query, format=form):
             out.write(piece)
 
 

@@ -38,6 +38,12 @@ def plain(value: object) -> Text:
     return Text("" if value is None else str(value))
 
 
+def _joined(value: object) -> object:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={each}" for key, each in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else value
+
+
 def id_column(name: str) -> Column:
     """A column of ids, which are never cut: they are to be copied."""
     return Column(name, no_wrap=True, min_width=36)
@@ -102,8 +108,8 @@ def call_detail(call: CallDetailAnswer) -> RenderableType:
     hidden = {"transcript", "turn_times", "barge_ins", "recordings", "participants", "queue", "transfer", "latency"}
     for name in CallDetailAnswer.model_fields:
         value = getattr(call, name)
-        if name not in hidden and value not in (None, ()):
-            facts.add_row(Text(name, style="dim"), plain(", ".join(value) if isinstance(value, tuple) else value))
+        if name not in hidden and value not in (None, (), {}):
+            facts.add_row(Text(name, style="dim"), plain(_joined(value)))
     if (spread := call.latency.first_frame_ms) is not None:
         facts.add_row(Text("latency", style="dim"), f"{spread.p50} ms, at most {spread.max} ms")
     if call.transfer is not None:

@@ -73,6 +73,10 @@ def _has(kind: type, name: str) -> bool:
     return name in fields or hasattr(kind, name)
 
 
+def _empty(metadata: dict[str, str]) -> bool:
+    return not metadata
+
+
 def _undescribed(schema: dict[str, Any]) -> None:
     """The docstring describes the event; its data need not repeat it."""
     schema.pop("description", None)
@@ -100,6 +104,8 @@ class Data(Part):
     number: int
     """Which event of this attempt it is, from 1, without holes: what is missing or doubled shows here. 0 where the
     queue tells of the call between its attempts."""
+    metadata: dict[str, str] = Field(default_factory=dict, exclude_if=_empty, repr=False)
+    """Of the call, as it was when this happened; absent if it has none."""
 
     def __init_subclass__(cls, *, type: str, facts: tuple[type, ...], once: bool = False) -> None:
         cls.facts, cls.once = facts, once

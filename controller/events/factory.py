@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from controller.calls.metadata import Metadata
 from controller.calls.reporting import lifecycle
 from controller.calls.reporting.view import CallView
 from controller.events import schemas
@@ -87,6 +88,7 @@ class _LiveCall:
     attempt: int
     agent: str | None = None
     trunk: str | None = None
+    metadata: Metadata = field(default_factory=dict, repr=False)
     count: int = 0
     """Events so far."""
     told_once: set[type[Data]] = field(default_factory=set)
@@ -125,7 +127,9 @@ class EventFactory:
         if kind.once:
             live.told_once.add(kind)
         if isinstance(view := getattr(fact, "call", None), CallView):
-            live.agent, live.trunk = view.agent, view.trunk
+            live.agent, live.trunk, live.metadata = view.agent, view.trunk, view.metadata
+        if isinstance(fact, lifecycle.MetadataChanged):
+            live.metadata = fact.metadata
         made = self._made(kind, fact, at, live.webhook, live.attempt, live.count + 1, live)
         live.count += made is not None
         if isinstance(fact, lifecycle.CallOver):
@@ -145,10 +149,11 @@ class EventFactory:
         fields = kind.of(fact, at)
         if fields is None:
             return None
-        data = {"call": _call_of(fact), "attempt": attempt, "number": number, **fields}
+        whose = live or getattr(fact, "call", None)
+        metadata = dict(getattr(whose, "metadata", {}))
+        data = {"call": _call_of(fact), "attempt": attempt, "number": number, "metadata": metadata, **fields}
         event = kind.event.model_validate({"id": f"{self.epoch}-{self._order + 1}", "timestamp": at, "data": data})
         self._order += 1
-        whose = live or getattr(fact, "call", None)
         return OutgoingEvent(self._order, event, webhook, getattr(whose, "agent", None), getattr(whose, "trunk", None))
 
 

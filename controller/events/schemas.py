@@ -227,6 +227,10 @@ class Control(Data, type="call.control", facts=(lifecycle.ControlChanged,)):
     recording: Literal["off", "on", "paused"]
 
 
+class MetadataChange(Data, type="call.metadata", facts=(lifecycle.MetadataChanged,)):
+    """Somebody has changed the metadata of the call (`PATCH /v1/calls/{id}`): `metadata` is all of it as it is now."""
+
+
 class Reconnected(Data, type="call.reconnected", facts=(contract.Reconnected,)):
     """The line to the AI broke, or was renewed, and is back."""
 
@@ -355,7 +359,7 @@ class Settled(Data, type="call.settled", facts=(lifecycle.CallSettled,)):
 
 KINDS: tuple[type[Data], ...] = (
     *(Queued, Started, Adopted, Ringing, Answered, StateChange, Said, Turn, BargeIn, Tool, Transfer, Participant),
-    *(Supervision, Instructed, Control, Reconnected, AiWarning, Used, Recorded, Ended, Settled),
+    *(Supervision, Instructed, Control, MetadataChange, Reconnected, AiWarning, Used, Recorded, Ended, Settled),
 )
 """Every type of event there is, in the order in which a call could show them."""
 TYPES: tuple[str, ...] = tuple(kind.event.model_fields["type"].default for kind in KINDS)

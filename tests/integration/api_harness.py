@@ -23,6 +23,7 @@ from controller.api.operation import Operation
 from controller.api.ports import OutboundPort
 from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.calls import errors
+from controller.calls.metadata import has, merged
 from controller.calls.outbound.entry import QueueFilter, Status
 from controller.calls.outbound.queue import WrongCount
 from controller.calls.outbound.service import CallRequest, Summary
@@ -104,6 +105,11 @@ class FakeVerbs:
         self.calls.note("hang_up", call=call, by=by)
         return replace(self.calls.get(call), state="ending")
 
+    def set_metadata(self, call: str, changes: Mapping[str, str | None], *, by: str) -> view.CallView:
+        found = self.calls.get(call)
+        self.calls.views[call] = replace(found, metadata=merged(found.metadata, changes))
+        return self.calls.views[call]
+
     def transfer(self, call: str, *, to: str, by: str, **how: Any) -> view.CallView:
         self.calls.note("transfer", call=call, to=to, by=by, **{key: it for key, it in how.items() if it is not None})
         return replace(self.calls.get(call), transfer=view.TransferView(to, by, "ringing", None))
@@ -145,7 +151,7 @@ class FakeOrders:
         if call in self.waiting:
             return self.waiting[call]
         self.calls.note("place", asked=asked, by=by)
-        return self.add(callee=asked.to, **({} if call is None else {"id": call}))
+        return self.add(callee=asked.to, metadata=asked.metadata, **({} if call is None else {"id": call}))
 
     async def find(self, call: str) -> view.CallView:
         if call not in self.waiting:
@@ -162,7 +168,14 @@ class FakeOrders:
 
     async def page(self, wanted: QueueFilter, *, before: int | None, limit: int) -> list[view.CallView]:
         self.calls.note("page", wanted=wanted, before=before, limit=limit)
-        return list(self.waiting.values())[:limit]
+        return [each for each in self.waiting.values() if has(each.metadata, wanted.metadata)][:limit]
+
+    async def set_metadata(self, call: str, changes: Mapping[str, str | None], *, by: str) -> view.CallView | None:
+        if call not in self.waiting:
+            return None
+        found = self.waiting[call]
+        self.waiting[call] = replace(found, metadata=merged(found.metadata, changes))
+        return self.waiting[call]
 
     async def count(self, wanted: QueueFilter) -> int:
         return len(self.waiting)

@@ -113,6 +113,7 @@ async def test_a_call_is_shown_whole() -> None:
                 "participants": [],
                 "place": None,
                 "queue": None,
+                "metadata": {},
                 "node": "node1",
                 "transcript": [
                     {

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from controller.api.models.calls import PlaceCall
+from controller.calls import errors
 from controller.calls.outbound.entry import ALL_TRUNKS, Attempt, CallOrder, QueuedCall, QueueFilter, Status
 from controller.calls.outbound.queue import NotQueued, Queue, QueueFull, WrongCount
 from controller.calls.outbound.retry_policy import Final, RetryAt
@@ -235,3 +236,27 @@ async def test_an_order_with_an_id_of_its_own_is_placed_once(tmp_path: Path) -> 
         other = await it.orders.place(asked, by="ops")
         assert first.id == again.id == call != other.id
         assert len(await it.queue.page(QueueFilter(), before=None, limit=10)) == 2
+
+
+async def test_metadata_is_kept_changed_and_found(tmp_path: Path) -> None:
+    async with office(tmp_path, FakeControl(room=0)) as it:
+        call = await it.order(metadata={"order": "17", "shop": 'b"\\'})
+        other = await it.order(metadata={"order": "18"})
+        await it.order()
+
+        async def found(*pairs: tuple[str, str]) -> list[str]:
+            page = await it.orders.page(QueueFilter(metadata=pairs), before=None, limit=10)
+            return [each.id for each in page]
+
+        assert await found(("order", "17")) == [call]
+        assert await found(("order", "17"), ("shop", 'b"\\')) == [call]
+        assert await found(("order", "17"), ("shop", "c")) == []
+        assert await found(("nobody.has:it", "")) == []
+        changed = await it.orders.set_metadata(call, {"order": None, "state": "late"}, by="ops")
+        assert changed is not None
+        assert changed.metadata == {"shop": 'b"\\', "state": "late"} == (await it.orders.find(call)).metadata
+        assert (await it.orders.find(other)).metadata == {"order": "18"}
+        assert await it.orders.set_metadata("nobody", {"order": "1"}, by="ops") is None
+        await it.orders.cancel(call, by="ops")
+        with pytest.raises(errors.WrongState):
+            await it.orders.set_metadata(call, {"order": "1"}, by="ops")

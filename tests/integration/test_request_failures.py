@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from bridge.common.request_failure import Reason
 from controller.calls.machine import commands, inputs
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
-from controller.calls.runtime.lookup import variables_found
+from controller.calls.runtime.lookup import Found, found_in
 from controller.calls.tools.http import Answer, HttpTools
 from controller.config.models.agents import HttpTool
 from controller.events.webhooks.http_sender import HttpSender
@@ -211,7 +211,7 @@ async def test_an_answer_that_is_too_large_is_cut_and_told() -> None:
     assert (ran.answer.ok, ran.counted) == (True, {"too_large": 1})
     assert ran.told == ("warning", "too_large", 200, "127.0.0.1")
     with structlog.testing.capture_logs() as lines:
-        assert variables_found(ran.answer, "c1") == {}
+        assert found_in(ran.answer, "c1") == Found()
     assert "cut after 16384 bytes" in lines[0]["reason"]
 
 
@@ -224,7 +224,7 @@ async def test_a_look_up_says_why_it_gave_nothing() -> None:
     async with server(says("HTTP/1.1 503 No\nContent-Length: 2")) as port:
         ran = await run(f"http://127.0.0.1:{port}")
     with structlog.testing.capture_logs() as lines:
-        assert variables_found(ran.answer, "c1") == {}
+        assert found_in(ran.answer, "c1") == Found()
     assert lines[0]["reason"] == "the tool failed: answered with status 503"
 
 

@@ -43,12 +43,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "controller.workers": ("bridge.common", "bridge.contract", "controller.config"),
     "controller.config": ("bridge.common", "bridge.contract", "controller.dialing"),
     "controller.calls": (),
-    "controller.calls.machine": ("bridge.contract",),
+    "controller.calls.machine": ("bridge.contract", CALLS + "metadata"),
     "controller.calls.tools": ("bridge.common", "bridge.contract", "controller.config"),
-    "controller.calls.reporting": ("bridge.contract", CALLS + "machine"),
+    "controller.calls.reporting": ("bridge.contract", CALLS + "machine", CALLS + "metadata"),
     "controller.calls.planning": (
         *("bridge.common", "bridge.contract", "controller.config", "controller.dialing"),
-        *(CALLS + "errors", CALLS + "machine", CALLS + "tools"),
+        *(CALLS + "errors", CALLS + "machine", CALLS + "metadata", CALLS + "tools"),
     ),
     "controller.calls.admission": (
         *("bridge.contract", "controller.config", "controller.dialing", "controller.store", "controller.workers"),
@@ -56,11 +56,18 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "controller.calls.outbound": (
         *("bridge.common", "controller.cluster.node", "controller.config", "controller.dialing", "controller.store"),
-        *(CALLS + "errors", CALLS + "machine", CALLS + "reporting", CALLS + "planning"),
+        *(CALLS + "errors", CALLS + "machine", CALLS + "metadata", CALLS + "reporting", CALLS + "planning"),
     ),
     "controller.calls.runtime": (
         *("bridge.common", "bridge.contract", "controller.ari", "controller.config", "controller.dialing"),
-        *("controller.store", "controller.workers", CALLS + "errors", CALLS + "machine", CALLS + "tools"),
+        *(
+            "controller.store",
+            "controller.workers",
+            CALLS + "errors",
+            CALLS + "machine",
+            CALLS + "metadata",
+            CALLS + "tools",
+        ),
         *(CALLS + "reporting", CALLS + "planning", CALLS + "admission", "controller.cluster"),
     ),
     "controller.text_sessions": (
@@ -72,7 +79,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "controller.events": (
         *("bridge.common", "bridge.contract", "controller.cluster.node", "controller.config", "controller.store"),
-        *("controller.cluster.event_log", "controller.cluster.port", CALLS + "errors", CALLS + "reporting"),
+        *(
+            "controller.cluster.event_log",
+            "controller.cluster.port",
+            CALLS + "errors",
+            CALLS + "reporting",
+            CALLS + "metadata",
+        ),
     ),
     "controller.telemetry": (
         *("bridge.common", "bridge.contract", "controller.ari", "controller.config", "controller.workers"),
@@ -95,7 +108,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         ),
         *("controller.events", "controller.telemetry", CALLS + "errors", CALLS + "reporting", CALLS + "outbound"),
         *(CALLS + "runtime.call_control", "controller.text_sessions", "controller.softphone", "controller.agent_tests"),
-        *(CALLS + "planning", CALLS + "tools"),
+        *(CALLS + "planning", CALLS + "tools", CALLS + "metadata"),
     ),
     "controller.cli": (
         *("controller", "bridge.common", "bridge.contract", "bridge.audiosocket.wire", "bridge.realtime.probe"),

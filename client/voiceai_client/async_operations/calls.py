@@ -9,7 +9,7 @@ from voiceai_client.async_http import AsyncEventStream, AsyncHttp
 from voiceai_client.continued import RECONNECT_SECONDS
 from voiceai_client.models.calls import CallDetailAnswer, CallPage, TraceAnswer
 from voiceai_client.models.common import CallAnswer, ParticipantAnswer
-from voiceai_client.requests import Request, given, path_of
+from voiceai_client.requests import Request, given, path_of, set_or_cleared
 
 
 class AsyncCallsOperations:
@@ -23,17 +23,27 @@ class AsyncCallsOperations:
         direction: Literal["inbound", "outbound"] | None = None,
         agent: str | None = None,
         trunk: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
         before: str | None = None,
     ) -> CallPage:
         """Calls, live ones first, then the newest. Scope: read.
 
         state: Only those.
+        metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         limit: Calls per page. Default: 100.
         before: The `next` of the page before this one.
         """
         asked = given(
-            {"state": state, "direction": direction, "agent": agent, "trunk": trunk, "limit": limit, "before": before}
+            {
+                "state": state,
+                "direction": direction,
+                "agent": agent,
+                "trunk": trunk,
+                "metadata": metadata,
+                "limit": limit,
+                "before": before,
+            }
         )
         return await self._http.ask(CallPage, Request("GET", "/v1/calls", query=asked))
 
@@ -44,13 +54,20 @@ class AsyncCallsOperations:
         direction: Literal["inbound", "outbound"] | None = None,
         agent: str | None = None,
         trunk: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CallAnswer]:
         """As `list`, page by page until the last one. `limit`: of a page."""
         before: str | None = None
         while True:
             page = await self.list(
-                state=state, direction=direction, agent=agent, trunk=trunk, limit=limit, before=before
+                state=state,
+                direction=direction,
+                agent=agent,
+                trunk=trunk,
+                metadata=metadata,
+                limit=limit,
+                before=before,
             )
             for each in page.calls:
                 yield each
@@ -66,6 +83,7 @@ class AsyncCallsOperations:
         agent: str | None = None,
         caller_id: str | None = None,
         variables: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str] | None = None,
         timeout: float | None = None,
         answer_detection: bool | None = None,
         webhook: str | None = None,
@@ -82,6 +100,8 @@ class AsyncCallsOperations:
         agent: A name from `agents` in the config; the first one if not given.
         caller_id: The number that the callee sees, if the trunk allows it; default: the trunk's own.
         variables: Fill `{{name}}` in the agent's instructions and greeting.
+        metadata: For your own use, such as an order number: comes back with the call, in its events and webhooks
+            and in the history. Neither the model nor the dialplan sees it. No secrets.
         timeout: Seconds it may ring; the trunk's own if not given.
         answer_detection: Listen for a few seconds whether a machine answers; the agent gets the tool `voicemail`.
         webhook: The URL that gets the signed events of this call; needs `call_webhooks` in the config.
@@ -97,6 +117,7 @@ class AsyncCallsOperations:
                 "agent": agent,
                 "caller_id": caller_id,
                 "variables": variables,
+                "metadata": metadata,
                 "timeout": timeout,
                 "answer_detection": answer_detection,
                 "webhook": webhook,
@@ -113,6 +134,15 @@ class AsyncCallsOperations:
         """One call, with what was said. Scope: read."""
         url = path_of("/v1/calls/{id}", id=id)
         return await self._http.ask(CallDetailAnswer, Request("GET", url))
+
+    async def change(self, id: str, *, metadata: Mapping[str, str | None]) -> CallAnswer:
+        """Change the metadata of a call. Scope: control.
+
+        metadata: A value replaces the one with its key, null removes it; other keys stay as they are.
+        """
+        url = path_of("/v1/calls/{id}", id=id)
+        sent = set_or_cleared({"metadata": metadata})
+        return await self._http.ask(CallAnswer, Request("PATCH", url, body=sent))
 
     async def hang_up(self, id: str, *, idempotency_key: str | None = None) -> CallAnswer:
         """End a call, or cancel one that waits. Scope: control."""

@@ -20,6 +20,7 @@ class AsyncQueueOperations:
         trunk: str | None = None,
         agent: str | None = None,
         asked_by: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
         before: int | None = None,
     ) -> QueuePage:
@@ -27,11 +28,20 @@ class AsyncQueueOperations:
 
         status: Only those; active: queued and dialing.
         asked_by: The name of the token that placed them.
+        metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         limit: Calls per page. Default: 100.
         before: The `next` of the page before this one.
         """
         asked = given(
-            {"status": status, "trunk": trunk, "agent": agent, "asked_by": asked_by, "limit": limit, "before": before}
+            {
+                "status": status,
+                "trunk": trunk,
+                "agent": agent,
+                "asked_by": asked_by,
+                "metadata": metadata,
+                "limit": limit,
+                "before": before,
+            }
         )
         return await self._http.ask(QueuePage, Request("GET", "/v1/queue", query=asked))
 
@@ -42,13 +52,20 @@ class AsyncQueueOperations:
         trunk: str | None = None,
         agent: str | None = None,
         asked_by: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CallAnswer]:
         """As `list`, page by page until the last one. `limit`: of a page."""
         before: int | None = None
         while True:
             page = await self.list(
-                status=status, trunk=trunk, agent=agent, asked_by=asked_by, limit=limit, before=before
+                status=status,
+                trunk=trunk,
+                agent=agent,
+                asked_by=asked_by,
+                metadata=metadata,
+                limit=limit,
+                before=before,
             )
             for each in page.calls:
                 yield each

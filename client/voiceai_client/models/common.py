@@ -1,5 +1,6 @@
 """Answers, and parts of requests: common. Made from the OpenAPI document (`make reference`). [pure]"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -144,6 +145,8 @@ class CallAnswer(Model):
     """The place of a caller in the waiting line; 1 is next."""
     queue: QueuePlace | None
     """null for an inbound call."""
+    metadata: Mapping[str, str]
+    """What the client has given the call; neither the model nor the dialplan sees it."""
     node: str | None
     """The node that has the call, or had it lately (`GET /v1/nodes`); null: it waits in the queue, or only the queue
     was asked."""

@@ -38,6 +38,8 @@ class EventData(Model):
     number: int
     """Which event of this attempt it is, from 1, without holes: what is missing or doubled shows here. 0 where the
     queue tells of the call between its attempts."""
+    metadata: Mapping[str, str]
+    """Of the call, as it was when this happened; absent if it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -124,6 +126,11 @@ class Instructed(EventData):
     """With `switch_agent` the one that goes on."""
     agent_version: int | None = None
     """Which version of the agent; 0: a draft; null: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MetadataChange(EventData):
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -14,6 +14,7 @@ from voiceai_client.models.event_data import (
     Control,
     Ended,
     Instructed,
+    MetadataChange,
     Participant,
     Queued,
     Reconnected,
@@ -163,6 +164,14 @@ class CallControl(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CallMetadata(Event):
+    """Somebody has changed the metadata of the call (`PATCH /v1/calls/{id}`): `metadata` is all of it as it is now."""
+
+    type: Literal["call.metadata"] = "call.metadata"
+    data: MetadataChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallReconnected(Event):
     """The line to the AI broke, or was renewed, and is back."""
 
@@ -226,6 +235,7 @@ CallEvent = (
     | CallSupervision
     | CallInstructed
     | CallControl
+    | CallMetadata
     | CallReconnected
     | CallAiWarning
     | CallUsed
@@ -250,6 +260,7 @@ EVENTS: Mapping[str, type[CallEvent]] = {
     "call.supervision": CallSupervision,
     "call.instructed": CallInstructed,
     "call.control": CallControl,
+    "call.metadata": CallMetadata,
     "call.reconnected": CallReconnected,
     "call.ai_warning": CallAiWarning,
     "call.used": CallUsed,

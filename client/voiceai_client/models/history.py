@@ -53,6 +53,8 @@ class PastCall(Model):
     """From the caller's end of speech to the agent's first sound."""
     cost: float
     """US dollars."""
+    metadata: Mapping[str, str]
+    """What the client has given the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -8,7 +8,7 @@ from uuid import uuid4
 from voiceai_client.continued import RECONNECT_SECONDS
 from voiceai_client.models.calls import CallDetailAnswer, CallPage, TraceAnswer
 from voiceai_client.models.common import CallAnswer, ParticipantAnswer
-from voiceai_client.requests import Request, given, path_of
+from voiceai_client.requests import Request, given, path_of, set_or_cleared
 from voiceai_client.sync_http import EventStream, SyncHttp
 
 
@@ -23,17 +23,27 @@ class CallsOperations:
         direction: Literal["inbound", "outbound"] | None = None,
         agent: str | None = None,
         trunk: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
         before: str | None = None,
     ) -> CallPage:
         """Calls, live ones first, then the newest. Scope: read.
 
         state: Only those.
+        metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         limit: Calls per page. Default: 100.
         before: The `next` of the page before this one.
         """
         asked = given(
-            {"state": state, "direction": direction, "agent": agent, "trunk": trunk, "limit": limit, "before": before}
+            {
+                "state": state,
+                "direction": direction,
+                "agent": agent,
+                "trunk": trunk,
+                "metadata": metadata,
+                "limit": limit,
+                "before": before,
+            }
         )
         return self._http.ask(CallPage, Request("GET", "/v1/calls", query=asked))
 
@@ -44,12 +54,21 @@ class CallsOperations:
         direction: Literal["inbound", "outbound"] | None = None,
         agent: str | None = None,
         trunk: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
     ) -> Iterator[CallAnswer]:
         """As `list`, page by page until the last one. `limit`: of a page."""
         before: str | None = None
         while True:
-            page = self.list(state=state, direction=direction, agent=agent, trunk=trunk, limit=limit, before=before)
+            page = self.list(
+                state=state,
+                direction=direction,
+                agent=agent,
+                trunk=trunk,
+                metadata=metadata,
+                limit=limit,
+                before=before,
+            )
             yield from page.calls
             if page.next is None:
                 return
@@ -63,6 +82,7 @@ class CallsOperations:
         agent: str | None = None,
         caller_id: str | None = None,
         variables: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str] | None = None,
         timeout: float | None = None,
         answer_detection: bool | None = None,
         webhook: str | None = None,
@@ -79,6 +99,8 @@ class CallsOperations:
         agent: A name from `agents` in the config; the first one if not given.
         caller_id: The number that the callee sees, if the trunk allows it; default: the trunk's own.
         variables: Fill `{{name}}` in the agent's instructions and greeting.
+        metadata: For your own use, such as an order number: comes back with the call, in its events and webhooks
+            and in the history. Neither the model nor the dialplan sees it. No secrets.
         timeout: Seconds it may ring; the trunk's own if not given.
         answer_detection: Listen for a few seconds whether a machine answers; the agent gets the tool `voicemail`.
         webhook: The URL that gets the signed events of this call; needs `call_webhooks` in the config.
@@ -94,6 +116,7 @@ class CallsOperations:
                 "agent": agent,
                 "caller_id": caller_id,
                 "variables": variables,
+                "metadata": metadata,
                 "timeout": timeout,
                 "answer_detection": answer_detection,
                 "webhook": webhook,
@@ -110,6 +133,15 @@ class CallsOperations:
         """One call, with what was said. Scope: read."""
         url = path_of("/v1/calls/{id}", id=id)
         return self._http.ask(CallDetailAnswer, Request("GET", url))
+
+    def change(self, id: str, *, metadata: Mapping[str, str | None]) -> CallAnswer:
+        """Change the metadata of a call. Scope: control.
+
+        metadata: A value replaces the one with its key, null removes it; other keys stay as they are.
+        """
+        url = path_of("/v1/calls/{id}", id=id)
+        sent = set_or_cleared({"metadata": metadata})
+        return self._http.ask(CallAnswer, Request("PATCH", url, body=sent))
 
     def hang_up(self, id: str, *, idempotency_key: str | None = None) -> CallAnswer:
         """End a call, or cancel one that waits. Scope: control."""

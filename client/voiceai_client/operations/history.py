@@ -1,6 +1,6 @@
 """Operations of the API: history. Made from the OpenAPI document (`make reference`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -24,6 +24,7 @@ class HistoryOperations:
         outcome: str | None = None,
         number: str | None = None,
         text: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
         before: int | None = None,
     ) -> HistoryPage:
@@ -33,6 +34,7 @@ class HistoryOperations:
         until: Calls that started before this time.
         number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
         text: A part of the transcript.
+        metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         limit: Default: 100.
         before: The `next` of the page before this one.
         """
@@ -46,6 +48,7 @@ class HistoryOperations:
                 "outcome": outcome,
                 "number": number,
                 "text": text,
+                "metadata": metadata,
                 "limit": limit,
                 "before": before,
             }
@@ -63,6 +66,7 @@ class HistoryOperations:
         outcome: str | None = None,
         number: str | None = None,
         text: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
     ) -> Iterator[PastCall]:
         """As `list`, page by page until the last one. `limit`: of a page."""
@@ -77,6 +81,7 @@ class HistoryOperations:
                 outcome=outcome,
                 number=number,
                 text=text,
+                metadata=metadata,
                 limit=limit,
                 before=before,
             )
@@ -96,6 +101,7 @@ class HistoryOperations:
         outcome: str | None = None,
         number: str | None = None,
         text: str | None = None,
+        metadata: Sequence[str] | None = None,
         format: Literal["csv", "json", "cdr"] | None = None,
     ) -> Iterator[bytes]:
         """Calls of the past as a file. Scope: read. Problems: too-many-streams.
@@ -104,6 +110,7 @@ class HistoryOperations:
         until: Calls that started before this time.
         number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
         text: A part of the transcript.
+        metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         format: json: one object a line; cdr: the columns of Asterisk's Master.csv. Default: 'csv'.
         """
         asked = given(
@@ -116,6 +123,7 @@ class HistoryOperations:
                 "outcome": outcome,
                 "number": number,
                 "text": text,
+                "metadata": metadata,
                 "format": format,
             }
         )

@@ -20,6 +20,7 @@ class QueueOperations:
         trunk: str | None = None,
         agent: str | None = None,
         asked_by: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
         before: int | None = None,
     ) -> QueuePage:
@@ -27,11 +28,20 @@ class QueueOperations:
 
         status: Only those; active: queued and dialing.
         asked_by: The name of the token that placed them.
+        metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         limit: Calls per page. Default: 100.
         before: The `next` of the page before this one.
         """
         asked = given(
-            {"status": status, "trunk": trunk, "agent": agent, "asked_by": asked_by, "limit": limit, "before": before}
+            {
+                "status": status,
+                "trunk": trunk,
+                "agent": agent,
+                "asked_by": asked_by,
+                "metadata": metadata,
+                "limit": limit,
+                "before": before,
+            }
         )
         return self._http.ask(QueuePage, Request("GET", "/v1/queue", query=asked))
 
@@ -42,12 +52,21 @@ class QueueOperations:
         trunk: str | None = None,
         agent: str | None = None,
         asked_by: str | None = None,
+        metadata: Sequence[str] | None = None,
         limit: int | None = None,
     ) -> Iterator[CallAnswer]:
         """As `list`, page by page until the last one. `limit`: of a page."""
         before: int | None = None
         while True:
-            page = self.list(status=status, trunk=trunk, agent=agent, asked_by=asked_by, limit=limit, before=before)
+            page = self.list(
+                status=status,
+                trunk=trunk,
+                agent=agent,
+                asked_by=asked_by,
+                metadata=metadata,
+                limit=limit,
+                before=before,
+            )
             yield from page.calls
             if page.next is None:
                 return

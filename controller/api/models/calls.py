@@ -6,7 +6,17 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from controller.api.models.base import Answer, Body, Instant, Moment, Name, Variables
+from controller.api.models.base import (
+    Answer,
+    Body,
+    Instant,
+    Metadata,
+    MetadataChanges,
+    MetadataFilter,
+    Moment,
+    Name,
+    Variables,
+)
 from controller.calls.reporting import view
 from controller.config.models.webhooks import WebhookUrl
 
@@ -142,6 +152,8 @@ class CallAnswer(Answer):
     """The place of a caller in the waiting line; 1 is next."""
     queue: QueuePlace | None
     """null for an inbound call."""
+    metadata: Metadata = Field(default_factory=dict)
+    """What the client has given the call; neither the model nor the dialplan sees it."""
     node: str | None
     """The node that has the call, or had it lately (`GET /v1/nodes`); null: it waits in the queue, or only the queue
     was asked."""
@@ -278,6 +290,7 @@ def _call_fields(call: view.CallView, node: str | None) -> dict[str, Any]:
         "cost": round(call.cost, 6),
         "muted": tuple(call.muted),
         "participants": tuple(call.participants),
+        "metadata": dict(call.metadata),
     }
 
 
@@ -292,6 +305,9 @@ class PlaceCall(Body):
     """The number that the callee sees, if the trunk allows it; default: the trunk's own."""
     variables: Variables = Field(default_factory=dict)
     """Fill `{{name}}` in the agent's instructions and greeting."""
+    metadata: Metadata = Field(default_factory=dict)
+    """For your own use, such as an order number: comes back with the call, in its events and webhooks and in the
+    history. Neither the model nor the dialplan sees it. No secrets."""
     timeout: float | None = Field(None, gt=0, le=300)
     """Seconds it may ring; the trunk's own if not given."""
     answer_detection: bool = False
@@ -306,12 +322,19 @@ class PlaceCall(Body):
     """RFC 3339, with its offset. A call that was not placed by then is given up (`outbound.expire_after_s`)."""
 
 
+class ChangeCall(Body):
+    metadata: MetadataChanges
+    """A value replaces the one with its key, null removes it; other keys stay as they are."""
+
+
 class CallQuery(Body):
     state: Literal["active", "ended"] | None = None
     """Only those."""
     direction: Literal["inbound", "outbound"] | None = None
     agent: str | None = Field(None, max_length=128)
     trunk: str | None = Field(None, max_length=128)
+    metadata: tuple[MetadataFilter, ...] = Field((), max_length=16)
+    """`key=value`: calls with this metadata. May be repeated: calls with all of it."""
     limit: int = Field(100, ge=1, le=1000)
     """Calls per page."""
     before: str | None = Field(None, max_length=LONGEST_CURSOR)

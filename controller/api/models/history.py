@@ -4,8 +4,9 @@ from typing import Any
 
 from pydantic import Field
 
-from controller.api.models.base import Answer, Body, Instant, Moment
+from controller.api.models.base import Answer, Body, Instant, Metadata, MetadataFilter, Moment, pairs_of
 from controller.api.models.calls import SpreadAnswer, TurnAnswer, UtteranceAnswer
+from controller.calls.metadata import fitting
 from controller.events.records import export, intervals
 from controller.events.records.comparison import VersionTotals
 from controller.events.records.history import RecordFilter
@@ -24,9 +25,12 @@ class HistoryFilter(Body):
     """Of the caller or the callee: the number in any spelling, or at least three digits of it."""
     text: str | None = Field(None, min_length=1, max_length=200)
     """A part of the transcript."""
+    metadata: tuple[MetadataFilter, ...] = Field((), max_length=16)
+    """`key=value`: calls with this metadata. May be repeated: calls with all of it."""
 
     def as_filter(self) -> RecordFilter:
-        return RecordFilter(**{name: getattr(self, name) for name in HistoryFilter.model_fields})
+        same = {name: getattr(self, name) for name in HistoryFilter.model_fields}
+        return RecordFilter(**same | {"metadata": pairs_of(self.metadata)})
 
 
 class HistoryQuery(HistoryFilter):
@@ -180,6 +184,8 @@ class PastCall(Answer):
     """From the caller's end of speech to the agent's first sound."""
     cost: float
     """US dollars."""
+    metadata: Metadata = Field(default_factory=dict)
+    """What the client has given the call."""
 
     @classmethod
     def of(cls, row: Any) -> "PastCall":
@@ -265,4 +271,5 @@ def fields_of(row: Any) -> dict[str, Any]:
         "url": f"/v1/history/{row.call}?attempt={row.attempt}",
         "first_frame_ms": None if p50 is None else {"p50": round(p50), "max": round(longest)},
         "cost": round(row.cost, 6),
+        "metadata": fitting(row.metadata),
     }

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from controller.api.models.base import Answer, Body, Moment, Name
+from controller.api.models.base import Answer, Body, MetadataFilter, Moment, Name, pairs_of
 from controller.api.models.calls import CallAnswer
 from controller.calls.outbound.entry import ALL_TRUNKS, QueueFilter, Status
 from controller.calls.outbound.service import Summary
@@ -76,6 +76,8 @@ class QueueQuery(Body):
     agent: Name | None = None
     asked_by: Name | None = None
     """The name of the token that placed them."""
+    metadata: tuple[MetadataFilter, ...] = Field((), max_length=16)
+    """`key=value`: calls with this metadata. May be repeated: calls with all of it."""
     limit: int = Field(100, ge=1, le=1000)
     """Calls per page."""
     before: int | None = Field(None, ge=1, le=2**53)
@@ -83,7 +85,8 @@ class QueueQuery(Body):
 
     def as_filter(self) -> QueueFilter:
         statuses = (Status.QUEUED, Status.DIALING) if self.status == "active" else (Status(self.status or "queued"),)
-        return QueueFilter(statuses if self.status else None, None, self.trunk, self.agent, self.asked_by)
+        wanted, metadata = statuses if self.status else None, pairs_of(self.metadata)
+        return QueueFilter(wanted, None, self.trunk, self.agent, self.asked_by, metadata)
 
 
 class CancelQueued(Body):

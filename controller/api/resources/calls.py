@@ -14,8 +14,8 @@ from aiohttp import hdrs, web
 
 from controller.api.auth.limits import Limits
 from controller.api.carrying import Carrier
-from controller.api.models.base import Nothing
-from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, CallQuery, PlaceCall
+from controller.api.models.base import Nothing, pairs_of
+from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, CallQuery, ChangeCall, PlaceCall
 from controller.api.models.system import Health, Readiness
 from controller.api.operation import ApiRequest, ApiResponse, Operation
 from controller.api.ports import Calls, OutboundPort
@@ -23,6 +23,7 @@ from controller.api.problems import Problem, malformed
 from controller.api.resources.call_pages import NotACursor, page_of
 from controller.api.resources.cluster_calls import ClusterCalls
 from controller.calls import errors
+from controller.calls.metadata import TooMuch, has
 from controller.calls.reporting import view
 from controller.cluster.peer import ANSWERED_BY
 from controller.store.database import StoreError
@@ -83,6 +84,14 @@ class Resources:
                 audited="with words",
                 limited=True,
                 problems=("unknown-call", "store-away"),
+                of_call="path",
+            ),
+            Operation(
+                *("change_call", "PATCH", "/v1/calls/{id}", "Change the metadata of a call", self.change, CallAnswer),
+                scopes=("control",),
+                body=ChangeCall,
+                problems=("unknown-call", "wrong-state", "store-away"),
+                limited=True,
                 of_call="path",
             ),
             Operation(
@@ -154,6 +163,27 @@ class Resources:
             except errors.UnknownCall:
                 raise refusal from None
 
+    async def change(self, asked: ApiRequest) -> CallAnswer:
+        """Of a live call, and of one that waits: a call that we place is both, as it may be tried again."""
+        call, changes = asked.part("id"), asked.body.metadata
+        await self._reached(asked, call)
+        live, refused = None, None
+        try:
+            try:
+                live = self._calls.verbs.set_metadata(call, changes, by=asked.by)
+            except (errors.UnknownCall, errors.WrongState) as refusal:
+                refused = refusal
+            queued = None
+            if live is None or live.direction == "outbound":
+                queued = await self._orders.set_metadata(call, changes, by=asked.by)
+        except TooMuch as much:
+            raise malformed("The body has a wrong field.", {"pointer": "/metadata", "detail": str(much)}) from None
+        if live is not None:
+            return CallAnswer.of(live, self._node)
+        if queued is None:
+            raise refused or errors.UnknownCall("No live or recent call has this id.")
+        return CallAnswer.of(queued)
+
     async def _reached(self, asked: ApiRequest, call: str) -> None:
         """Raises UnknownCall for one that a limited key does not reach."""
         if asked.limits.of_calls:
@@ -187,4 +217,5 @@ def _matches(call: view.CallView, query: CallQuery) -> bool:
         and query.direction in (None, call.direction)
         and query.agent in (None, call.agent)
         and query.trunk in (None, call.trunk)
+        and has(call.metadata, pairs_of(query.metadata))
     )

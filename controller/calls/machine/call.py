@@ -14,6 +14,7 @@ from controller.calls.machine.ids import Ids
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Failover, FallbackStep, Participant, Plan, State, Supervision, Transfer
 from controller.calls.machine.types import RecordingState
+from controller.calls.metadata import Metadata
 
 SUPERVISOR = "supervisor"
 """The timer for a supervisor whose telephone rings."""
@@ -76,6 +77,7 @@ class Call:
     """In FAILOVER only."""
     fallback_steps: list[FallbackStep]
     """The steps that have not been tried."""
+    metadata: Metadata
     conversed = False
     """Somebody has said or pressed something."""
     counters: Counters | None = None
@@ -128,6 +130,7 @@ class Call:
         self.state = _FIRST[plan.direction] if plan.waiting is None else State.WAITING
         self.started_at = now
         self.origin = plan.origin
+        self.metadata = plan.metadata
         self.session_open = plan.waiting is None and plan.unserved is None
         self.media = self.ids.media
         self.fallback_steps = list(plan.agent.on_ai_failure)

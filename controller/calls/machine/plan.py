@@ -16,6 +16,7 @@ from controller.calls.machine.types import (
     Target,
     TransferState,
 )
+from controller.calls.metadata import Metadata
 
 RING_GRACE = 5.0  # seconds beyond a ring timeout after which Asterisk's own end of the ringing is not awaited
 
@@ -132,6 +133,8 @@ class Plan:
     """There is no agent for this caller, who gets what `on_ai_failure` says. Why."""
     webhook: str | None = field(default=None, repr=False)
     """A URL that whoever asked for this call wants its events sent to; checked by `events.webhooks.receivers`."""
+    metadata: Metadata = field(default_factory=dict, repr=False)
+    """With which the call begins."""
     attempt: int = 1
     """The number of this attempt to call somebody, from 1."""
     prepare_timeout: float = 15.0

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from controller.calls.metadata import Metadata
+
 
 class Status(StrEnum):
     QUEUED = "queued"
@@ -45,6 +47,7 @@ class CallOrder:
     webhook: str | None = field(default=None, repr=False)
     priority: int = 0
     """Higher comes first."""
+    metadata: Metadata = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class QueueFilter:
     trunk: str | None = None
     agent: str | None = None
     asked_by: str | None = None
+    metadata: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Keys and values: all of these."""
 
 
 @dataclass(frozen=True, slots=True)

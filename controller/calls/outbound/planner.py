@@ -33,6 +33,7 @@ def outbound(config: Config, entry: QueuedCall) -> Plan:
         callee=number,
         target=Target(dialled, number, caller_id=shown, timeout=timeout, trunk=order.trunk),
         webhook=order.webhook,
+        metadata=order.metadata,
         answer_detection=order.answer_detection,
         attempt=len(entry.attempts) + 1,
         max_transfer=config.transfer.max_s,

@@ -11,8 +11,8 @@ names the node. Only that node dials it then; a node that was taken for dead has
 refused. On SQLite there is one node, and no claim is written.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, u
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.calls.machine.outcome import Outcome
+from controller.calls.metadata import Metadata
 from controller.calls.outbound.entry import (
     ALL_TRUNKS,
     CANCELLED,
@@ -32,7 +33,7 @@ from controller.calls.outbound.entry import (
     QueueFilter,
     Status,
 )
-from controller.calls.outbound.queue_rows import LONGEST_DETAIL, entries_of, entry_of, list_in, written
+from controller.calls.outbound.queue_rows import LONGEST_DETAIL, entries_of, entry_of, fitting, list_in, written
 from controller.calls.outbound.retry_policy import Final, RetryAt
 from controller.cluster.node import LostCall, NodeId
 from controller.store.database import Database
@@ -129,7 +130,7 @@ class Queue:
 
     async def page(self, wanted: QueueFilter, *, before: int | None, limit: int) -> list[QueuedCall]:
         """Newest first, those with a `number` below `before`."""
-        query = select(calls).where(*_fitting(wanted)).order_by(calls.c.number.desc()).limit(limit)
+        query = select(calls).where(*fitting(wanted)).order_by(calls.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(calls.c.number < before)
         async with self._database.reading() as store:
@@ -137,7 +138,7 @@ class Queue:
 
     async def count(self, wanted: QueueFilter) -> int:
         async with self._database.reading() as store:
-            counted = select(func.count()).select_from(calls).where(*_fitting(wanted))
+            counted = select(func.count()).select_from(calls).where(*fitting(wanted))
             return (await store.execute(counted)).scalar_one()
 
     async def heads(self, now: datetime, *, without: Collection[str], each: int) -> list[QueuedCall]:
@@ -280,9 +281,9 @@ class Queue:
     ) -> list[QueuedCall]:
         """Cancels all that wait and fit, whoever has claimed them. Raises WrongCount, and cancels none, if they are not
         as many as `expected`."""
-        fitting = select(calls).where(_is(Status.QUEUED), *_fitting(wanted)).order_by(calls.c.number)
+        waiting = select(calls).where(_is(Status.QUEUED), *fitting(wanted)).order_by(calls.c.number)
         async with self._database.writing() as store:
-            rows = (await store.execute(fitting.with_for_update())).all()
+            rows = (await store.execute(waiting.with_for_update())).all()
             if expected is not None and len(rows) != expected:
                 raise WrongCount(len(rows))
             over = self._after(Final(CANCELLED, f"by {by}"), now)
@@ -290,6 +291,17 @@ class Queue:
                 some = [row.number for row in rows[at : at + AT_ONCE]]
                 await store.execute(update(calls).where(calls.c.number.in_(some)).values(over))
         return entries_of(rows)
+
+    async def set_metadata(self, call: str, changed: Callable[[Metadata], Metadata]) -> QueuedCall | None:
+        """None: there is no such call. One that has ended is returned as it is. Raises what `changed` raises."""
+        async with self._database.writing() as store:
+            row = (await store.execute(select(calls).where(calls.c.id == call).with_for_update())).one_or_none()
+            entry = entry_of(row) if row is not None else None
+            if entry is None or entry.status is Status.ENDED:
+                return entry
+            order = replace(entry.order, metadata=changed(entry.order.metadata))
+            await store.execute(update(calls).where(calls.c.id == call).values(metadata=dict(order.metadata)))
+        return replace(entry, order=order)
 
     async def expire(self, now: datetime, *, without: Collection[str]) -> list[str]:
         """Gives up what has waited too long and is claimed by no node; returns the ids."""
@@ -359,14 +371,6 @@ _BY_STATUS = select(calls.c.status, func.count()).group_by(calls.c.status)
 
 def _is(status: Status) -> ColumnElement[bool]:
     return calls.c.status == status
-
-
-def _fitting(wanted: QueueFilter) -> list[ColumnElement[bool]]:
-    same = {name: getattr(wanted, name) for name in ("trunk", "agent", "asked_by")}
-    found = [calls.c[name] == value for name, value in same.items() if value is not None]
-    if wanted.statuses is not None:
-        found.append(calls.c.status.in_(wanted.statuses))
-    return found if wanted.calls is None else [*found, calls.c.id.in_(wanted.calls)]
 
 
 def _after(what: RetryAt | Final, now: datetime) -> dict[str, Any]:

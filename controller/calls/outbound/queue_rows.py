@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, Row
 
-from controller.calls.outbound.entry import Attempt, CallOrder, QueuedCall, Status
+from controller.calls import metadata
+from controller.calls.outbound.entry import Attempt, CallOrder, QueuedCall, QueueFilter, Status
+from controller.store.tables.outbound import outbound_calls as calls
 
 log = structlog.get_logger()
 
@@ -19,6 +21,16 @@ def written(attempt: Attempt) -> dict[str, str | int | None]:
     written: dict[str, str | int | None] = {"at": attempt.at.isoformat(), "result": attempt.result, "detail": told}
     by_network = {"cause": attempt.cause, "sip_status": attempt.sip_status}
     return written | {"trunk": attempt.trunk, "passed_to": attempt.passed_to} | by_network
+
+
+def fitting(wanted: QueueFilter) -> list[ColumnElement[bool]]:
+    """The conditions of a filter."""
+    same = {name: getattr(wanted, name) for name in ("trunk", "agent", "asked_by")}
+    found = [calls.c[name] == value for name, value in same.items() if value is not None]
+    found += [calls.c.metadata[key].as_string() == value for key, value in wanted.metadata]
+    if wanted.statuses is not None:
+        found.append(calls.c.status.in_(wanted.statuses))
+    return found if wanted.calls is None else [*found, calls.c.id.in_(wanted.calls)]
 
 
 def list_in(found: Any) -> list[Any]:
@@ -56,6 +68,7 @@ def entry_of(row: Row[Any]) -> QueuedCall | None:
 def _made(row: Row[Any]) -> QueuedCall:
     """Raises TypeError, ValueError, KeyError and AttributeError."""
     asked = {name: getattr(row, name) for name in CallOrder.__dataclass_fields__}
+    asked["metadata"] = metadata.fitting(row.metadata)
     texts = (row.id, row.callee, row.trunk, row.agent, row.asked_by)
     if not isinstance(row.variables, Mapping) or not all(isinstance(each, str) for each in texts):
         raise TypeError("not of the form that was written")

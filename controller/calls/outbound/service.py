@@ -13,6 +13,7 @@ from uuid import uuid4
 import structlog
 
 from controller.calls import errors
+from controller.calls.metadata import Metadata, merged
 from controller.calls.outbound import retry_policy, views
 from controller.calls.outbound.entry import ALL_TRUNKS, CallOrder, QueuedCall, QueueFilter, Status
 from controller.calls.outbound.queue import Queue, QueueFull
@@ -46,6 +47,8 @@ class CallRequest(Protocol):
     def caller_id(self) -> str | None: ...
     @property
     def variables(self) -> Mapping[str, str]: ...
+    @property
+    def metadata(self) -> Metadata: ...
     @property
     def timeout(self) -> float | None:
         """Seconds that it may ring."""
@@ -137,6 +140,7 @@ class OutboundCalls:
             answer_detection=asked.answer_detection,
             webhook=asked.webhook,
             priority=asked.priority,
+            metadata=dict(asked.metadata),
         )
 
     def _moments(self, asked: CallRequest, trunk: Trunk, now: datetime) -> tuple[datetime, datetime]:
@@ -179,6 +183,17 @@ class OutboundCalls:
             return await self.find(call)
         found = await self.find(call)
         raise errors.WrongState("The call has ended." if found.ended_at else "The call does not wait any more.")
+
+    async def set_metadata(self, call: str, changes: Mapping[str, str | None], *, by: str) -> view.CallView | None:
+        """Of a call that waits or is being dialled; None: the queue has no such call. Raises WrongState, and TooMuch
+        (`calls.metadata`)."""
+        entry = await self._queue.set_metadata(call, lambda before: merged(before, changes))
+        if entry is None:
+            return None
+        if entry.status is Status.ENDED:
+            raise errors.WrongState("The call has ended.")
+        log.info("metadata of a queued call changed", call=call, by=by)
+        return self.view_of(entry)
 
     async def cancel_all(self, wanted: QueueFilter, *, by: str, expected: int | None) -> int:
         """All calls that wait and fit; returns how many. Raises queue.WrongCount if they are not as many as

@@ -28,6 +28,7 @@ def view_of(config: Config, entry: QueuedCall) -> view.CallView:
         transfer=None,
         queue=queue_view(entry),
         sip_status=last.sip_status if last else None,
+        metadata=order.metadata,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from controller.calls import errors
 from controller.calls.machine.plan import AgentPlan, FallbackStep, Plan, PlaySound, TransferTo, Waiting
 from controller.calls.machine.types import Target, TransferKind
+from controller.calls.metadata import Metadata
 from controller.calls.planning import routing, session_spec
 from controller.calls.tools import definitions
 from controller.config import Config, templates
@@ -54,6 +55,7 @@ def inbound(
     waiting: Waiting | None = None,
     unserved: str | None = None,
     marked_by: str | None = None,
+    metadata: Metadata | None = None,
 ) -> Plan:
     return Plan(
         call=arrival.call,
@@ -69,6 +71,7 @@ def inbound(
         max_hops=config.transfer.max_hops,
         waiting=waiting,
         unserved=unserved,
+        metadata=metadata or {},
     )
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Supervision
 from controller.calls.machine.rows import caller_hold
+from controller.calls.metadata import Metadata
 from controller.calls.reporting.lifecycle import (
     CallAnswered,
     ControlChanged,
     LegRejoined,
     LifecycleEvent,
+    MetadataChanged,
     ParticipantMoved,
     StateChanged,
     SupervisionMoved,
@@ -34,6 +36,7 @@ class ObservedState:
     supervision: SupervisionMoved | None
     control: ControlChanged
     rejoined: int
+    metadata: Metadata
 
 
 def observed(call: Call) -> ObservedState:
@@ -47,6 +50,7 @@ def observed(call: Call) -> ObservedState:
         _supervision(call, watched) if watched else None,
         _control(call),
         call.inbound_audio.rejoined,
+        call.metadata,
     )
 
 
@@ -62,7 +66,7 @@ def _control(call: Call) -> ControlChanged:
 
 
 def changes(call: Call, before: ObservedState) -> list[LifecycleEvent]:
-    """In this order: the answer, the transfer, participants, control, sound, the state."""
+    """In this order: the answer, the transfer, participants, control, metadata, sound, the state."""
     now, id_ = observed(call), call.plan.call
     found: list[LifecycleEvent] = []
     if call.answered_at is not None and not before.answered:
@@ -81,6 +85,8 @@ def changes(call: Call, before: ObservedState) -> list[LifecycleEvent]:
         found.append(now.supervision)
     if now.control != before.control:
         found.append(now.control)
+    if now.metadata != before.metadata:
+        found.append(MetadataChanged(id_, now.metadata))
     if now.rejoined != before.rejoined:
         found.append(LegRejoined(id_, now.rejoined))
     if now.state != before.state:

@@ -17,6 +17,7 @@ from bridge.contract import CallEvent, Used
 from controller.calls.machine.commands import Command
 from controller.calls.machine.inputs import Input
 from controller.calls.machine.types import Direction
+from controller.calls.metadata import Metadata
 from controller.calls.reporting.instructions import AgentInstructed as AgentInstructed
 from controller.calls.reporting.view import CallView
 
@@ -148,6 +149,14 @@ class ControlChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataChanged:
+    """Somebody has changed the metadata of the call: all of it, as it is now."""
+
+    call: str
+    metadata: Metadata = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CallGreeted:
     """The agent was told to greet."""
 
@@ -252,6 +261,7 @@ LifecycleEvent = (
     | AgentInstructed
     | ControlChanged
     | TransferMoved
+    | MetadataChanged
     | CallGreeted
     | CallFailedOver
     | LegRejoined

@@ -10,6 +10,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Participant, State, Supervision, Transfer
 from controller.calls.machine.rows import caller_hold
 from controller.calls.machine.types import SupervisionMode, TransferKind
+from controller.calls.metadata import Metadata
 from controller.calls.reporting.call_log import BargeIn, CallLog, Sound, Spread, Turn, Utterance
 
 
@@ -132,6 +133,7 @@ class CallView:
     """By which a call that we placed was refused, as Asterisk told it."""
     agent_version: int | None = None
     """Which version of its agent it has; 0: a draft; None: not known, or it has none yet."""
+    metadata: Metadata = field(default_factory=dict, repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ def view_of(call: Call, record: CallLog) -> CallView:
         place=call.place if call.state is State.WAITING else None,
         sip_status=call.sip_status,
         agent_version=plan.agent.version,
+        metadata=dict(call.metadata),
     )
 
 

@@ -7,12 +7,14 @@ the machine's rows are for that.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from uuid import uuid4
 
 from controller.calls import errors
 from controller.calls.machine import inputs
 from controller.calls.machine.plan import Participant, State
 from controller.calls.machine.rows import agent_control, participants
+from controller.calls.metadata import merged
 from controller.calls.planning import planner
 from controller.calls.reporting import view
 from controller.calls.runtime.call_control_transfer import TransferControl, put
@@ -80,6 +82,12 @@ class CallControl(TransferControl):
         if (live.call.recording, action) not in agent_control.AFTER:
             raise errors.WrongState(f"The recording can't {action} now: it is {live.call.recording}.")
         return put(live, inputs.RecordAsked(action, by))
+
+    def set_metadata(self, call: str, changes: Mapping[str, str | None], *, by: str) -> view.CallView:
+        """In any state. The view has them already. Raises `TooMuch` too."""
+        live = self._find(call)
+        after = merged(live.call.metadata, changes)
+        return replace(put(live, inputs.MetadataAsked(changes, by)), metadata=after)
 
     # ------------------------------------------------------------ who is there
 

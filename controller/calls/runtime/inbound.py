@@ -33,7 +33,7 @@ from controller.calls.runtime.arrival_facts import (
     refused_view,
     unrouted,
 )
-from controller.calls.runtime.lookup import look_up
+from controller.calls.runtime.lookup import Found, look_up
 from controller.calls.runtime.ports import BrowserCalls, LiveCall
 from controller.calls.runtime.waiting_callers import WaitingCallers
 from controller.calls.tools.http import HttpTools
@@ -241,13 +241,13 @@ class InboundCalls:
                 self._wait(caller, agent, route, step.wait, steps[number + 1 :])
                 return
             if step.on_ai_failure and not self._admission.draining:
-                self._begin(caller, agent, route, {}, unserved=str(refusal))
+                self._begin(caller, agent, route, Found(), unserved=str(refusal))
                 return
             if step.busy:
                 break
         else:
             if isinstance(refusal, errors.NoAgent) and caller.config.agents[agent].on_ai_failure:
-                self._begin(caller, agent, route, {}, unserved=str(refusal))
+                self._begin(caller, agent, route, Found(), unserved=str(refusal))
                 return
         log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
         elsewhere = caller.config.asterisk.readiness_app and isinstance(refusal, errors.NoAgent)
@@ -323,7 +323,7 @@ class InboundCalls:
         place, fallback = (then[0].context, bool(then[0].on_ai_failure)) if then else (None, False)
         extension, _, context = (place or "").partition("@")
         waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None, fallback)
-        self._waiting.add(self._begin(caller, agent, route, {}, waiting))
+        self._waiting.add(self._begin(caller, agent, route, Found(), waiting))
 
     # ------------------------------------------------------------ what is to be known beforehand
 
@@ -331,7 +331,7 @@ class InboundCalls:
         """The route's look-up comes before the agent's own."""
         asked: Route | Agent = route if route is not None and route.lookup else caller.config.agents[agent]
         if asked.lookup is None:
-            self._begin(caller, agent, route, {})
+            self._begin(caller, agent, route, Found())
             return
         looking = self._look_up(caller, agent, route, asked.lookup, asked.lookup_s)
         task = self._tasks.create_task(looking, name=f"look-up {caller.arrival.call}")
@@ -361,11 +361,11 @@ class InboundCalls:
         caller: _Caller,
         agent: str,
         route: Route | None,
-        found: dict[str, str],
+        found: Found,
         waiting: Waiting | None = None,
         unserved: str | None = None,
     ) -> LiveCall:
-        template_vars = routing.variables_of(caller.arrival, route, found)
+        template_vars = routing.variables_of(caller.arrival, route, found.variables)
         plan = planner.inbound(
             caller.config,
             caller.arrival,
@@ -375,6 +375,7 @@ class InboundCalls:
             waiting=waiting,
             unserved=unserved,
             marked_by=caller.marked_by,
+            metadata=found.metadata,
         )
         trunk, waits = caller.arrival.trunk, waiting is not None
         log.info(

@@ -64,4 +64,5 @@ def _view(call: str, kept: Any, call_log: CallLog, now: datetime) -> CallView:
         first_frame_ms=call_log.first_frame(),
         cost=call_log.cost,
         agent_version=plan.get("agent_version"),
+        metadata=plan.get("metadata", {}),
     )

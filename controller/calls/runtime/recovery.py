@@ -88,6 +88,7 @@ def snapshot(call: Call, existing: frozenset[str], worker: Worker | None = None)
             "caller": plan.caller,
             "callee": plan.callee,
             "webhook": plan.webhook,
+            "metadata": dict(call.metadata),
             "attempt": plan.attempt,
             "answer_detection": plan.answer_detection,
         },
@@ -246,6 +247,7 @@ def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
         agent=replace(agent, spec=spec),
         variables={},
         max_transfer=config.transfer.max_s,
+        metadata=found.get("metadata", {}),
         answer_detection=detection,
         **same,
     )

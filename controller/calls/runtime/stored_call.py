@@ -77,6 +77,7 @@ class _Plan(_Part):
     # Of releases since: not in older rows.
     answer_detection: bool = False
     agent_version: int | None = None
+    metadata: dict[str, str] = {}
 
 
 class _Target(_Part):

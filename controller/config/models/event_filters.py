@@ -8,16 +8,8 @@ from collections.abc import Iterable
 TYPES = (
     *("call.queued", "call.started", "call.adopted", "call.ringing", "call.answered", "call.state", "call.said"),
     *("call.turn", "call.barge_in", "call.tool", "call.transfer", "call.participant", "call.supervision"),
-    *(
-        "call.instructed",
-        "call.control",
-        "call.reconnected",
-        "call.ai_warning",
-        "call.used",
-        "call.recorded",
-        "call.ended",
-        "call.settled",
-    ),
+    *("call.instructed", "call.control", "call.metadata", "call.reconnected", "call.ai_warning", "call.used"),
+    *("call.recorded", "call.ended", "call.settled"),
 )
 """Each has its model in `controller.events.schemas`."""
 

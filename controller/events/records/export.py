@@ -17,7 +17,7 @@ Format = Literal["csv", "json", "cdr"]
 COLUMNS = (
     *("call", "attempt", "direction", "agent", "trunk", "caller", "callee", "started_at", "answered_at", "ended_at"),
     *("outcome", "ended_by", "cause", "sip_status", "detail", "total_s", "talked_s", "turns"),
-    *("first_frame_p50_ms", "first_frame_max_ms", "cost"),
+    *("first_frame_p50_ms", "first_frame_max_ms", "cost", "metadata"),
 )
 
 _FAILED = ("failed", "invalid_number", "redirected", "incompatible", "trunk_fault", "interrupted")
@@ -39,6 +39,7 @@ def line(call: Any, form: Format) -> str:
     values = {name: _plain(getattr(call, name)) for name in COLUMNS}
     if form == "json":
         return json.dumps(values, ensure_ascii=False) + "\n"
+    values["metadata"] = json.dumps(call.metadata, ensure_ascii=False) if call.metadata else ""
     return _line(_harmless(value) for value in values.values())
 
 

@@ -57,6 +57,8 @@ class RecordFilter:
     """Such a part of a number is enough."""
     text: str | None = field(default=None, repr=False)
     """Part of what anybody said in the call; upper and lower case are the same."""
+    metadata: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    """Keys and values: all of these, and perhaps others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def conditions(filter_: RecordFilter) -> list[ColumnElement[bool]]:
     for name in ("agent", "trunk"):
         if (among := getattr(filter_, f"{name}s")) is not None:
             found.append(calls.c[name].in_(among))
+    found += [calls.c.metadata[key].as_string() == value for key, value in filter_.metadata]
     if filter_.since is not None:
         found.append(calls.c.started_at >= filter_.since)
     if filter_.until is not None:

@@ -17,6 +17,8 @@ from controller.events.envelope import Data, Event
 
 _NOT_LISTED = ("call.said", "call.turn", "call.used", "call.recorded")
 """Types with a table of their own that has everything: they are no rows of `call_events`."""
+_OF_THE_CALL = {"call", "attempt", "number", "metadata"}
+"""Fields that the row of the call has."""
 
 OPERATOR = "operator"
 """In the place of who speaks: what an operator told the agent."""
@@ -63,6 +65,8 @@ def _rows(event: Event) -> list[RowWrite]:
             return [_call(data, _parties(data) | _end(data, at), at - timedelta(seconds=data.durations.total))]
         case schemas.Settled():
             return [_settled(data, at)]
+        case schemas.MetadataChange():
+            return [_call(data, {"metadata": data.metadata}, at)]
         case schemas.Said(text=None):
             return []
         case schemas.Said():
@@ -90,7 +94,8 @@ def _rows(event: Event) -> list[RowWrite]:
 
 
 def _parties(data: schemas.Started | schemas.Ended) -> dict[str, Any]:
-    return {name: getattr(data, name) for name in ("direction", "agent", "agent_version", "trunk", "caller", "callee")}
+    names = ("direction", "agent", "agent_version", "trunk", "caller", "callee", "metadata")
+    return {name: getattr(data, name) for name in names}
 
 
 def _end(data: schemas.Ended, at: datetime) -> dict[str, Any]:
@@ -114,7 +119,7 @@ def _call(data: Data, values: Mapping[str, Any], started_at: datetime) -> RowWri
 
 def _settled(data: schemas.Settled, at: datetime) -> RowWrite:
     """Of a call that was dialled this repeats how the last attempt ended, unless no controller saw that end."""
-    same = {name: getattr(data, name) for name in ("agent", "trunk", "caller", "callee")}
+    same = {name: getattr(data, name) for name in ("agent", "trunk", "caller", "callee", "metadata")}
     once = same | {"direction": "outbound", "started_at": at, "ended_at": at}
     values = {"outcome": data.outcome, "detail": data.detail}
     return RowWrite("calls", {"call": data.call, "attempt": data.attempt}, values, once)
@@ -137,6 +142,6 @@ def _leg(data: _Leg, leg: str, kind: str, at: datetime, mode: str | None = None)
 
 def _event_row(event: Event) -> RowWrite:
     data = event.data.without_personal()
-    shown = data.model_dump(mode="json", exclude={"call", "attempt", "number"}, exclude_none=True)
+    shown = data.model_dump(mode="json", exclude=_OF_THE_CALL, exclude_none=True)
     whose = {"call": event.data.call, "attempt": event.data.attempt, "at": event.timestamp}
     return RowWrite("call_events", {"event": event.id}, once=whose | {"type": event.type, "data": shown})

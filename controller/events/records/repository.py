@@ -122,6 +122,7 @@ class RecordRepository:
         async with self._database.writing() as connection:
             await connection.execute(delete(outbound_calls).where(done))
             await connection.execute(update(call_legs).where(call_legs.c.party.in_(all_names)).values(party=None))
+            await _forget_metadata(connection, number)
             await _redact(connection, number)
         await self._database.truncate_write_ahead_log()
         return forgotten, paths
@@ -195,6 +196,20 @@ async def _redact(connection: AsyncConnection, number: str) -> None:
         has = table.c.body.contains(quoted, autoescape=True)
         which = has if others is None else and_(has, others)
         await connection.execute(update(table).where(which).values(body=func.replace(table.c.body, quoted, "null")))
+
+
+async def _forget_metadata(connection: AsyncConnection, number: str) -> None:
+    """In stored answers of the API about calls of this number."""
+    has = idempotency.c.body.contains(json.dumps(number, ensure_ascii=False), autoescape=True)
+    for row in (await connection.execute(select(idempotency).where(has))).all():
+        which = and_(idempotency.c.by == row.by, idempotency.c.key == row.key)
+        try:
+            told = json.loads(row.body)
+        except ValueError:  # damaged: it is never answered with
+            continue
+        if isinstance(told, dict) and told.get("metadata"):
+            body = json.dumps(told | {"metadata": {}}, ensure_ascii=False, separators=(",", ":"))
+            await connection.execute(update(idempotency).where(which).values(body=body))
 
 
 def _among(table: Table, keys: list[tuple[str, int]]) -> Any:

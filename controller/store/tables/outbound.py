@@ -18,6 +18,7 @@ outbound_calls = Table(
     Column("timeout", Float),
     Column("answer_detection", Boolean, nullable=False),
     Column("webhook", Text),
+    Column("metadata", JSON(none_as_null=True)),  # null: none, or of a release before there was any
     Column("asked_by", String(64), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),

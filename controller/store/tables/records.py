@@ -32,6 +32,7 @@ calls = Table(
     Column("first_frame_p50_ms", Float),
     Column("first_frame_max_ms", Float),
     Column("cost", Float, nullable=False, server_default="0"),
+    Column("metadata", JSON(none_as_null=True)),  # null: none
     Column("node", String(64)),  # on which it began; null: of a release before there were nodes
     Column("epoch", BigInteger),
     Index("ix_calls_call", "call", "attempt", unique=True),

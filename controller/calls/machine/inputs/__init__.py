@@ -44,6 +44,7 @@ from controller.calls.machine.inputs.operators import (
     DigitsAsked as DigitsAsked,
     HangUpAsked as HangUpAsked,
     HoldAsked as HoldAsked,
+    MetadataAsked as MetadataAsked,
     MuteAsked as MuteAsked,
     ParticipantAsked as ParticipantAsked,
     ParticipantDropped as ParticipantDropped,

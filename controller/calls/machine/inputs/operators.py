@@ -4,6 +4,7 @@ State and arguments were checked when it was asked; what has changed since is fo
 asks.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -77,6 +78,14 @@ class RecordAsked:
     """The recording is to begin, pause, go on or end."""
 
     action: RecordAction
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataAsked:
+    """A value replaces the one with its key, None removes it."""
+
+    changes: Mapping[str, str | None] = field(repr=False)
     by: str
 
 
@@ -159,6 +168,7 @@ Input = (
     | SayAsked
     | SwitchAsked
     | RecordAsked
+    | MetadataAsked
     | ParticipantAsked
     | ParticipantDropped
     | TransferAsked

@@ -4,6 +4,7 @@ Rows of the call's table. None of them changes the call's state. Who is muted st
 it is taken back, the agent is gone, or it says its last words, which are heard in any case.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from bridge import contract
@@ -12,6 +13,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.row import Always, Row, Rows, Steps, in_states
 from controller.calls.machine.types import RecordingState
+from controller.calls.metadata import TooMuch, merged
 
 
 def mute(call: Call, what: inputs.MuteAsked, _: datetime) -> Steps:
@@ -63,6 +65,13 @@ def recording_told(call: Call, what: inputs.RecordingTold, _: datetime) -> Steps
     return []
 
 
+def metadata(call: Call, what: inputs.MetadataAsked, _: datetime) -> Steps:
+    """More than a call may have was refused when it was asked; what came in between may leave no room for it."""
+    with suppress(TooMuch):
+        call.metadata = merged(call.metadata, what.changes)
+    return []
+
+
 def unmute_all(call: Call) -> Steps:
     """What comes now must be heard."""
     if not call.muted:
@@ -89,4 +98,4 @@ ROWS: Rows = {
     ),
     **in_states([State.CLOSING, State.TRANSFERRED], {inputs.DigitsAsked: Row(digits)}),
 }
-ALWAYS: Always = {inputs.RecordingTold: Row(recording_told)}
+ALWAYS: Always = {inputs.RecordingTold: Row(recording_told), inputs.MetadataAsked: Row(metadata)}

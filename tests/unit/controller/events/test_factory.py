@@ -82,6 +82,7 @@ def test_a_whole_call() -> None:
         "call.queued",
         "call.settled",
         "call.adopted",
+        "call.metadata",
         *(each.type for each in outgoing_events),
         *(each.type for each in told([begun(), *OPERATED])),
     }

@@ -17,6 +17,7 @@ export function facts(call) {
     ["Supervision", call.supervision && `${call.supervision.to}, ${outcome(call.supervision.mode)}: ${call.supervision.state}`],
     ...call.participants.map((each) => ["Participant", `${each.to}: ${each.state}`]),
     ...(call.recordings || []).map((each) => ["Recorded", `${span(each.seconds)}, ${each.path}`]),
+    ...Object.entries(call.metadata || {}).map(([key, value]) => ["Metadata", `${key}: ${value}`]),
     ["Id", h("code", {}, call.id)],
   ];
   return h("section", { class: "card" }, h("h2", {}, "Details"), list(rows), counters(call));

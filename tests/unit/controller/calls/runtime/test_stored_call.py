@@ -24,7 +24,7 @@ def written() -> dict[str, Any]:
     return row
 
 
-LATER_OF_THE_PLAN = {"answer_detection", "agent_version"}
+LATER_OF_THE_PLAN = {"answer_detection", "agent_version", "metadata"}
 
 
 def test_what_is_written_can_be_read() -> None:
