@@ -41,10 +41,10 @@ class TimedBackend(ValkeyBackend):
         super().__init__(node, cluster_url.parse(url), PREFIX)
         self._seen = seen
 
-    async def release(self, ids: Collection[str]) -> None:
-        await super().release(ids)
+    async def release(self, scopes: Mapping[str, tuple[str, ...]]) -> None:
+        await super().release(scopes)
         now = monotonic()
-        for each in ids:
+        for each in scopes:
             if (began := self._seen.releasing.pop(each, None)) is not None:
                 self._seen.releases.append(now - began)
 

@@ -8,13 +8,14 @@ its own live calls, which it compares with the backend's count at each beat.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Protocol
 
 import structlog
 
 from controller.cluster import leases
+from controller.cluster.amounts import Amounts
 from controller.cluster.metrics import NoMetrics, Observer
 from controller.cluster.node import NodeId
 from controller.cluster.port import (
@@ -31,8 +32,10 @@ from controller.cluster.port import (
     Replaced,
     Reply,
     Report,
+    Samples,
     Unusable,
 )
+from controller.cluster.sampling import Sampler
 from controller.cluster.slots import SlotBook, divided
 
 log = structlog.get_logger()
@@ -90,13 +93,13 @@ class Membership:
         self._none_asked = asyncio.Event()
         self._none_asked.set()
         self._unsent: set[str] = set()
-        self._unreleased: set[str] = set()
-        """What the backend has to be told; both are forgotten when everything is."""
+        self._unreleased: dict[str, tuple[str, ...]] = {}
+        """What the backend has to be told, the latter with what it held; both are forgotten when everything is."""
+        self._sampler = Sampler(self._book)
         self._ended: frozenset[str] = frozenset()
         """Held at the last comparison, and not alive then."""
         self._differs = 0
-        self._amounts: tuple[str, dict[str, dict[str, float]]] = "", {}
-        """The day, and of each book the greatest amount heard of each node."""
+        self._amounts = Amounts(node.name)
         self._beat_at, self._forget_at = 0.0, 0.0
         self._reset_due = False
         self._news = asyncio.Event()
@@ -160,11 +163,11 @@ class Membership:
             async with asyncio.timeout(self._take_s):
                 full = await self._backend.take(claim, self._generation)
         except (BackendError, TimeoutError) as error:
-            self._unreleased.add(claim.id)  # it may have been taken
+            self._unreleased[claim.id] = claim.scopes  # it may have been taken
             self._lost(error)
             return self._take_of_share(claim)
         except asyncio.CancelledError:
-            self._release(claim.id)
+            self._release(claim.id, claim.scopes)
             raise
         finally:
             self._asking -= 1
@@ -172,7 +175,7 @@ class Membership:
                 self._none_asked.set()
         self._observe.took(monotonic() - began)
         if full is None:
-            self._unreleased.discard(claim.id)
+            self._unreleased.pop(claim.id, None)
             self._book.hold(self._owner, claim.id, claim.scopes)
             for rate in claim.rates:
                 self._book.count(rate.scope, claim.id, monotonic(), rate.window_s)
@@ -182,7 +185,7 @@ class Membership:
         share = divided(claim, len(self._known), self._known.index(self.node.name))
         full = self._book.take(self._owner, share, monotonic())
         if full is None:
-            self._unreleased.discard(claim.id)
+            self._unreleased.pop(claim.id, None)
             self._unsent.add(claim.id)
         return full
 
@@ -191,20 +194,20 @@ class Membership:
         more = set(scopes) - set(self._book.held(self._owner).get(id_, ()))
         if more:
             self._book.hold(self._owner, id_, sorted(more))
-            self._unreleased.discard(id_)
+            self._unreleased.pop(id_, None)
             self._unsent.add(id_)
             self._news.set()
 
     def release(self, id_: str) -> None:
         """Of a call or leg that is over. Nothing happens if it holds nothing."""
-        if id_ in self._book.held(self._owner):
-            self._release(id_)
+        if (scopes := self._book.held(self._owner).get(id_)) is not None:
+            self._release(id_, scopes)
 
-    def _release(self, id_: str) -> None:
+    def _release(self, id_: str, scopes: tuple[str, ...]) -> None:
         self._book.release(self._owner, [id_])
         self._unsent.discard(id_)
         if self._away is None:
-            self._unreleased.add(id_)
+            self._unreleased[id_] = scopes
         self._news.set()
 
     # ------------------------------------------------------------ the lease
@@ -251,7 +254,8 @@ class Membership:
             log.debug("connections to the cluster's backend could not be closed in time")
 
     async def _beat(self, member: Member) -> None:
-        quiet, report, began = self._quiet(), member.report(), monotonic()
+        quiet, began = self._quiet(), monotonic()
+        report = replace(member.report(), samples=self._sampler.next({*self._unsent, *self._unreleased}, began))
         try:
             if self._reset_due:
                 self._reset_due = False
@@ -269,10 +273,13 @@ class Membership:
             self._leases = reply.leases  # it is there, and too slow to be asked
         else:
             self._heard(reply, quiet=quiet and self._quiet())
+            if self._asserted and not reply.complete and self._holds(report.samples):
+                log.warning("the cluster's backend has lost a part of what this node holds: it says everything again")
+                self._asserted, self._differs = False, 0
         if began >= self._forget_at:
             self._forget_at = began + FORGET_S
             self._book.forget(began)
-        self._add_up(report.day, reply.amounts, member)
+        member.elsewhere(report.day, self._amounts.heard(report.day, reply.amounts))
         self._compare(member.holdings())
 
     def _heard(self, reply: Reply, *, quiet: bool) -> None:
@@ -306,6 +313,10 @@ class Membership:
 
     def _awaited(self) -> bool:
         return bool(self._rebuild.nodes) and monotonic() < self._rebuild.until
+
+    def _holds(self, samples: Samples) -> bool:
+        held = self._book.held(self._owner)
+        return all(id_ in held for _, id_ in samples.slots)
 
     def _quiet(self) -> bool:
         """Whether the backend should have exactly what this node holds."""
@@ -360,7 +371,7 @@ class Membership:
 
     async def _tell_changes(self) -> None:
         unsent, self._unsent = self._unsent, set()
-        unreleased, self._unreleased = self._unreleased, set()
+        unreleased, self._unreleased = self._unreleased, {}
         held = self._book.held(self._owner)
         async with asyncio.timeout(ASSERT_TIMEOUT_S):
             if slots := {each: held[each] for each in unsent if each in held}:
@@ -376,17 +387,6 @@ class Membership:
         self._ended = ended
         for id_, scopes in living.items():
             self.hold(id_, scopes)
-
-    def _add_up(self, day: str, heard: Mapping[str, Mapping[str, float]], member: Member) -> None:
-        """An amount only grows. One that the backend has forgotten still counts."""
-        known = self._amounts[1] if self._amounts[0] == day else {}
-        for book, of_nodes in heard.items():
-            mine = known.setdefault(book, {})
-            for name, amount in of_nodes.items():
-                mine[name] = max(amount, mine.get(name, 0.0))
-        self._amounts = day, known
-        sums = {book: sum(x for name, x in each.items() if name != self.node.name) for book, each in known.items()}
-        member.elsewhere(day, sums)
 
 
 def _reason(error: Exception) -> str:

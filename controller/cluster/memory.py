@@ -4,7 +4,7 @@
 Several with one `Shared` are several nodes (tests).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
@@ -80,7 +80,9 @@ class MemoryBackend:
         ]
         asserted = not replaced and all_.nodes[self._node].generation == all_.generation
         amounts = {book: dict(all_.amounts[book, report.day]) for book in report.amounts}
-        return Reply(all_.generation, asserted, replaced, len(all_.book.held(self._owner)), tuple(leases), amounts)
+        held = len(all_.book.held(self._owner))
+        complete = all_.book.has(report.samples)
+        return Reply(all_.generation, asserted, replaced, held, tuple(leases), amounts, complete)
 
     async def take(self, claim: Claim, generation: str) -> Limit | None:
         all_ = self._there(generation)
@@ -96,8 +98,8 @@ class MemoryBackend:
         for each in holdings.rates:
             all_.book.count(each.scope, each.id, all_.clock() - each.ago_s, each.window_s)
 
-    async def release(self, ids: Collection[str]) -> None:
-        self._there().book.release(self._owner, ids)
+    async def release(self, scopes: Mapping[str, tuple[str, ...]]) -> None:
+        self._there().book.release(self._owner, scopes)
 
     async def assert_all(self, holdings: Holdings, generation: str) -> None:
         all_ = self._there(generation)

@@ -4,7 +4,7 @@ Two backends do it: `memory.MemoryBackend` (within one process) and `valkey.Valk
 backend holds what they claim, and may forget it at any time. `membership.Membership` is what the controller uses.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -87,6 +87,14 @@ class NodeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Samples:
+    """Of what this node holds, one id of a scope each: `(scope, id)`. A key that the backend has lost is noticed so."""
+
+    slots: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    rates: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One beat. `amounts`: this node's own sums of `day` (ISO date), by book, such as US dollars or minutes dialled:
     absolute figures, so that it does no harm to say one twice."""
@@ -94,6 +102,7 @@ class Report:
     facts: NodeFacts
     day: str
     amounts: Mapping[str, float] = field(default_factory=dict)
+    samples: Samples = Samples()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +120,7 @@ class Lease:
 class Reply:
     """What a beat is answered with. `generation`: another one says that the backend may have lost what it held. `held`:
     how many ids it has of this node. `replaced`: a later start of the same node has a lease that has not expired.
-    `amounts`: by book and node name."""
+    `amounts`: by book and node name. `complete`: it has all samples."""
 
     generation: str
     asserted: bool
@@ -119,6 +128,7 @@ class Reply:
     held: int
     leases: tuple[Lease, ...]
     amounts: Mapping[str, Mapping[str, float]]
+    complete: bool = True
 
 
 class BackendError(Exception):
@@ -161,15 +171,16 @@ class Backend(Protocol):
     async def hold(self, holdings: Holdings) -> None:
         """Takes slots whatever their limits: calls that live already."""
 
-    async def release(self, ids: Collection[str]) -> None:
-        """Frees all slots of these ids. Rates stay counted. An id of another node, or of nobody, is left alone."""
+    async def release(self, scopes: Mapping[str, tuple[str, ...]]) -> None:
+        """Frees all slots of these ids. Rates stay counted. An id of another node, or of nobody, is left alone. The
+        scopes of each, as far as this node knows: the backend may have lost that this node holds it."""
 
     async def assert_all(self, holdings: Holdings, generation: str) -> None:
         """From now on this node holds exactly this. What earlier starts of it held is freed. Raises Outdated and
         Replaced."""
 
     async def free(self, node: NodeId, *, lapsed: bool = True) -> bool:
-        """Frees all that a node holds and forgets it. `lapsed`: only if its lease has expired. Returns whether it was
+        """Frees all that a node holds, and forgets it. `lapsed`: only if its lease has expired. Returns whether it was
         done."""
 
     async def owner(self, scope: str, id_: str) -> NodeId | None:

@@ -7,7 +7,7 @@ holds (`membership`), and what all nodes hold together (`memory`). Times are arg
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from controller.cluster.port import Admitted, Claim, Holdings, Limit
+from controller.cluster.port import Admitted, Claim, Holdings, Limit, Samples
 
 
 class SlotBook:
@@ -102,6 +102,22 @@ class SlotBook:
     def scopes(self) -> Mapping[str, int]:
         """How many are in each scope; without those that are empty."""
         return {scope: len(held) for scope, held in self._scopes.items()}
+
+    def oldest(self, scope: str) -> str | None:
+        """The id that has been in it for longest."""
+        return next(iter(self._scopes.get(scope, ())), None)
+
+    def oldest_counted(self, scope: str, now: float, left_s: float) -> str | None:
+        """The first id that counts for this rate for `left_s` seconds more."""
+        since = now - self._windows.get(scope, 0.0) + left_s
+        return next((id_ for id_, at in self._rates.get(scope, {}).items() if at > since), None)
+
+    def rates(self) -> Collection[str]:
+        return self._rates.keys()
+
+    def has(self, samples: Samples) -> bool:
+        counted = all(id_ in self._rates.get(scope, {}) for scope, id_ in samples.rates)
+        return counted and all(id_ in self._scopes.get(scope, {}) for scope, id_ in samples.slots)
 
     def forget(self, now: float) -> None:
         """Rates whose window is over."""

@@ -5,8 +5,9 @@ Each step is one script (`scripts/`), which the server carries out by itself and
 
 import json
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any
 
 from controller.cluster.node import NodeId
@@ -48,9 +49,12 @@ class ValkeyBackend:
         facts = report.facts
         told = json.dumps(asdict(facts))
         amounts = [each for book, amount in report.amounts.items() for each in (book, repr(float(amount)))]
-        found = await self._run("beat", self._owner, _ms(LEASE_S), told, report.day, KEPT_MS, *amounts)
+        slots, rates = chain(*report.samples.slots), chain(*report.samples.rates)
+        sizes = len(report.amounts), len(report.samples.slots)
+        head = self._owner, _ms(LEASE_S), told, report.day, KEPT_MS
+        found = await self._run("beat", *head, *sizes, *amounts, *slots, *rates)
         try:
-            generation, asserted, replaced, held, leases, books = found
+            generation, asserted, replaced, held, leases, books, complete = found
             return Reply(
                 str(generation),
                 bool(asserted),
@@ -58,6 +62,7 @@ class ValkeyBackend:
                 int(held),
                 tuple(sorted(_leases(leases), key=lambda lease: lease.node)),
                 {book: _amounts(pairs) for book, pairs in books},
+                bool(complete),
             )
         except (TypeError, ValueError) as error:
             raise BackendError("its answer can't be read") from error
@@ -74,9 +79,10 @@ class ValkeyBackend:
     async def hold(self, holdings: Holdings) -> None:
         await self._run("hold", self._owner, *_holdings(holdings))
 
-    async def release(self, ids: Collection[str]) -> None:
-        if ids:
-            await self._run("release", self._owner, *ids)
+    async def release(self, scopes: Mapping[str, tuple[str, ...]]) -> None:
+        if scopes:
+            told = [word for id_, each in scopes.items() for word in (id_, "\n".join(each))]
+            await self._run("release", self._owner, *told)
 
     async def assert_all(self, holdings: Holdings, generation: str) -> None:
         found = await self._run("assert_all", self._owner, generation, *_holdings(holdings))

@@ -263,7 +263,7 @@ async def test_a_call_from_the_queue_is_placed_where_both_have_room() -> None:
         await other.hold(Holdings({"x": ("total",)}))
         with pytest.raises(errors.Busy, match="limits.max_calls"):
             await registry.place(plan, made.config, attempt)
-        await other.release(["x"])
+        await other.release({"x": ()})
         await registry.place(plan, made.config, attempt)
         assert begun == [plan.call]
         assert shared.book.owner("total", plan.call) == "a:1"

@@ -20,6 +20,7 @@ from controller.cluster.port import (
     RateLimit,
     Replaced,
     Report,
+    Samples,
     SlotLimit,
 )
 from controller.cluster.valkey import ValkeyBackend
@@ -83,8 +84,8 @@ async def test_a_scope_has_as_many_as_it_may_and_no_more(joined: Nodes) -> None:
     (berlin, now), (paris, _) = await joined(BERLIN), await joined(PARIS)
     assert [await berlin.take(claim(each, 2), now) for each in "ab"] == [None, None]
     assert await paris.take(claim("c", 2), now) == SlotLimit("total", 2)
-    await berlin.release(["a", "never"])
-    await berlin.release(["a"])
+    await berlin.release({"a": (), "never": ()})
+    await berlin.release({"a": ()})
     assert await paris.take(claim("c", 2), now) is None
     assert await berlin.take(claim("d", 2), now) == SlotLimit("total", 2)
 
@@ -117,7 +118,7 @@ async def test_more_scopes_may_be_taken_later_and_all_are_released(joined: Nodes
     assert await berlin.take(claim("a", 1, "calls", "trunk:main"), now) is None
     assert await berlin.take(claim("b", 1, "caller:x"), now) == SlotLimit("caller:x", 1)
     assert await berlin.owner("trunk:main", "a") == BERLIN
-    await berlin.release(["a"])
+    await berlin.release({"a": ()})
     assert [await berlin.owner(each, "a") for each in ("calls", "caller:x", "trunk:main")] == [None] * 3
 
 
@@ -127,7 +128,7 @@ async def test_a_rate_counts_those_of_its_window(joined: Nodes) -> None:
     assert await berlin.take(claim("a", rate=rate), now) is None
     assert await paris.take(claim("b", rate=rate), now) is None
     assert await paris.take(claim("c", rate=rate), now) == rate
-    await berlin.release(["a"])  # who has begun has begun
+    await berlin.release({"a": ()})  # who has begun has begun
     assert await paris.take(claim("c", rate=rate), now) == rate
     async with asyncio.timeout(5):
         while await paris.take(claim("c", rate=rate), now) is not None:  # noqa: ASYNC110 - the server's clock
@@ -139,7 +140,7 @@ async def test_the_node_that_has_a_call_is_known(joined: Nodes) -> None:
     await paris.take(claim("a", None, "calls"), now)
     assert await berlin.owner("calls", "a") == PARIS
     assert await berlin.owner("calls", "b") is None
-    await berlin.release(["a"])  # of another node: nothing happens
+    await berlin.release({"a": ()})  # of another node: nothing happens
     assert await berlin.owner("calls", "a") == PARIS
 
 
@@ -154,6 +155,27 @@ async def test_a_beat_tells_all_nodes_their_facts_and_leases(joined: Nodes) -> N
         (PARIS, FACTS, True),
     ]
     assert all(LEASE_S - 5 < each.left_s <= LEASE_S for each in reply.leases)
+
+
+async def test_a_beat_is_told_whether_samples_of_what_is_held_are_there(joined: Nodes) -> None:
+    (berlin, now), (paris, _) = await joined(BERLIN), await joined(PARIS)
+    assert await berlin.take(claim("a", 1, "total", rate=RateLimit("hour", 5, 3600.0)), now) is None
+    for samples, complete in (
+        (Samples(), True),
+        (Samples((("total", "a"),), (("hour", "a"),)), True),
+        (Samples((("total", "a"), ("total", "b"))), False),
+        (Samples((("trunk:main", "a"),)), False),
+        (Samples((("total", "a"),), (("minute", "a"),)), False),
+    ):
+        for each in (berlin, paris):
+            assert (await each.beat(Report(FACTS, DAY, {"dollars": 1.0}, samples))).complete is complete
+
+
+async def test_what_is_freed_is_free_though_the_backend_has_lost_whose_it_was(joined: Nodes) -> None:
+    berlin, now = await joined(BERLIN)
+    await berlin.take(claim("a", 1, "total", "trunk:main"), now)
+    await berlin.release({"a": ("total", "trunk:main", "agent:x")})
+    assert (await berlin.beat(Report(FACTS, DAY, {}, Samples((("total", "a"),))))).complete is False
 
 
 async def test_amounts_are_each_nodes_own_and_absolute(joined: Nodes) -> None:
@@ -238,7 +260,7 @@ async def test_a_call_that_another_start_has_by_now_is_not_freed_with_the_earlie
     (berlin, now), (paris, _) = await joined(BERLIN), await joined(PARIS)
     await berlin.take(claim("a"), now)
     await paris.hold(Holdings({"a": ("total",)}))
-    await berlin.release(["a"])
+    await berlin.release({"a": ()})
     assert await paris.owner("total", "a") == PARIS
     assert await berlin.free(BERLIN, lapsed=False)
     assert await paris.owner("total", "a") == PARIS

@@ -55,7 +55,7 @@ async def test_the_second_installation_neither_reads_nor_writes(server: Server) 
         before = server.command("DEBUG", "DIGEST")
         for asked in (
             *(theirs.beat(REPORT), theirs.take(Claim("b", (SlotLimit("total"),)), generation)),
-            *(theirs.hold(Holdings({"b": ("total",)})), theirs.release(["a"]), theirs.free(NODE, lapsed=False)),
+            *(theirs.hold(Holdings({"b": ("total",)})), theirs.release({"a": ()}), theirs.free(NODE, lapsed=False)),
             *(theirs.assert_all(Holdings({}), generation), read.append("y", [(1, EVENT)], dropped=False)),
             *(read.open(), read.read(Offset(0, 0), 0.01, 10), read.range(Offset(0, 0), None, 10)),
             read.erase("data", ["+49301234"]),

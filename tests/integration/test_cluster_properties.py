@@ -111,7 +111,7 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(node=st.sampled_from(NODES), ids=st.lists(st.sampled_from(IDS), max_size=4))
     def release(self, node: str, ids: list[str]) -> None:
-        self.ask(self.backends[node].release(ids))
+        self.ask(self.backends[node].release(dict.fromkeys(ids, ())))
         for each in ids:
             self.held[node].pop(each, None)
 

@@ -1,5 +1,7 @@
--- ARGV: owner, lease (ms), facts, day, how long amounts are kept (ms), then book and amount of each.
--- Returns {generation, asserted, replaced, ids held, leases {owner, ms left, facts, asserted}, amounts {book, {node, amount}}}.
+-- ARGV: owner, lease (ms), facts, day, how long amounts are kept (ms), how many amounts, how many slots, then book and
+-- amount of each, scope and id of each slot, scope and id for each rate: samples of what the owner holds.
+-- Returns {generation, asserted, replaced, ids held, leases {owner, ms left, facts, asserted}, amounts {book, {node, amount}},
+-- 1: all samples are there}.
 local owner, day = ARGV[1], ARGV[4]
 local name = parts(owner)
 local now = now_ms()
@@ -19,7 +21,8 @@ if not late then
 end
 
 local amounts = {}
-for i = 6, #ARGV, 2 do
+local first_slot = 8 + 2 * tonumber(ARGV[6])
+for i = 8, first_slot - 1, 2 do
   local book = key('spend', ARGV[i], day)
   redis.call('HSET', book, name, ARGV[i + 1])
   redis.call('PEXPIRE', book, ARGV[5])
@@ -29,10 +32,26 @@ end
 -- All at once: a call for each node would be most of what a beat costs.
 local all_facts, generations = hash('node'), hash('asserted')
 local leases, known = {}, redis.call('ZRANGE', key('lease'), 0, -1, 'WITHSCORES')
+local has_lease = {}
+for i = 1, #known, 2 do has_lease[known[i]] = true end
+for node in pairs(all_facts) do
+  if not has_lease[node] then -- the key was lost: whoever is dead has to be found dead all the same
+    redis.call('ZADD', key('lease'), now + tonumber(ARGV[2]), node)
+    known[#known + 1], known[#known + 2] = node, now + tonumber(ARGV[2])
+  end
+end
 for i = 1, #known, 2 do
   local node = known[i]
   leases[#leases + 1] = {node, known[i + 1] - now, all_facts[node] or '', generations[node] == generation and 1 or 0}
 end
 local asserted = not late and generations[owner] == generation
 local held = redis.call('HLEN', key('held', owner))
-return {generation, asserted and 1 or 0, late and 1 or 0, held, leases, amounts}
+
+local complete, first_rate = 1, first_slot + 2 * tonumber(ARGV[7])
+for i = first_slot, first_rate - 1, 2 do
+  if redis.call('HEXISTS', key('slots', ARGV[i]), ARGV[i + 1]) == 0 then complete = 0 end
+end
+for i = first_rate, #ARGV, 2 do
+  if not redis.call('ZSCORE', key('rate', ARGV[i]), ARGV[i + 1]) then complete = 0 end
+end
+return {generation, asserted and 1 or 0, late and 1 or 0, held, leases, amounts, complete}

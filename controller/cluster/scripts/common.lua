@@ -51,18 +51,36 @@ local function put(owner, id, scopes)
   if held then redis.call('HSET', key('held', owner), id, held) end
 end
 
--- A scope in which another node holds the id by now is left alone.
-local function drop(owner, id)
-  local held = redis.call('HGET', key('held', owner), id)
-  if not held then return end
-  for _, scope in ipairs(words(held)) do
-    if redis.call('HGET', key('slots', scope), id) == owner then redis.call('HDEL', key('slots', scope), id) end
+-- A scope in which another node holds the id by now is left alone. `known`: its scopes, as the owner knows them.
+local function drop(owner, id, known)
+  local held = words(redis.call('HGET', key('held', owner), id) or '')
+  for _, scopes in ipairs({held, known or {}}) do
+    for _, scope in ipairs(scopes) do
+      if redis.call('HGET', key('slots', scope), id) == owner then redis.call('HDEL', key('slots', scope), id) end
+    end
   end
-  redis.call('HDEL', key('held', owner), id)
+  if #held > 0 then redis.call('HDEL', key('held', owner), id) end
+end
+
+-- Reads all slots: if the key is lost that says which ones are the owner's.
+local function sweep(owner)
+  local at = '0'
+  repeat
+    local found = redis.call('SCAN', at, 'MATCH', key('slots', '*'), 'COUNT', 1000)
+    at = found[1]
+    for _, scope in ipairs(found[2]) do
+      local flat = redis.call('HGETALL', scope)
+      for i = 1, #flat, 2 do
+        if flat[i + 1] == owner then redis.call('HDEL', scope, flat[i]) end
+      end
+    end
+  until at == '0'
 end
 
 local function drop_all(owner)
-  for _, id in ipairs(redis.call('HKEYS', key('held', owner))) do drop(owner, id) end
+  local ids = redis.call('HKEYS', key('held', owner))
+  for _, id in ipairs(ids) do drop(owner, id) end
+  if #ids == 0 and redis.call('HEXISTS', key('asserted'), owner) == 1 then sweep(owner) end
 end
 
 local function forget(owner)
