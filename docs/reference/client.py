@@ -37,7 +37,8 @@ def files(document: Mapping[str, Any]) -> dict[str, str]:
         text[f"models/{home}.py"] = _models(home, answers, arguments, schemas)
     text |= _events(document)
     text["models/__init__.py"] = _face(text)
-    homes = answers | arguments
+    homes = {types.name_of(name): home for name, home in answers.items()}
+    homes |= {types.name_of(name, answer=False): home for name, home in arguments.items()}
     for folder, asynchronous in (("operations", False), ("async_operations", True)):
         text[f"{folder}/__init__.py"] = ""
         text[f"{folder}/groups.py"] = _groups(sorted(groups), folder, asynchronous=asynchronous)
@@ -47,7 +48,7 @@ def files(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _homes(found: Iterable[Method], document: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """The module of each model, of answers and of arguments."""
+    """The module of each model, of answers and of arguments. A schema may be both."""
     schemas = document["components"]["schemas"]
     answers: dict[str, set[str]] = {}
     arguments: dict[str, set[str]] = {}
@@ -56,9 +57,6 @@ def _homes(found: Iterable[Method], document: Mapping[str, Any]) -> tuple[dict[s
             answers.setdefault(name, set()).add(method.group)
         for name in types.reachable(types.referred([each.schema for each in method.parameters]), schemas):
             arguments.setdefault(name, set()).add(method.group)
-    both = answers.keys() & arguments.keys()
-    if both:
-        raise ValueError(f"these are answers and arguments: {both}")
     return _single(answers), _single(arguments)
 
 
@@ -67,25 +65,30 @@ def _single(groups: Mapping[str, set[str]]) -> dict[str, str]:
 
 
 def _models(home: str, answers: Mapping[str, str], arguments: Mapping[str, str], schemas: types.Schemas) -> str:
+    told = [name for name, place in answers.items() if place == home]
+    near = [name for name, place in answers.items() if place in (home, COMMON)]
+    bases = {name: types.base_of(name, near, schemas) for name in told}
+    sent = [name for name, place in arguments.items() if place == home]
+    needed = {each for name in told for each in types.referred(schemas[name])} | set(filter(None, bases.values()))
     lines = [f'"""Answers, and parts of requests: {home}. {NOTE} [pure]"""', "", types.IMPORTS]
-    ours = [name for name in answers if answers[name] == home]
-    near = [name for name in answers if answers[name] in (home, COMMON)]
-    bases = {name: types.base_of(name, near, schemas) for name in ours}
-    needed = {each for name in ours for each in types.referred(schemas[name])} | {
-        each for each in bases.values() if each
-    }
     lines += _imports((each, answers[each]) for each in needed if answers[each] != home)
-    for name in types.ordered(ours, schemas, bases):
+    needed = {each for name in sent for each in types.referred(schemas[name])}
+    lines += _imports(((each, arguments[each]) for each in needed if arguments[each] != home), answer=False)
+    for name in types.ordered(told, schemas, bases):
         base = bases[name]
         inherited = schemas[base]["properties"] if base else ()
         lines += ["", *types.model(name, schemas[name], types.name_of(base or "Model"), inherited)]
-    for name in types.ordered([name for name in arguments if arguments[name] == home], schemas):
+    for name in types.ordered(sent, schemas):
         lines += ["", *types.argument(name, schemas[name])]
     return "\n".join(lines)
 
 
-def _imports(names: Iterable[tuple[str, str]]) -> list[str]:
-    return [f"from voiceai_client.models.{home} import {types.name_of(name)}" for name, home in sorted(set(names))]
+def _imports(names: Iterable[tuple[str, str]], *, answer: bool = True) -> list[str]:
+    """`names`: with their modules."""
+    return [
+        f"from voiceai_client.models.{home} import {types.name_of(name, answer=answer)}"
+        for name, home in sorted(set(names))
+    ]
 
 
 def _events(document: Mapping[str, Any]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from docs.reference.client_types import Schema, Schemas, docstring, python_name, type_of, wrapped
+from docs.reference.client_types import Schema, Schemas, docstring, name_of, python_name, type_of, wrapped
 
 STREAM = "text/event-stream"
 IDEMPOTENCY_KEY, LAST_EVENT_ID = "Idempotency-Key", "Last-Event-ID"
@@ -224,7 +224,8 @@ def _returned(method: Method, *, asynchronous: bool) -> str:
     a, b = ("Async", "Async") if asynchronous else ("", "")
     match method.kind:
         case "json":
-            return f"{method.answer} | None" if method.empty else str(method.answer)
+            kind = name_of(str(method.answer))
+            return f"{kind} | None" if method.empty else kind
         case "events":
             return f"{a}EventStream"
         case "stream":
@@ -267,7 +268,7 @@ def _call(method: Method, asynchronous: bool) -> list[str]:
     match method.kind:
         case "json":
             ask = "ask_or_none" if method.empty else "ask"
-            text = f"return {wait}self._http.{ask}({method.answer}, {request})"
+            text = f"return {wait}self._http.{ask}({name_of(str(method.answer))}, {request})"
         case "events":
             one = ", one_call=True" if _in(method, "path") else ""
             text = f"return self._http.events({request}, last_event_id, reconnect_for_s{one})"

@@ -22,9 +22,12 @@ from voiceai_client.decoding import Model
 """
 
 
-def name_of(reference: str) -> str:
-    """The class of a `$ref`: schemas of events are named `event.<Name>`."""
-    return reference.rpartition("/")[2].removeprefix("event.")
+def name_of(reference: str, *, answer: bool = True) -> str:
+    """The class of a `$ref`. Schemas of events are named `event.<Name>`; one that stands in requests and in answers,
+    where it has other fields, `<Name>-Input` and `<Name>-Output`."""
+    name = reference.rpartition("/")[2].removeprefix("event.")
+    name = name.removesuffix("-Input").removesuffix("-Output").replace("-", "_")
+    return name if answer else f"{name}Argument"
 
 
 def referred(schema: Any) -> Iterator[str]:
@@ -62,7 +65,8 @@ def ordered(names: Iterable[str], schemas: Schemas, bases: Mapping[str, str | No
             return
         base = (bases or {}).get(name)
         for each in (*referred(schemas[name]), *((base,) if base else ())):
-            visit(each)
+            if each != name:
+                visit(each)
         if name not in found:
             found.append(name)
 
@@ -79,12 +83,12 @@ def python_name(name: str) -> str:
 def type_of(schema: Schema, *, answer: bool) -> str:
     """`answer`: what is read, where values may be new; else what is sent."""
     if "$ref" in schema:
-        return name_of(schema["$ref"])
+        return name_of(schema["$ref"], answer=answer)
     if "const" in schema:
         return f"Literal[{_literal(schema['const'])}]"
     if "enum" in schema:
         values = f"Literal[{', '.join(map(_literal, schema['enum']))}]"
-        return f"{values} | str" if answer else values
+        return f"{values} | {type(schema['enum'][0]).__name__}" if answer else values
     for key in ("anyOf", "oneOf"):
         if key in schema:
             return _union(type_of(each, answer=answer) for each in schema[key])
@@ -156,7 +160,7 @@ def docstring(text: str, indent: int) -> list[str]:
     if not lines:
         return []
     lines[0] = " " * indent + '"""' + lines[0].lstrip()
-    lines[-1] += '"""'
+    lines[-1] += ' """' if lines[-1].endswith('"') else '"""'
     return lines
 
 
@@ -174,7 +178,8 @@ def model(name: str, schema: Schema, base: str = "Model", inherited: Iterable[st
         if attribute != key:
             options = f'metadata={{"wire": "{key}"}}'
             default = f" = field({options})" if not default else f" = field(default{default[1:]}, {options})"
-        body.append(f"    {attribute}: {type_of(rule, answer=True)}{default}")
+        kind = type_of(rule, answer=True)
+        body.append(f"    {attribute}: {_quoted(kind) if name in referred(rule) else kind}{default}")
         body += docstring(rule.get("description", ""), 4)
     return [*lines, *(body or ["    pass"]), ""]
 
@@ -190,6 +195,11 @@ def base_of(name: str, others: Iterable[str], schemas: Schemas) -> str | None:
     return max(found)[1] if found else None
 
 
+def _quoted(kind: str) -> str:
+    """Of the class that is being written."""
+    return json.dumps(kind)
+
+
 def _default(rule: Schema) -> str:
     """As it is written behind the type; nothing where it has to be sent."""
     if "default" not in rule:
@@ -203,11 +213,12 @@ def _default(rule: Schema) -> str:
 def argument(name: str, schema: Schema) -> list[str]:
     """The TypedDict of what stands within a body."""
     needed = schema.get("required", ())
-    lines = [f"class {name_of(name)}(TypedDict):", *docstring(schema.get("description", ""), 4)]
+    lines = [f"class {name_of(name, answer=False)}(TypedDict):", *docstring(schema.get("description", ""), 4)]
     for key, rule in schema.get("properties", {}).items():
         if keyword.iskeyword(key):
             raise ValueError(f"{name}.{key} can't be a key of a class")
         kind = type_of(rule, answer=False)
+        kind = _quoted(kind) if name in referred(rule) else kind
         lines += [f"    {key}: {kind if key in needed else f'NotRequired[{kind}]'}"]
         lines += docstring(rule.get("description", ""), 4)
     return [*lines, ""]

@@ -1,14 +1,14 @@
 """Types of answers, of events, and of parts of requests. Made from the OpenAPI document (`make reference`). [pure]"""
 
 from voiceai_client.models.agents import (
-    AgentTest as AgentTest,
+    AgentTestArgument as AgentTestArgument,
     AgentTestList as AgentTestList,
-    CallerLine as CallerLine,
-    Check as Check,
-    SimulatedCaller as SimulatedCaller,
-    ToolCheck as ToolCheck,
-    VoiceOptions as VoiceOptions,
-    Words as Words,
+    CallerLineArgument as CallerLineArgument,
+    CheckArgument as CheckArgument,
+    SimulatedCallerArgument as SimulatedCallerArgument,
+    ToolCheckArgument as ToolCheckArgument,
+    VoiceOptionsArgument as VoiceOptionsArgument,
+    WordsArgument as WordsArgument,
 )
 from voiceai_client.models.audit import AuditEntryAnswer as AuditEntryAnswer, AuditPage as AuditPage
 from voiceai_client.models.calls import (

@@ -13,7 +13,7 @@ class AgentTestList(Model):
     """As in the config, defaults included."""
 
 
-class CallerLine(TypedDict):
+class CallerLineArgument(TypedDict):
     text: str
     """What the caller says, as text or by a speech synthesizer."""
     wav: NotRequired[str | None]
@@ -21,7 +21,7 @@ class CallerLine(TypedDict):
     test file, or else to the working directory."""
 
 
-class SimulatedCaller(TypedDict):
+class SimulatedCallerArgument(TypedDict):
     """A caller that is played by a model (`agent_tests.caller`)."""
 
     goal: str
@@ -30,7 +30,7 @@ class SimulatedCaller(TypedDict):
     """Who the caller is and how they speak."""
 
 
-class Words(TypedDict):
+class WordsArgument(TypedDict):
     """Exactly one of these keys. A plain text means `text`."""
 
     text: NotRequired[str | None]
@@ -41,20 +41,20 @@ class Words(TypedDict):
     """A question to the judge model about the whole conversation. The check passes if the answer is yes."""
 
 
-class ToolCheck(TypedDict):
+class ToolCheckArgument(TypedDict):
     name: str
     arguments: NotRequired[Mapping[str, Any]]
     """Arguments that must have these values. The call may have further arguments."""
 
 
-class Check(TypedDict):
+class CheckArgument(TypedDict):
     """Exactly one of these keys."""
 
-    said: NotRequired[Words | str | None]
+    said: NotRequired[WordsArgument | str | None]
     """The agent says this in at least one answer."""
-    not_said: NotRequired[Words | str | None]
+    not_said: NotRequired[WordsArgument | str | None]
     """The agent says this in no answer. For a question: the judge model answers no."""
-    tool_called: NotRequired[ToolCheck | str | None]
+    tool_called: NotRequired[ToolCheckArgument | str | None]
     """The name of a tool, or `{name, arguments}`."""
     tool_not_called: NotRequired[str | None]
     transferred_to: NotRequired[str | None]
@@ -69,7 +69,7 @@ class Check(TypedDict):
     """The agent speaks only this language, as the judge model decides: `German`, `Turkish`."""
 
 
-class VoiceOptions(TypedDict):
+class VoiceOptionsArgument(TypedDict):
     """For tests by telephone."""
 
     espeak_voice: NotRequired[str]
@@ -83,14 +83,14 @@ class VoiceOptions(TypedDict):
     """Seconds for which the caller is silent before each line."""
 
 
-class AgentTest(TypedDict):
+class AgentTestArgument(TypedDict):
     """A conversation with the agent, and checks of its result."""
 
-    says: NotRequired[Sequence[CallerLine | str]]
+    says: NotRequired[Sequence[CallerLineArgument | str]]
     """The caller's lines, in order. Then the caller hangs up. Use either this or `caller`."""
-    caller: NotRequired[SimulatedCaller | None]
+    caller: NotRequired[SimulatedCallerArgument | None]
     """A simulated caller, played by a model. Use either this or `says`."""
-    checks: Sequence[Check]
+    checks: Sequence[CheckArgument]
     max_turns: NotRequired[int]
     """The caller hangs up after speaking this many times."""
     results: NotRequired[Mapping[str, str]]
@@ -99,4 +99,4 @@ class AgentTest(TypedDict):
     """true: HTTP tools without an entry in `results` are really called. false: the model gets an error for them."""
     variables: NotRequired[Mapping[str, str]]
     """Values for `{{name}}` in the agent's texts."""
-    by_voice: NotRequired[VoiceOptions]
+    by_voice: NotRequired[VoiceOptionsArgument]

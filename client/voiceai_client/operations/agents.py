@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from voiceai_client.models.agents import AgentTest, AgentTestList
+from voiceai_client.models.agents import AgentTestArgument, AgentTestList
 from voiceai_client.requests import Request, given, path_of
 from voiceai_client.server_sent_events import StreamEvent
 from voiceai_client.sync_http import SyncHttp
@@ -22,7 +22,7 @@ class AgentsOperations:
         name: str,
         *,
         tests: Sequence[str] | None = None,
-        cases: Mapping[str, AgentTest] | None = None,
+        cases: Mapping[str, AgentTestArgument] | None = None,
         repeat: int | None = None,
         instructions: str | None = None,
         draft: bool | None = None,
