@@ -1,6 +1,7 @@
 """What the controller's HTTP server serves: the API, the console, the metrics, and the link of the workers."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -12,6 +13,7 @@ from controller.api.console import files
 from controller.api.operation import Operation
 from controller.api.readiness import warnings_of
 from controller.api.resources.agent_tests import AgentTestResources
+from controller.api.resources.alerts import AlertResources, AlertSources
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.documents import release
 from controller.api.resources.events import EventResources
@@ -24,6 +26,7 @@ from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import ApiStorage, make_app
 from controller.api.token_check import TokenCheck
+from controller.ari.endpoint_states import EndpointStates
 from controller.cluster.directory import Nodes
 from controller.cluster.joining import nodes_of
 from controller.parts import Parts
@@ -90,4 +93,26 @@ def _operations(parts: Parts, nodes: Nodes, carrier: Carrier | None, roll: Calla
         *TraceResources(registry, parts.outbound, parts.traces).operations(),
         *parts.history.operations(),
         *StatisticsResources(parts.past).operations(),
+        *AlertResources(_alert_sources(parts, nodes)).operations(),
+    )
+
+
+def _alert_sources(parts: Parts, nodes: Nodes) -> AlertSources:
+    async def dead_letters() -> int:
+        return (await parts.events.outbox.sizes())[1]
+
+    return AlertSources(
+        current=parts.current,
+        store=parts.database.health,
+        calls=parts.registry,
+        orders=parts.outbound,
+        workers=parts.workers,
+        nodes=nodes,
+        spending=parts.registry.admission,
+        endpoints=EndpointStates(parts.ari).of,
+        suspended=lambda: parts.dialer.breakers.all_suspended(datetime.now(UTC)),
+        dead_letters=dead_letters,
+        failing=lambda: parts.tasks.failing,
+        listing_fails=lambda: parts.reconciler.listing_fails,
+        cluster=nodes.warnings,
     )

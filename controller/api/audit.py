@@ -190,6 +190,10 @@ class AuditLog:
         for column in ("by", "operation", "call"):
             value = getattr(query, column)
             wanted = wanted.where(table.c[column] == value) if value is not None else wanted
+        if query.since is not None:
+            wanted = wanted.where(table.c.at >= query.since)
+        if query.until is not None:
+            wanted = wanted.where(table.c.at < query.until)
         if query.before is not None:
             wanted = wanted.where(table.c.number < query.before)
         async with self._database.reading() as store:

@@ -26,10 +26,11 @@ from controller.api.client_transport import (
     read_answer,
 )
 from controller.api.models.agent_tests import AgentTestList
+from controller.api.models.alerts import AlertList
 from controller.api.models.audit import AuditPage
 from controller.api.models.call_trace import TraceAnswer
 from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, ParticipantAnswer
-from controller.api.models.events import LetterPage, Replayed
+from controller.api.models.events import Discarded, LetterPage, Replayed
 from controller.api.models.history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.models.nodes import NodeAnswer, NodePage
 from controller.api.models.queue import Cancelled, QueueAnswer, QueuePage
@@ -169,6 +170,10 @@ class Client(KeyMethods, ResourceMethods):
     def replay_dead_letter(self, number: int) -> Replayed:
         return self._post(Replayed, f"/v1/webhooks/dead-letters/{number}/replay")
 
+    def discard_dead_letters(self, **which: Any) -> Discarded:
+        """`receiver`, `call`, or `all=True`."""
+        return self._post(Discarded, "/v1/webhooks/dead-letters/discard", which)
+
     def discard_dead_letter(self, number: int) -> None:
         self._send("DELETE", f"/v1/webhooks/dead-letters/{number}")
 
@@ -209,7 +214,7 @@ class Client(KeyMethods, ResourceMethods):
     # ------------------------------------------------------------ the rest
 
     def list_audit(self, **query: Any) -> AuditPage:
-        """`by`, `operation`, `call`, `limit`, `before`."""
+        """`by`, `operation`, `call`, `since`, `until`, `limit`, `before`."""
         return self._get(AuditPage, "/v1/audit", query)
 
     def list_history(self, **query: Any) -> HistoryPage:
@@ -235,6 +240,9 @@ class Client(KeyMethods, ResourceMethods):
     def forget_caller(self, number: str) -> Forgotten:
         """Deletes all that is kept of calls from and to this number."""
         return self._post(Forgotten, "/v1/history/forget", {"number": number})
+
+    def list_alerts(self) -> AlertList:
+        return self._get(AlertList, "/v1/alerts")
 
     def list_workers(self) -> WorkerPage:
         return self._get(WorkerPage, "/v1/workers")

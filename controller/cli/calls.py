@@ -17,7 +17,7 @@ from rich.live import Live
 
 from controller.api.client import ApiProblem, Client, StreamEvent, Unreachable
 from controller.api.models.calls import CallAnswer
-from controller.cli import history, keys, live_calls, nodes, queue_tables, statistics, tables, workers
+from controller.cli import alerts, history, keys, live_calls, nodes, queue_tables, statistics, tables, workers
 from controller.cli.connection import (
     ADMINISTRATION,
     CALLS,
@@ -46,6 +46,7 @@ webhooks = typer.Typer(no_args_is_help=True, help="Webhook messages that were no
 for group, name in ((calls, "calls"), (queue, "queue"), (history.history, "history")):
     app.add_typer(group, name=name, rich_help_panel=CALLS)
 app.add_typer(statistics.statistics)
+app.add_typer(alerts.alerts)
 for group, name in ((keys.keys, "keys"), (workers.workers, "workers"), (nodes.nodes, "nodes"), (webhooks, "webhooks")):
     app.add_typer(group, name=name, rich_help_panel=ADMINISTRATION)
 
@@ -276,10 +277,23 @@ def replay(
 
 
 @webhooks.command()
-def discard(number: int, token: Token, url: Url = LOCAL) -> None:
-    """Delete one."""
+def discard(
+    token: Token,
+    number: Annotated[int | None, typer.Argument(help="One of the list.")] = None,
+    url: Url = LOCAL,
+    receiver: Annotated[str | None, typer.Option(help="All for this receiver.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete one, those for a receiver, or all."""
+    if [number is not None, receiver is not None, everything].count(True) != 1:
+        raise typer.BadParameter("Give a number, --receiver or --all.")
     with connected(url, token) as client:
-        client.discard_dead_letter(number)
+        if number is not None:
+            client.discard_dead_letter(number)
+            return
+        done = client.discard_dead_letters(receiver=receiver, all=True if everything else None)
+        tell(done, as_json, lambda found: f"{found.discarded} discarded")
 
 
 @app.command(rich_help_panel=ADMINISTRATION)
@@ -287,13 +301,17 @@ def audit(
     token: Token,
     url: Url = LOCAL,
     by: Annotated[str | None, typer.Option(help="A token's name.")] = None,
+    operation: Annotated[str | None, typer.Option(help="An operationId, such as hang_up.")] = None,
     call: Annotated[str | None, typer.Option(help="A call's id.")] = None,
+    since: history.Since = None,
+    until: history.Until = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
     """List the audit log, newest first."""
     with connected(url, token) as client:
-        tell(client.list_audit(by=by, call=call, limit=limit), as_json, tables.audit_table)
+        found = client.list_audit(by=by, operation=operation, call=call, limit=limit, **history.times(since, until))
+        tell(found, as_json, tables.audit_table)
 
 
 @app.command(rich_help_panel=SET_UP)

@@ -28,8 +28,8 @@ from controller.cli.tables import id_column, spoken
 
 history = typer.Typer(invoke_without_command=True, help="Past calls: list, show, recordings, export, delete.")
 
-Since = Annotated[datetime | None, typer.Option(help="Calls that started at this time or later, local time.")]
-Until = Annotated[datetime | None, typer.Option(help="Calls that started before this time.")]
+Since = Annotated[datetime | None, typer.Option(help="At this time or later, local time.")]
+Until = Annotated[datetime | None, typer.Option(help="Before this time.")]
 Agent = Annotated[str | None, typer.Option(help="Only of this agent.")]
 Outcome = Annotated[str | None, typer.Option(help="answered, busy, failed, …")]
 Number = Annotated[str | None, typer.Option(help="Of the caller or the callee.")]
@@ -37,8 +37,12 @@ Attempt = Annotated[int | None, typer.Option(help="Which attempt to place the ca
 
 
 def _query(since: datetime | None, until: datetime | None, **others: Any) -> dict[str, Any]:
-    times = {"since": since and since.astimezone().isoformat(), "until": until and until.astimezone().isoformat()}
-    return times | others
+    return times(since, until) | others
+
+
+def times(since: datetime | None, until: datetime | None) -> dict[str, Any]:
+    """As the API reads them."""
+    return {"since": since and since.astimezone().isoformat(), "until": until and until.astimezone().isoformat()}
 
 
 @history.command("list")

@@ -1,6 +1,5 @@
 """`voiceai statistics`: figures of ended calls, as a table."""
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -9,11 +8,10 @@ from rich.text import Text
 
 from controller.api.models.statistics import DistributionAnswer, FiguresAnswer, StatisticsAnswer, StatisticsGroup
 from controller.cli.connection import CALLS, LOCAL, Json, Token, Trunk, Url, connected, tell
+from controller.cli.history import Since, Until, times
 
 statistics = typer.Typer()
 
-Since = Annotated[datetime | None, typer.Option(help="Calls that started at this time or later, local time.")]
-Until = Annotated[datetime | None, typer.Option(help="Calls that started before this time; default: now.")]
 Zone = Annotated[str | None, typer.Option(help="Time zone of the days, such as Europe/Berlin; default: UTC.")]
 
 
@@ -31,9 +29,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Figures of ended calls by day, agent or trunk: outcomes, durations, response time, cost. Default: 30 days."""
-    times = {"since": since and since.astimezone().isoformat(), "until": until and until.astimezone().isoformat()}
     with connected(url, token) as client:
-        found = client.show_statistics(**times, group=group, zone=zone, direction=direction, agent=agent, trunk=trunk)
+        found = client.show_statistics(
+            **times(since, until), group=group, zone=zone, direction=direction, agent=agent, trunk=trunk
+        )
         tell(found, as_json, _table)
 
 

@@ -12,6 +12,7 @@ from controller.api.audit import AuditResources
 from controller.api.openapi import document
 from controller.api.operation import Operation
 from controller.api.resources.agent_tests import AgentTestResources
+from controller.api.resources.alerts import AlertResources
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
@@ -49,6 +50,7 @@ def operations() -> tuple[Operation, ...]:
         *SoftphoneResources(UNUSED, UNUSED, UNUSED, UNUSED, UNUSED, UNUSED).operations(),
         *HistoryResources(UNUSED, UNUSED, (), Records()).operations(),
         *StatisticsResources(UNUSED).operations(),
+        *AlertResources(UNUSED).operations(),
     )
 
 

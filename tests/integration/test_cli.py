@@ -571,6 +571,9 @@ async def test_what_no_webhook_took_is_listed_sent_again_and_forgotten(tmp_path:
             assert json.loads(sent) == {"replayed": 1}
             await crm.until(lambda seen: len(seen.got) == 1)
             assert (await voiceai(there.harness, "webhooks", "discard", "999")).exit_code == 1
+            assert await said(there.harness, "webhooks", "discard", "--all") == "0 discarded\n"
+            for wrong in ((), ("1", "--all"), ("--receiver", "crm", "--all")):
+                assert (await voiceai(there.harness, "webhooks", "discard", *wrong)).exit_code == 2
 
 
 async def _any(found: Awaitable[list[Any]]) -> bool:

@@ -398,6 +398,29 @@ async def test_dead_letters_over_http(tmp_path: Path, monkeypatch: pytest.Monkey
             await receiver.until(lambda seen: [each.number for each in seen.got[1:]] == [2, 3, 4])
 
 
+async def test_several_dead_letters_are_discarded_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry_policy, "WAITS", (0.02,))
+    async with webhook_harness.receiver() as receiver:
+        receiver.answer = lambda request, body: web.Response(status=410)
+        async with served(tmp_path, crm=hook(receiver.url()), erp=hook(receiver.url("/erp"))) as there:
+            for call in ("a", "b"):
+                begin(there.events, call)
+
+            async def all_dead() -> bool:
+                return await there.events.outbox.sizes() == (0, 4)
+
+            await eventually(all_dead)
+            path = "/v1/webhooks/dead-letters/discard"
+            for wrong in ({}, {"all": True, "call": "a"}, {"all": False}, {"number": 1}):
+                status, problem = await there.json("POST", path, json=wrong)
+                assert (status, problem["type"]) == (400, "/problems/malformed-request"), wrong
+            assert (await there.json("POST", path, json={"all": True}, token=READER))[0] == 403
+            assert await there.json("POST", path, json={"receiver": "crm", "call": "a"}) == (200, {"discarded": 1})
+            assert await there.json("POST", path, json={"receiver": "crm"}) == (200, {"discarded": 1})
+            assert await there.json("POST", path, json={"all": True}) == (200, {"discarded": 2})
+            assert (await there.json("GET", "/v1/webhooks/dead-letters"))[1] == {"dead_letters": [], "next": None}
+
+
 @pytest.mark.parametrize("call", ["\ud800", "\x00", "'; drop table webhook_outbox; --", "%", "x" * 9000, "\U0001f4de"])
 async def test_hostile_names_find_nothing_and_break_nothing(tmp_path: Path, call: str) -> None:
     async with served(tmp_path) as there:

@@ -1,7 +1,7 @@
 """Operations of the API: health. Made from the OpenAPI document (`make reference`)."""
 
 from voiceai_client.async_http import AsyncHttp
-from voiceai_client.models.health import Health, Readiness
+from voiceai_client.models.health import AlertList, Health, Readiness
 from voiceai_client.requests import Request
 
 
@@ -16,3 +16,7 @@ class AsyncHealthOperations:
     async def readiness(self) -> Readiness:
         """Could a call be carried now?"""
         return await self._http.ask(Readiness, Request("GET", "/readyz", fine=(503,)))
+
+    async def list_alerts(self) -> AlertList:
+        """What needs attention now, the most severe first. Scope: read."""
+        return await self._http.ask(AlertList, Request("GET", "/v1/alerts"))

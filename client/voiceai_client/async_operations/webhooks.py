@@ -1,9 +1,10 @@
 """Operations of the API: webhooks. Made from the OpenAPI document (`make reference`)."""
 
 from collections.abc import AsyncIterator
+from typing import Literal
 
 from voiceai_client.async_http import AsyncHttp
-from voiceai_client.models.webhooks import LetterAnswer, LetterPage, Replayed
+from voiceai_client.models.webhooks import Discarded, LetterAnswer, LetterPage, Replayed
 from voiceai_client.requests import Request, given, path_of
 
 
@@ -53,6 +54,23 @@ class AsyncWebhooksOperations:
         """Send one again. Scope: admin. Problems: unknown-dead-letter, not-found."""
         url = path_of("/v1/webhooks/dead-letters/{number}/replay", number=number)
         return await self._http.ask(Replayed, Request("POST", url, body={}, idempotency_key=idempotency_key))
+
+    async def discard_dead_letters(
+        self,
+        *,
+        receiver: str | None = None,
+        call: str | None = None,
+        all: Literal[True] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Discarded:
+        """Forget several. Scope: admin.
+
+        all: Needed to delete all of them: without receiver and call.
+        """
+        sent = given({"receiver": receiver, "call": call, "all": all})
+        return await self._http.ask(
+            Discarded, Request("POST", "/v1/webhooks/dead-letters/discard", body=sent, idempotency_key=idempotency_key)
+        )
 
     async def discard_dead_letter(self, number: str | int) -> None:
         """Forget one. Scope: admin. Problems: unknown-dead-letter, not-found."""

@@ -94,7 +94,12 @@ from voiceai_client.models.events import (
     CallUsed as CallUsed,
     Event as Event,
 )
-from voiceai_client.models.health import Health as Health, Readiness as Readiness
+from voiceai_client.models.health import (
+    AlertAnswer as AlertAnswer,
+    AlertList as AlertList,
+    Health as Health,
+    Readiness as Readiness,
+)
 from voiceai_client.models.history import (
     Forgotten as Forgotten,
     HistoryPage as HistoryPage,
@@ -155,7 +160,12 @@ from voiceai_client.models.text_sessions import (
     TextSessionAnswer as TextSessionAnswer,
     TextSessionPage as TextSessionPage,
 )
-from voiceai_client.models.webhooks import LetterAnswer as LetterAnswer, LetterPage as LetterPage, Replayed as Replayed
+from voiceai_client.models.webhooks import (
+    Discarded as Discarded,
+    LetterAnswer as LetterAnswer,
+    LetterPage as LetterPage,
+    Replayed as Replayed,
+)
 from voiceai_client.models.workers import (
     RefusedWorkerAnswer as RefusedWorkerAnswer,
     WorkerAnswer as WorkerAnswer,

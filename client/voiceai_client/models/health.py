@@ -8,6 +8,26 @@ from voiceai_client.decoding import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AlertAnswer(Model):
+    type: str
+    """Stable: docs/metrics.md lists them."""
+    severity: Literal["critical", "warning", "info"] | str
+    """critical: calls can't be handled, or data is lost; warning: it may become so; info: somebody has set it so."""
+    subject: str | None
+    """The name of the trunk, worker, node, task or folder. null: the controller itself."""
+    message: str
+    """What has happened."""
+    action: str
+    """What to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AlertList(Model):
+    alerts: tuple[AlertAnswer, ...]
+    """The most severe first. Empty: nothing needs attention."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Health(Model):
     status: Literal["ok"] = "ok"
 

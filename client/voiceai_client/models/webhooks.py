@@ -7,6 +7,11 @@ from voiceai_client.decoding import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Discarded(Model):
+    discarded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LetterAnswer(Model):
     """A message that its receiver did not accept in any attempt."""
 

@@ -1,6 +1,7 @@
 """Operations of the API: audit. Made from the OpenAPI document (`make reference`)."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from voiceai_client.models.audit import AuditEntryAnswer, AuditPage
 from voiceai_client.requests import Request, given
@@ -17,6 +18,8 @@ class AuditOperations:
         by: str | None = None,
         operation: str | None = None,
         call: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int | None = None,
         before: int | None = None,
     ) -> AuditPage:
@@ -24,19 +27,40 @@ class AuditOperations:
 
         by: A token's name; empty: wrong tokens.
         operation: Its operationId.
+        since: Requests at this time or later.
+        until: Requests before this time.
         limit: Default: 100.
         before: The `next` of the page before this one.
         """
-        asked = given({"by": by, "operation": operation, "call": call, "limit": limit, "before": before})
+        asked = given(
+            {
+                "by": by,
+                "operation": operation,
+                "call": call,
+                "since": since,
+                "until": until,
+                "limit": limit,
+                "before": before,
+            }
+        )
         return self._http.ask(AuditPage, Request("GET", "/v1/audit", query=asked))
 
     def all(
-        self, *, by: str | None = None, operation: str | None = None, call: str | None = None, limit: int | None = None
+        self,
+        *,
+        by: str | None = None,
+        operation: str | None = None,
+        call: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
     ) -> Iterator[AuditEntryAnswer]:
         """As `list`, page by page until the last one. `limit`: of a page."""
         before: int | None = None
         while True:
-            page = self.list(by=by, operation=operation, call=call, limit=limit, before=before)
+            page = self.list(
+                by=by, operation=operation, call=call, since=since, until=until, limit=limit, before=before
+            )
             yield from page.entries
             if page.next is None:
                 return

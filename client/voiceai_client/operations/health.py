@@ -1,6 +1,6 @@
 """Operations of the API: health. Made from the OpenAPI document (`make reference`)."""
 
-from voiceai_client.models.health import Health, Readiness
+from voiceai_client.models.health import AlertList, Health, Readiness
 from voiceai_client.requests import Request
 from voiceai_client.sync_http import SyncHttp
 
@@ -16,3 +16,7 @@ class HealthOperations:
     def readiness(self) -> Readiness:
         """Could a call be carried now?"""
         return self._http.ask(Readiness, Request("GET", "/readyz", fine=(503,)))
+
+    def list_alerts(self) -> AlertList:
+        """What needs attention now, the most severe first. Scope: read."""
+        return self._http.ask(AlertList, Request("GET", "/v1/alerts"))

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from controller.api.models.base import Answer, Body, Moment
+from controller.api.models.base import Answer, Body, Instant, Moment
 
 
 class AuditQuery(Body):
@@ -13,6 +13,10 @@ class AuditQuery(Body):
     operation: str | None = Field(None, max_length=64)
     """Its operationId."""
     call: str | None = Field(None, max_length=64)
+    since: Instant | None = None
+    """Requests at this time or later."""
+    until: Instant | None = None
+    """Requests before this time."""
     limit: int = Field(100, ge=1, le=1000)
     before: int | None = Field(None, ge=1, le=2**53)
     """The `next` of the page before this one."""

@@ -1,8 +1,8 @@
 """Event streams and the dead letters of webhooks, as JSON. [pure]"""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from controller.api.models.base import Answer, Body, Moment
 
@@ -14,6 +14,21 @@ class Replay(Body):
 
     receiver: Named | None = None
     call: Named | None = None
+
+
+class Discard(Body):
+    """Which dead letters are deleted: those of a receiver, a call, or both; or all of them."""
+
+    receiver: Named | None = None
+    call: Named | None = None
+    all: Literal[True] | None = None
+    """Needed to delete all of them: without receiver and call."""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> "Discard":
+        if (self.receiver is None and self.call is None) != bool(self.all):
+            raise ValueError("needs `receiver` or `call`, or `all` alone")
+        return self
 
 
 class StreamQuery(Body):
@@ -50,3 +65,7 @@ class LetterPage(Answer):
 
 class Replayed(Answer):
     replayed: int
+
+
+class Discarded(Answer):
+    discarded: int

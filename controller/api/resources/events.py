@@ -17,7 +17,16 @@ from aiohttp import hdrs, web
 from controller.api.auth.limits import Limits
 from controller.api.carrying import Carrier
 from controller.api.models.base import Nothing
-from controller.api.models.events import LetterAnswer, LetterPage, LetterQuery, Replay, Replayed, StreamQuery
+from controller.api.models.events import (
+    Discard,
+    Discarded,
+    LetterAnswer,
+    LetterPage,
+    LetterQuery,
+    Replay,
+    Replayed,
+    StreamQuery,
+)
 from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.ports import Calls, OutboundPort
 from controller.api.problems import Problem, malformed
@@ -107,6 +116,12 @@ class EventResources:
             Operation(
                 *("replay_dead_letter", "POST", f"{one}/replay", "Send one again", self.replay_one, Replayed),
                 *(("admin",), Nothing, None, HTTPStatus.ACCEPTED, ("unknown-dead-letter", "not-found", *away)),
+                repeatable=True,
+                tag="webhooks",
+            ),
+            Operation(
+                *("discard_dead_letters", "POST", f"{path}/discard", "Forget several", self.discard_several, Discarded),
+                *(("admin",), Discard, None, HTTPStatus.OK, away),
                 repeatable=True,
                 tag="webhooks",
             ),
@@ -215,6 +230,10 @@ class EventResources:
             raise Problem("unknown-dead-letter")
         self._events.replayed()
         return Replayed(replayed=count)
+
+    async def discard_several(self, asked: ApiRequest) -> Discarded:
+        body: Discard = asked.body
+        return Discarded(discarded=await self._events.outbox.discard(receiver=body.receiver, call=body.call))
 
     async def discard(self, asked: ApiRequest) -> web.Response:
         if not await self._events.outbox.discard(number=int(asked.part("number"))):

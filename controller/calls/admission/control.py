@@ -225,6 +225,10 @@ class AdmissionControl:
         """US dollars that this node has spent."""
         return self._spending.dollars(day)
 
+    def spent_today(self) -> float:
+        """US dollars that all nodes have spent."""
+        return self._spending.dollars_of_all(today())
+
     def _count(self, wanted: Slot) -> None:
         if wanted.direction != "inbound" and wanted.trunk is not None:
             self.usage.check(wanted.trunk, today(), datetime.now(UTC))

@@ -69,6 +69,10 @@ class Spending:
         """Of this node."""
         return self._day.own(today)
 
+    def dollars_of_all(self, today: date) -> float:
+        """Of all nodes."""
+        return self._day.spent(today)
+
     def elsewhere(self, dollars: float, day: date) -> None:
         """The same, as the cluster tells it (`controller/cluster`): the greater of both counts."""
         self._day.elsewhere = day, dollars

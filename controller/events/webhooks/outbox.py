@@ -236,9 +236,10 @@ class Outbox:
                 await _promote(connection, lanes, now)
             return done.rowcount
 
-    async def discard(self, *, number: int) -> int:
+    async def discard(self, *, receiver: str | None = None, call: str | None = None, number: int | None = None) -> int:
+        """Deletes dead letters; how many."""
         async with self._database.writing() as connection:
-            return (await connection.execute(delete(table).where(_dead(None, None, number)))).rowcount
+            return (await connection.execute(delete(table).where(_dead(receiver, call, number)))).rowcount
 
     async def purge(self, before: datetime) -> int:
         """Deletes those that have been dead since then; how many."""

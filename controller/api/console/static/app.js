@@ -2,10 +2,12 @@
 import { ask, signedOut } from "./lib/api.js";
 import { fill, h } from "./lib/dom.js";
 import { clear, failed } from "./lib/toasts.js";
+import { alertBadge } from "./parts/alerts.js";
 import { availableSwitch, leave as unavailable } from "./parts/available.js";
 import { hangUp } from "./parts/phone.js";
 import { placeCall } from "./parts/place.js";
 import * as agents from "./pages/agents.js";
+import * as audit from "./pages/audit.js";
 import * as attempt from "./pages/attempt.js";
 import * as call from "./pages/call.js";
 import * as config from "./pages/config.js";
@@ -19,6 +21,7 @@ import * as queue from "./pages/queue.js";
 import * as resource from "./pages/resource.js";
 import * as statistics from "./pages/statistics.js";
 import * as talk from "./pages/talk.js";
+import * as webhooks from "./pages/webhooks.js";
 
 const PAGES = [
   { name: "live", title: "Live", path: /^$/, page: live, needs: "read", menu: "#/" },
@@ -32,13 +35,15 @@ const PAGES = [
   { name: "resource", title: "Edit", path: /^edit\/([a-z_-]+)\/([^/]+)$/, page: resource, needs: "read", part: "agents" },
   { name: "try", title: "Try", path: /^try(?:\/([^/]+))?$/, page: attempt, needs: "call", menu: "#/try" },
   { name: "health", title: "Health", path: /^health$/, page: health, needs: "read", menu: "#/health" },
+  { name: "webhooks", title: "Webhooks", path: /^webhooks$/, page: webhooks, needs: "read", menu: "#/webhooks" },
+  { name: "audit", title: "Audit", path: /^audit$/, page: audit, needs: "admin", menu: "#/audit" },
   { name: "config", title: "Config", path: /^config$/, page: config, needs: "config", menu: "#/config" },
   { name: "keys", title: "Keys", path: /^keys$/, page: keys, needs: "admin", menu: "#/keys" },
 ];
 
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
-let me = null, close = null;
+let me = null, close = null, badge = null;
 
 export const may = (scope) => me.scopes.includes(scope);
 const open = (page) => may(page.needs) && (!page.if || page.if());
@@ -57,6 +62,7 @@ async function start() {
 
 function showLogin() {
   me = null;
+  badge?.stop();
   unavailable();
   hangUp();
   bar.hidden = true;
@@ -103,8 +109,10 @@ function refuse(page) {
 }
 
 function drawBar() {
+  badge?.stop();
+  badge = may("read") ? alertBadge() : null;
   const links = PAGES.filter((each) => each.menu && open(each)).map((each) =>
-    h("li", {}, h("a", { href: each.menu, "data-name": each.name }, each.title)));
+    h("li", {}, h("a", { href: each.menu, "data-name": each.name }, each.title), each.name === "health" && badge?.element));
   const place = may("call") && h("button", { type: "button", class: "main", id: "place", on: { click: () => placeCall(me) } },
     "Place a call");
   const out = h("button", { type: "button", on: { click: logOut } }, "Log out");

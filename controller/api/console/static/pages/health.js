@@ -5,12 +5,13 @@ import { every, fill, h, paced } from "../lib/dom.js";
 import { milliseconds } from "../lib/format.js";
 import { table } from "../lib/table.js";
 import { attempt, failed } from "../lib/toasts.js";
+import { alertList, alerts } from "../parts/alerts.js";
 import { staleness } from "../parts/stale.js";
 
 const KINDS = { up: "good", late: "bad", draining: "held", away: "bad" };
 const NODE_KINDS = { accepting: "good", draining: "held", away: "bad", lost: "bad" };
 const PARTS = { asterisk: "Asterisk", workers: "Worker available", accepting: "Accepting calls" };
-const SECONDS = 2;
+const SECONDS = 2, ALERT_SECONDS = 10;
 
 export function open(main, me) {
   const workers = table({
@@ -34,7 +35,8 @@ export function open(main, me) {
   const troubles = h("div", { role: "status" });
   const tiles = h("dl", { class: "tiles" });
   let before = null;
-  const data = staleness(tiles, h("h2", {}, "Nodes"), nodes.element, troubles, h("h2", {}, "Bridge workers"),
+  const attention = alertList();
+  const data = staleness(attention.element, tiles, h("h2", {}, "Nodes"), nodes.element, troubles, h("h2", {}, "Bridge workers"),
     workers.element,
     h("p", { class: "quiet" }, "Tick delay: how late a worker's 20 ms audio tick runs (p99 of the last half second). Callers hear delays above 20 ms."));
   fill(main, h("h1", {}, "Health"), data.element);
@@ -55,8 +57,16 @@ export function open(main, me) {
       if (error.status && error.status !== 401) failed(error);
     }
   }, 500);
-  const stops = [every(SECONDS * 1000, refresh), refresh.stop];
+  const look = paced(async () => {
+    try {
+      attention.update(await alerts());
+    } catch (error) {
+      attention.element.hidden = error.status === 403; // a key that is limited to some agents
+    }
+  }, 500);
+  const stops = [every(SECONDS * 1000, refresh), refresh.stop, every(ALERT_SECONDS * 1000, look), look.stop];
   refresh();
+  look();
   return () => stops.forEach((stop) => stop());
 }
 
