@@ -176,9 +176,10 @@ async def test_the_only_worker_is_not_reached_any_more(asterisk: Asterisk, tmp_p
         await front.becomes("refused")
         async with running.caller("5001") as first:
             await first.answered()
-            await first.wait("left")
-        call = await running.ended(await running.call_id())
-        assert (call["outcome"], "worker" in call["detail"]) == ("failed", True)
+            await first.rtp.hears(lambda samples: is_tone(samples, 620))
+            call = await running.ended(await running.call_id())
+            assert (call["outcome"], "worker" in call["detail"]) == ("failed", True)
+            await first.hang_up()
         line = await running.service.logged("worker gets no calls")
         assert (line["level"], "bridge.advertise" in line["fix"]) == ("error", True)
         ready = await running.service.api.get("/readyz")

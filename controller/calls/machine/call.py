@@ -118,6 +118,8 @@ class Call:
     snoops = 0
     sounds = 0
     transferred_at: datetime | None = None
+    unreached: bool = False
+    """Asterisk did not reach a worker of this call."""
     over_limit: str | None = None
     """In TRANSFERRED: why the call is about to end."""
     inbound_audio: InboundAudio

@@ -131,6 +131,8 @@ class Plan:
     waiting: Waiting | None = None
     unserved: str | None = None
     """There is no agent for this caller, who gets what `on_ai_failure` says. Why."""
+    overflow: tuple[str, str] | None = None
+    """Where the dialplan goes on (extension, context) if no worker is found that Asterisk reaches."""
     webhook: str | None = field(default=None, repr=False)
     """A URL that whoever asked for this call wants its events sent to; checked by `events.webhooks.receivers`."""
     metadata: Metadata = field(default_factory=dict, repr=False)

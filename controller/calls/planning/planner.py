@@ -54,6 +54,7 @@ def inbound(
     template_vars: Mapping[str, str],
     waiting: Waiting | None = None,
     unserved: str | None = None,
+    overflow: str | None = None,
     marked_by: str | None = None,
     metadata: Metadata | None = None,
 ) -> Plan:
@@ -72,7 +73,14 @@ def inbound(
         waiting=waiting,
         unserved=unserved,
         metadata=metadata or {},
+        overflow=extension_and_context(overflow),
     )
+
+
+def extension_and_context(place: str | None) -> tuple[str, str] | None:
+    """Of `extension@context`."""
+    extension, _, context = (place or "").partition("@")
+    return (extension, context) if place else None
 
 
 def trunk_named(config: Config, trunk: str | None) -> str:

@@ -48,6 +48,7 @@ BROWSER = "browser"
 NO_ROOM = errors.Busy("As many calls as allowed are up.")
 WORKER_WAIT_S = 3.0
 """Seconds that a caller waits for a worker to come back."""
+DRAINING = "The controller takes no new calls: it is draining."
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +281,7 @@ class InboundCalls:
             self._asking.pop(caller.leg, None)
         if self._admission.draining:
             self._admission.release(caller.arrival.call)
-            await self._hang_up(caller.leg, "congestion")
+            self._refuse(caller, "busy", "congestion", DRAINING)
         elif refusal is None:
             self._or_refused(caller, lambda: self._ask_first(caller, agent, route))
         elif isinstance(refusal, errors.CallerBusy):
@@ -321,8 +322,7 @@ class InboundCalls:
 
     def _wait(self, caller: _Caller, agent: str, route: Route | None, line: WaitingLine, then: list[Overflow]) -> None:
         place, fallback = (then[0].context, bool(then[0].on_ai_failure)) if then else (None, False)
-        extension, _, context = (place or "").partition("@")
-        waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None, fallback)
+        waiting = Waiting(line.max_wait_s, line.announce_s, planner.extension_and_context(place), fallback)
         self._waiting.add(self._begin(caller, agent, route, Found(), waiting))
 
     # ------------------------------------------------------------ what is to be known beforehand
@@ -344,7 +344,7 @@ class InboundCalls:
         finally:
             self._asking.pop(caller.leg, None)
         if self._admission.draining:
-            await self._hang_up(caller.leg, "congestion")
+            self._refuse(caller, "busy", "congestion", DRAINING)
         else:
             self._or_refused(caller, lambda: self._begin(caller, agent, route, found))
 
@@ -374,6 +374,7 @@ class InboundCalls:
             template_vars=template_vars,
             waiting=waiting,
             unserved=unserved,
+            overflow=next((step.context for step in route.overflow if step.context), None) if route else None,
             marked_by=caller.marked_by,
             metadata=found.metadata,
         )

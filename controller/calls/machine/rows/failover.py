@@ -77,8 +77,10 @@ def begin(call: Call, why: str) -> Steps:
 
 def media_failed(call: Call, why: str) -> Steps:
     """The media leg did not come up. If the worker has not seen it, Asterisk may not reach that worker."""
-    excluded = [] if call.media_flowing else [commands.ExcludeWorker(why)]
-    return [*excluded, inputs.AgentLost(why)]
+    if call.media_flowing:
+        return [inputs.AgentLost(why)]
+    call.unreached = True
+    return [commands.ExcludeWorker(why), inputs.AgentLost(why)]
 
 
 def connecting(call: Call) -> bool:

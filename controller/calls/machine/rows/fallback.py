@@ -70,11 +70,23 @@ def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> Steps:
 def no_agent_left(call: Call, what: inputs.NoAgentLeft, now: datetime) -> Steps:
     if what.in_bridge and call.other_parties:
         return participants.continue_without_agent(call, what.why)
-    return begin(call, what.why, now, what.in_bridge) if call.fallback_steps else _failed(call, what.why, now)
+    if call.fallback_steps:
+        return begin(call, what.why, now, what.in_bridge)
+    if call.unreached and not what.in_bridge and call.plan.overflow is not None:
+        return _sent_away(call, call.plan.overflow, what.why, now)
+    return _failed(call, what.why, now)
 
 
 def lost_unanswered(call: Call, what: inputs.AgentLost, now: datetime) -> Steps:
     return _failed(call, what.why, now)
+
+
+def _sent_away(call: Call, place: tuple[str, str], why: str, now: datetime) -> Steps:
+    """Asterisk reaches no worker, which nobody knew when the caller was taken: as if there had been none."""
+    extension, context = place
+    hang_up, *others = call.end(now, Outcome.FAILED, detail=why)
+    assert hang_up == commands.HangUp(call.plan.leg), "the caller's leg comes first"
+    return [commands.SendAway(call.plan.leg, context, extension), *others]
 
 
 def _failed(call: Call, why: str, now: datetime) -> Steps:

@@ -1,5 +1,7 @@
 """A call that loses its worker: each state, whatever happens meanwhile, and what the next session is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge import contract
@@ -390,6 +392,33 @@ def test_a_call_is_not_moved_for_ever() -> None:
         feed(call, inputs.CommandFailed(commands.OpenMedia(again(number)), "500", unreachable=True))
     feed(call, OVER, READY, inputs.CommandFailed(commands.OpenMedia(again(4)), "500", unreachable=True))
     assert (call.state, call.outcome) == (State.ENDING, Outcome.FAILED)
+
+
+def test_a_caller_for_whom_no_worker_is_reached_gets_what_overflow_says() -> None:
+    """Not one who has heard an agent, nor one whose AI does not work: `on_ai_failure` is for them."""
+    plan = replace(inbound().plan, overflow=("200", "from-internal"))
+    away = commands.SendAway(CALLER, "from-internal", "200")
+    call = Call(plan, NOW)
+    table.start(call)
+    issued = feed(call, READY, REFUSED, OVER, inputs.TimeUp("failover"))
+    assert (away in issued, commands.HangUp(CALLER) in issued) == (True, False)
+    assert commands.DestroyBridge(IDS.bridge) in issued
+    assert (str(call.state), call.outcome, call.detail) == (
+        *("ending", Outcome.FAILED),
+        "no other worker took the call over in time",
+    )
+    for story in (
+        [READY, inputs.AiFailed("config", "no such model")],
+        [*OPENING, REFUSED, OVER, inputs.TimeUp("failover")],
+    ):
+        call = Call(plan, NOW)
+        table.start(call)
+        assert away not in feed(call, *story)
+        assert call.outcome is Outcome.FAILED
+    with_steps = Call(of_agent(plan, on_ai_failure=(SORRY,)), NOW)
+    table.start(with_steps)
+    feed(with_steps, READY, REFUSED, OVER, inputs.TimeUp("failover"))
+    assert str(with_steps.state) == "fallback"
 
 
 # ---------------------------------------------------------------- refused
