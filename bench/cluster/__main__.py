@@ -4,7 +4,7 @@
     python -m bench.cluster --calls 200 --nodes 6 --rates 20,40 --seconds 2 healthy
     python -m bench.cluster control                     real controllers, verbs through a random one
 
-`healthy`, `failing` and `cut-off` are of the rig "engine". What each reports: docs/scaling.md.
+`healthy`, `failing` and `cut-off` are of the rig "engine". What each reports: docs/measurements.md.
 """
 
 import argparse

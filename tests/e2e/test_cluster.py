@@ -1,5 +1,5 @@
 """A cluster of three nodes while each of its parts is killed, frozen and cut off: what callers, callees, receivers of
-webhooks and the limits notice of it (docs/scaling.md has the measurements).
+webhooks and the limits notice of it (docs/measurements.md has the figures).
 
 All tests of a process share the cluster. `make chaos` has the faults that are marked slow.
 """
