@@ -218,7 +218,8 @@ class Client(KeyMethods, ResourceMethods):
         return self._get(AuditPage, "/v1/audit", query)
 
     def list_history(self, **query: Any) -> HistoryPage:
-        """`since`, `until`, `direction`, `agent`, `trunk`, `outcome`, `number`, `text`, `limit`, `before`."""
+        """`since`, `until`, `direction`, `agent`, `trunk`, `outcome`, `number`, `text`, `least_talked_s`,
+        `most_talked_s`; `sort`, `order`, `totals`, `limit`, `before`."""
         return self._get(HistoryPage, "/v1/history", query)
 
     def show_past_call(self, call: str, attempt: int | None = None) -> PastCallDetail:

@@ -59,14 +59,21 @@ def list_calls(
     number: Number = None,
     text: Annotated[str | None, typer.Option(help="A text in the transcript.")] = None,
     metadata: MetadataFilter = None,
+    direction: Annotated[str | None, typer.Option(help="inbound or outbound")] = None,
+    longer: Annotated[float | None, typer.Option(help="Talked for at least so many seconds.")] = None,
+    shorter: Annotated[float | None, typer.Option(help="Talked for at most so many seconds.")] = None,
+    sort: Annotated[str, typer.Option(help="started_at, talked_s, cost or first_frame_ms")] = "started_at",
+    ascending: Annotated[bool, typer.Option("--ascending", help="Oldest, shortest or cheapest first.")] = False,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List past calls, newest first."""
+    """List past calls, newest first, and how many there are in all."""
     if context.invoked_subcommand is not None:
         return
     asked = {"agent": agent, "trunk": trunk, "outcome": outcome, "number": number, "text": text}
     query = _query(since, until, **asked, metadata=metadata or ())
+    query |= {"direction": direction, "least_talked_s": longer, "most_talked_s": shorter}
+    query |= {"sort": sort, "order": "asc" if ascending else "desc", "totals": True}
     with connected(url, token) as client:
         tell(client.list_history(**query, limit=limit), as_json, _table)
 
@@ -146,7 +153,12 @@ def _clock(seconds: float | None) -> str:
 
 
 def _table(page: HistoryPage) -> RenderableType:
-    return _rows(page.calls)
+    totals = page.totals
+    if totals is None:
+        return _rows(page.calls)
+    shown = "" if totals.calls == len(page.calls) else f", {len(page.calls)} shown"
+    sums = f"{totals.calls} calls{shown}; talked {_clock(totals.talked_s)}; cost {totals.cost:.3f}"
+    return Group(_rows(page.calls), Text(), Text(sums, style="dim"))
 
 
 def _rows(calls: tuple[PastCall, ...]) -> Table:

@@ -25,8 +25,13 @@ class AsyncHistoryOperations:
         number: str | None = None,
         text: str | None = None,
         metadata: Sequence[str] | None = None,
+        least_talked_s: float | None = None,
+        most_talked_s: float | None = None,
         limit: int | None = None,
         before: int | None = None,
+        sort: Literal["started_at", "talked_s", "cost", "first_frame_ms"] | None = None,
+        order: Literal["desc", "asc"] | None = None,
+        totals: bool | None = None,
     ) -> HistoryPage:
         """Calls of the past, newest first. Scope: read.
 
@@ -35,8 +40,13 @@ class AsyncHistoryOperations:
         number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
         text: A part of the transcript.
         metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
+        least_talked_s: Calls of at least so many seconds from the answer to the end.
         limit: Default: 100.
-        before: The `next` of the page before this one.
+        before: The `next` of the page before this one, with the same `sort` and `order`.
+        sort: By anything else than `started_at` only ended calls that have this value are listed. Default:
+            'started_at'.
+        order: Default: 'desc'.
+        totals: With `totals` in the answer.
         """
         asked = given(
             {
@@ -49,8 +59,13 @@ class AsyncHistoryOperations:
                 "number": number,
                 "text": text,
                 "metadata": metadata,
+                "least_talked_s": least_talked_s,
+                "most_talked_s": most_talked_s,
                 "limit": limit,
                 "before": before,
+                "sort": sort,
+                "order": order,
+                "totals": totals,
             }
         )
         return await self._http.ask(HistoryPage, Request("GET", "/v1/history", query=asked))
@@ -67,7 +82,12 @@ class AsyncHistoryOperations:
         number: str | None = None,
         text: str | None = None,
         metadata: Sequence[str] | None = None,
+        least_talked_s: float | None = None,
+        most_talked_s: float | None = None,
         limit: int | None = None,
+        sort: Literal["started_at", "talked_s", "cost", "first_frame_ms"] | None = None,
+        order: Literal["desc", "asc"] | None = None,
+        totals: bool | None = None,
     ) -> AsyncIterator[PastCall]:
         """As `list`, page by page until the last one. `limit`: of a page."""
         before: int | None = None
@@ -82,7 +102,12 @@ class AsyncHistoryOperations:
                 number=number,
                 text=text,
                 metadata=metadata,
+                least_talked_s=least_talked_s,
+                most_talked_s=most_talked_s,
                 limit=limit,
+                sort=sort,
+                order=order,
+                totals=totals,
                 before=before,
             )
             for each in page.calls:
@@ -103,6 +128,8 @@ class AsyncHistoryOperations:
         number: str | None = None,
         text: str | None = None,
         metadata: Sequence[str] | None = None,
+        least_talked_s: float | None = None,
+        most_talked_s: float | None = None,
         format: Literal["csv", "json", "cdr"] | None = None,
     ) -> AsyncIterator[bytes]:
         """Calls of the past as a file. Scope: read. Problems: too-many-streams.
@@ -112,6 +139,7 @@ class AsyncHistoryOperations:
         number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
         text: A part of the transcript.
         metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
+        least_talked_s: Calls of at least so many seconds from the answer to the end.
         format: json: one object a line; cdr: the columns of Asterisk's Master.csv. Default: 'csv'.
         """
         asked = given(
@@ -125,6 +153,8 @@ class AsyncHistoryOperations:
                 "number": number,
                 "text": text,
                 "metadata": metadata,
+                "least_talked_s": least_talked_s,
+                "most_talked_s": most_talked_s,
                 "format": format,
             }
         )

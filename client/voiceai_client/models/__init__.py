@@ -103,6 +103,7 @@ from voiceai_client.models.health import (
 from voiceai_client.models.history import (
     Forgotten as Forgotten,
     HistoryPage as HistoryPage,
+    HistoryTotals as HistoryTotals,
     LegAnswer as LegAnswer,
     PastCall as PastCall,
     PastCallDetail as PastCallDetail,

@@ -58,8 +58,20 @@ class PastCall(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HistoryTotals(Model):
+    """Of all calls that fit the filters, on all pages."""
+
+    calls: int
+    talked_s: float
+    cost: float
+    """US dollars."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class HistoryPage(Model):
     calls: tuple[PastCall, ...]
+    totals: HistoryTotals | None
+    """null: not asked for."""
     next: int | None
     """For the query's `before`: the page that follows; null on the last one."""
 

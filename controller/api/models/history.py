@@ -1,6 +1,6 @@
 """Ended calls as JSON: queries and answers."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from controller.api.models.calls import SpreadAnswer, TurnAnswer, UtteranceAnswe
 from controller.calls.metadata import fitting
 from controller.events.records import export, intervals
 from controller.events.records.comparison import VersionTotals
-from controller.events.records.history import RecordFilter
+from controller.events.records.history import Order, RecordFilter, Sort
 
 
 class HistoryFilter(Body):
@@ -27,6 +27,9 @@ class HistoryFilter(Body):
     """A part of the transcript."""
     metadata: tuple[MetadataFilter, ...] = Field((), max_length=16)
     """`key=value`: calls with this metadata. May be repeated: calls with all of it."""
+    least_talked_s: float | None = Field(None, ge=0, le=1e9)
+    """Calls of at least so many seconds from the answer to the end."""
+    most_talked_s: float | None = Field(None, ge=0, le=1e9)
 
     def as_filter(self) -> RecordFilter:
         same = {name: getattr(self, name) for name in HistoryFilter.model_fields}
@@ -36,7 +39,15 @@ class HistoryFilter(Body):
 class HistoryQuery(HistoryFilter):
     limit: int = Field(100, ge=1, le=1000)
     before: int | None = Field(None, ge=1, le=2**53)
-    """The `next` of the page before this one."""
+    """The `next` of the page before this one, with the same `sort` and `order`."""
+    sort: Sort = "started_at"
+    """By anything else than `started_at` only ended calls that have this value are listed."""
+    order: Literal["desc", "asc"] = "desc"
+    totals: bool = False
+    """With `totals` in the answer."""
+
+    def as_order(self) -> Order:
+        return Order(self.sort, ascending=self.order == "asc")
 
 
 class ExportQuery(HistoryFilter):
@@ -257,8 +268,19 @@ class PastCallDetail(PastCall):
     events: tuple[PastEvent, ...]
 
 
+class HistoryTotals(Answer):
+    """Of all calls that fit the filters, on all pages."""
+
+    calls: int
+    talked_s: float
+    cost: float
+    """US dollars."""
+
+
 class HistoryPage(Answer):
     calls: tuple[PastCall, ...]
+    totals: HistoryTotals | None
+    """null: not asked for."""
     next: int | None
     """For the query's `before`: the page that follows; null on the last one."""
 

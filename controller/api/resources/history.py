@@ -26,6 +26,7 @@ from controller.api.models.history import (
     HistoryFilter,
     HistoryPage,
     HistoryQuery,
+    HistoryTotals,
     LegAnswer,
     PastCall,
     PastCallDetail,
@@ -155,12 +156,15 @@ class HistoryResources:
 
     async def list(self, asked: ApiRequest) -> HistoryPage:
         query: HistoryQuery = asked.query
+        filter_, order = self._filter(asked), query.as_order()
         try:
-            rows = await self._history.page(self._filter(asked), before=query.before, limit=query.limit)
+            rows = await self._history.page(filter_, before=query.before, limit=query.limit, order=order)
+            sums = await self._history.sums(filter_) if query.totals else None
         except TooManySearches:
             raise Problem("too-many-requests", "Too many searches run at this moment.", headers=LATER) from None
         next_ = rows[-1].number if len(rows) == query.limit else None
-        return HistoryPage(calls=tuple(shown(rows)), next=next_)
+        totals = sums and HistoryTotals(calls=sums.calls, talked_s=round(sums.talked_s, 3), cost=round(sums.cost, 6))
+        return HistoryPage(calls=tuple(shown(rows)), totals=totals, next=next_)
 
     async def compare(self, asked: ApiRequest) -> ComparisonAnswer:
         query: ComparisonQuery = asked.query

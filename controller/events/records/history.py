@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, Table, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Table, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.events.records.comparison import VersionTotals, totals
@@ -60,6 +60,39 @@ class RecordFilter:
     metadata: Sequence[tuple[str, str]] = field(default=(), repr=False)
     """Keys and values: all of these, and perhaps others."""
 
+    least_talked_s: float | None = None
+    most_talked_s: float | None = None
+    """Seconds from the answer to the end; a call that was not answered has 0, one that goes on has none."""
+
+
+Sort = Literal["started_at", "talked_s", "cost", "first_frame_ms"]
+_SORTED: Mapping[str, ColumnElement[Any]] = {
+    "talked_s": calls.c.talked_s,
+    "cost": calls.c.cost,
+    "first_frame_ms": calls.c.first_frame_p50_ms,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`started_at`: in the order in which they began. By anything else, only ended calls that have a value are listed:
+    then no call changes its place between two pages."""
+
+    by: Sort = "started_at"
+    ascending: bool = False
+
+
+NEWEST_FIRST = Order()
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Of all calls that fit."""
+
+    calls: int
+    talked_s: float
+    cost: float
+
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
@@ -81,22 +114,33 @@ class History:
         self._waiting = 0
 
     async def page(
-        self, filter_: RecordFilter, *, before: int | None, limit: int, patient: bool = False
+        self,
+        filter_: RecordFilter,
+        *,
+        before: int | None,
+        limit: int,
+        order: Order = NEWEST_FIRST,
+        patient: bool = False,
     ) -> Sequence[Row[Any]]:
-        """Newest first; only those with a `number` less than `before`. Raises TooManySearches, unless `patient`."""
+        """Those that follow the call with the `number` `before`. Raises TooManySearches, unless `patient`."""
         if self._waiting >= MOST_WAITING and not patient:
             raise TooManySearches
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._page(filter_, before, limit)
+                return await self._page(filter_, before, limit, order)
         finally:
             self._waiting -= 1
 
-    async def _page(self, filter_: RecordFilter, before: int | None, limit: int) -> Sequence[Row[Any]]:
-        wanted = select(calls).where(*conditions(filter_)).order_by(calls.c.number.desc()).limit(limit)
+    async def _page(self, filter_: RecordFilter, before: int | None, limit: int, order: Order) -> Sequence[Row[Any]]:
+        value = _SORTED.get(order.by)
+        keys = [calls.c.number] if value is None else [value, calls.c.number]
+        ordered = [each.asc() if order.ascending else each.desc() for each in keys]
+        wanted = select(calls).where(*conditions(filter_)).order_by(*ordered).limit(limit)
+        if value is not None:
+            wanted = wanted.where(calls.c.ended_at.is_not(None), value.is_not(None))
         if before is not None:
-            wanted = wanted.where(calls.c.number < before)
+            wanted = wanted.where(_behind(before, value, ascending=order.ascending))
         async with self._database.reading() as connection:
             return (await connection.execute(wanted)).all()
 
@@ -111,6 +155,13 @@ class History:
                 yield connection
         finally:
             self._waiting -= 1
+
+    async def sums(self, filter_: RecordFilter) -> Sums:
+        """Raises TooManySearches."""
+        wanted = select(func.count(), func.sum(calls.c.talked_s), func.sum(calls.c.cost)).select_from(calls)
+        async with self.reading() as connection:
+            count, talked_s, cost = (await connection.execute(wanted.where(*conditions(filter_)))).one()
+        return Sums(count, talked_s or 0.0, cost or 0.0)
 
     async def compare(self, agent: str, since: datetime | None, until: datetime | None) -> list[VersionTotals]:
         """The versions of an agent, newest first. Raises TooManySearches."""
@@ -150,6 +201,16 @@ _PARTS: Sequence[tuple[Table, Sequence[ColumnElement[Any]]]] = (
 )
 
 
+def _behind(before: int, value: ColumnElement[Any] | None, *, ascending: bool) -> ColumnElement[bool]:
+    """Behind the call with this number, which may be deleted meanwhile where only numbers are compared."""
+    number = calls.c.number
+    by_number = number > before if ascending else number < before
+    if value is None:
+        return by_number
+    last = select(value).where(number == before).scalar_subquery()
+    return or_(value > last if ascending else value < last, and_(value == last, by_number))
+
+
 def conditions(filter_: RecordFilter) -> list[ColumnElement[bool]]:
     """Of rows of `calls`."""
     same = {name: getattr(filter_, name) for name in ("direction", "agent", "trunk", "outcome")}
@@ -162,6 +223,10 @@ def conditions(filter_: RecordFilter) -> list[ColumnElement[bool]]:
         found.append(calls.c.started_at >= filter_.since)
     if filter_.until is not None:
         found.append(calls.c.started_at < filter_.until)
+    if filter_.least_talked_s is not None:
+        found.append(calls.c.talked_s >= filter_.least_talked_s)
+    if filter_.most_talked_s is not None:
+        found.append(calls.c.talked_s <= filter_.most_talked_s)
     if filter_.number is not None:
         names = {filter_.number, *filter_.names}
         sides: list[ColumnElement[bool]] = [each.in_(names) for each in (calls.c.caller, calls.c.callee)]

@@ -1,12 +1,13 @@
 // All live calls as they are now, and those that ended lately.
 import { ask } from "../lib/api.js";
 import { every, fill, h, paced, say } from "../lib/dom.js";
-import { lasted, milliseconds, money, outcome, party, state, time } from "../lib/format.js";
+import { lasted, milliseconds, money, party, state, time } from "../lib/format.js";
 import { listen, TYPES } from "../lib/streams.js";
 import { table } from "../lib/table.js";
 import { failed } from "../lib/toasts.js";
 import { hangUp } from "../parts/verbs.js";
 import { badge, levels } from "../parts/levels.js";
+import { badgeOf } from "../parts/outcome.js";
 import { scenes } from "../parts/scenes.js";
 import { staleness } from "../parts/stale.js";
 
@@ -39,7 +40,7 @@ export function open(main, me) {
       { label: "Ended", cell: (call) => time(call.ended_at) },
       { label: "Number", cell: who, kind: "wide" },
       { label: "Agent", cell: (call) => call.agent },
-      { label: "Outcome", cell: (call) => outcome(call.outcome) },
+      { label: "Outcome", cell: badgeOf },
       { label: "Response time", cell: (call) => milliseconds(call.latency.first_frame_ms?.p50), kind: "number" },
       { label: "Cost", cell: (call) => money(call.cost), kind: "number" },
       { label: "Duration", cell: lasted, kind: "number" },

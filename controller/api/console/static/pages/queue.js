@@ -6,6 +6,7 @@ import { counted, day, outcome, party, time } from "../lib/format.js";
 import { listen } from "../lib/streams.js";
 import { table } from "../lib/table.js";
 import { attempt, failed, told } from "../lib/toasts.js";
+import { badgeOf } from "../parts/outcome.js";
 import { staleness } from "../parts/stale.js";
 import { hangUp } from "../parts/verbs.js";
 
@@ -112,7 +113,7 @@ const WAITS = { not_before: "its time", calling_hours: "calling hours", retry: "
 /** What a queued call waits for, with a sentence; how an ended one ended. */
 function why(call) {
   const waiting = call.queue.waiting;
-  if (!waiting) return outcome(call.outcome);
+  if (!waiting) return call.ended_at ? badgeOf(call) : "–";
   return [h("span", { class: "badge wait" }, WAITS[waiting.reason] || waiting.reason.replaceAll("_", " ")), " ",
     h("small", {}, waiting.detail, waiting.until && waiting.until !== call.queue.due_at ? ` Until ${day(waiting.until)}.` : "")];
 }
