@@ -3,7 +3,7 @@
     async with AsyncClient("http://127.0.0.1:8080", token) as client:
         call = await client.calls.place(to="+493012345678", agent="reception")
 
-Owns the face only: the operations are attributes of it, by group (`voiceai_client.async_operations`).
+Owns the class that programs use. The operations are its attributes, by group (`voiceai_client.async_operations`).
 """
 
 from pathlib import Path

@@ -3,7 +3,7 @@
     with Client("http://127.0.0.1:8080", token) as client:
         call = client.calls.place(to="+493012345678", agent="reception")
 
-Owns the face only: the operations are attributes of it, by group (`voiceai_client.operations`).
+Owns the class that programs use. The operations are its attributes, by group (`voiceai_client.operations`).
 """
 
 from pathlib import Path

@@ -262,9 +262,10 @@ async def test_pages_a_503_that_is_an_answer_a_text_and_a_download(controller: C
 
 @dataclass
 class Cable:
-    """A proxy for TCP that can be cut."""
+    """A proxy for TCP that can be cut. `loses`: so many answers are cut off before they arrive."""
 
     controller: Controller
+    loses: int = 0
     port: int = 0
     connections: list[asyncio.StreamWriter] = field(default_factory=list)
 
@@ -276,6 +277,12 @@ class Cable:
         port = int(self.controller.url.rpartition(":")[2])
         there_reader, there = await asyncio.open_connection("127.0.0.1", port)
         self.connections += [writer, there]
+        if self.loses:
+            self.loses -= 1
+            there.write(await reader.read(65536))
+            await there_reader.read(1)
+            self.cut()
+            return
         await asyncio.gather(pump(reader, there), pump(there_reader, writer))
 
     def cut(self) -> None:
@@ -296,8 +303,8 @@ async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None
 
 
 @asynccontextmanager
-async def cable(controller: Controller) -> AsyncIterator[Cable]:
-    made = Cable(controller)
+async def cable(controller: Controller, loses: int = 0) -> AsyncIterator[Cable]:
+    made = Cable(controller, loses)
     server = await asyncio.start_server(made.carry, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
     try:
@@ -324,6 +331,19 @@ async def test_a_stream_that_breaks_goes_on_and_nothing_is_missing_or_doubled(co
             gap = await asyncio.wait_for(anext(lost), 10)
             assert isinstance(gap, Gap)
             assert gap.asked == "lost-1"
+
+
+async def test_a_call_whose_answer_is_lost_is_placed_once(controller: Controller) -> None:
+    async with AsyncClient(controller.url, TOKEN) as direct, cable(controller, loses=2) as between:
+        before = {each.id async for each in direct.queue.all()}
+        async with AsyncClient(between.url, TOKEN) as client:
+            call = await client.calls.place(to=NUMBER)
+        assert {each.id async for each in direct.queue.all()} - before == {call.id}
+        async with AsyncClient(between.url, TOKEN) as client:
+            between.loses = 1
+            with pytest.raises(UnreachableError):
+                await client.calls.hang_up(call.id)
+        assert (await direct.calls.show(call.id)).outcome == "cancelled"
 
 
 async def test_the_synchronous_stream_of_a_call_goes_on_and_ends_with_the_call(controller: Controller) -> None:
