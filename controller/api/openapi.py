@@ -4,6 +4,7 @@ Owns the form of the document. Nothing in it is written twice: paths, bodies, an
 that are served.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -55,7 +56,7 @@ _LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
     every = tuple(operations)
-    _, schemas = models_json_schema(_models(every), ref_template=REF)
+    schemas = _schemas(every)
     paths: dict[str, dict[str, Any]] = {}
     for each in every:
         paths.setdefault(_PATTERN.sub(r"{\1}", each.path), {})[each.method.lower()] = _operation(each)
@@ -71,11 +72,52 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         "paths": paths,
         "webhooks": events.webhooks(),
         "components": {
-            "schemas": schemas["$defs"] | events.schemas(),
+            "schemas": schemas | events.schemas(),
             "headers": _HEADERS,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _schemas(operations: tuple[Operation, ...]) -> dict[str, Any]:
+    """Those of requests, answers and problems, in the form that generators of clients understand."""
+    _, found = models_json_schema(_models(operations), ref_template=REF)
+    schemas: dict[str, Any] = {name: _portable(each) for name, each in found["$defs"].items()}
+    asked = {each.body.__name__ for each in operations if each.body}
+    for name in _within(asked | {ProblemAnswer.__name__}, schemas):
+        for each in schemas[name].get("properties", {}).values():
+            _optional(each)
+    return schemas
+
+
+def _portable(schema: Any) -> Any:
+    """An object whose names have a pattern as one with `propertyNames`: generators drop `patternProperties`."""
+    if isinstance(schema, list):
+        return [_portable(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _portable(each) for key, each in schema.items() if key != "patternProperties"}
+    for pattern, value in schema.get("patternProperties", {}).items():
+        found |= {"additionalProperties": _portable(value), "propertyNames": {"pattern": pattern}}
+    return found
+
+
+def _within(names: set[str], schemas: Mapping[str, Any]) -> set[str]:
+    """These, and all that stand in them."""
+    found, left = set[str](), list(names)
+    while left:
+        if (name := left.pop()) not in found:
+            found.add(name)
+            left += re.findall(r'"#/components/schemas/(\w+)"', json.dumps(schemas[name]))
+    return found
+
+
+def _optional(schema: dict[str, Any]) -> None:
+    """The default in words: for openapi-typescript a field with a `default` is one that must be sent."""
+    default = schema.pop("default", None)
+    if default not in (None, "", []) and "default" not in schema.get("description", "").lower():
+        said = f"{schema.get('description', '')} Default: `{json.dumps(default)}`."
+        schema["description"] = said.strip()
 
 
 def _models(operations: tuple[Operation, ...]) -> list[tuple[type[BaseModel], Any]]:
@@ -141,7 +183,8 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 def _responses(operation: Operation) -> dict[str, Any]:
     good: dict[str, Any] = {"description": operation.status.phrase}
     if operation.answer is not None or operation.status is not HTTPStatus.NO_CONTENT:
-        plain = _STREAMED if operation.media == STREAM else {"type": "string"}
+        binary = {"format": "binary"} if operation.media.startswith("audio/") else {}
+        plain = _STREAMED if operation.media == STREAM else {"type": "string"} | binary
         schema = _ref(operation.answer) if operation.answer else plain
         good["content"] = {kind: {"schema": schema} for kind in (operation.media, *operation.other_media)}
     if operation.headers:

@@ -48,7 +48,7 @@ def installed() -> Path:
             shutil.copytree(SOURCE, folder)
             options = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-update-notifier"]
             npm = [str(BIN / "node"), str(NPM), "ci", *options]
-            done = subprocess.run(npm, cwd=folder, capture_output=True, text=True, timeout=120, env=_environment())
+            done = subprocess.run(npm, cwd=folder, capture_output=True, text=True, timeout=120, env=environment())
             assert done.returncode == 0, done.stderr
             (folder / "installed").touch()
     return folder
@@ -60,7 +60,7 @@ NPM = BIN.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 """`npm` in that folder is a copy of it that does not find its modules: a wheel has no links."""
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     return os.environ | {"PATH": f"{BIN}:{os.environ.get('PATH', '')}"}
 
 
@@ -94,10 +94,10 @@ class OpenIdProvider:
         keys = list(self.keys) or [signing_key("first")]
         settings = {"port": self.port, "clients": [client], "persons": PERSONS, "keys": keys, "userinfo": self.userinfo}
         folder = installed()
-        environment = _environment() | {"OPENID_SETTINGS": json.dumps(settings)}
+        with_settings = environment() | {"OPENID_SETTINGS": json.dumps(settings)}
         with (folder / f"log-{self.port}").open("w") as log:
             command = [str(BIN / "node"), "provider.mjs"]
-            process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, env=environment)
+            process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, env=with_settings)
             try:
                 assert process.stdout is not None
                 line = process.stdout.readline()

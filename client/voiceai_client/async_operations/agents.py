@@ -33,9 +33,9 @@ class AsyncAgentsOperations:
 
         tests: Names from the agent's `tests`. null: all of them, unless there are `cases`.
         cases: Further tests, of the form that `agents.*.tests` has in the config.
-        repeat: How often each is run. Default: 1.
+        repeat: How often each is run. Default: `1`.
         instructions: Replace the agent's own; they are no template.
-        draft: The agent as its draft has it, tests included, instead of what is in force.
+        draft: The agent as its draft has it, tests included, instead of what is in force. Default: `false`.
         version: The agent as this version of it, tests included.
         """
         url = path_of("/v1/agents/{name}/tests/run", name=name)

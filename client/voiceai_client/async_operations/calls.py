@@ -104,8 +104,9 @@ class AsyncCallsOperations:
             and in the history. Neither the model nor the dialplan sees it. No secrets.
         timeout: Seconds it may ring; the trunk's own if not given.
         answer_detection: Listen for a few seconds whether a machine answers; the agent gets the tool `voicemail`.
+            Default: `false`.
         webhook: The URL that gets the signed events of this call; needs `call_webhooks` in the config.
-        priority: Higher comes first; equal ones in order of arrival.
+        priority: Higher comes first; equal ones in order of arrival. Default: `0`.
         not_before: RFC 3339, with its offset. The call waits until then.
         expires: RFC 3339, with its offset. A call that was not placed by then is given up
             (`outbound.expire_after_s`).
@@ -196,7 +197,7 @@ class AsyncCallsOperations:
         """Make the agent say a text or follow an instruction. Scope: control.
 
         text: What the agent says now, or an instruction.
-        exact: Word for word; false: `text` is an instruction. Default: True.
+        exact: Word for word; false: `text` is an instruction. Default: `true`.
         """
         url = path_of("/v1/calls/{id}/say", id=id)
         sent = given({"text": text, "exact": exact})
@@ -283,7 +284,7 @@ class AsyncCallsOperations:
         to: A name from `supervisor.extensions` in the config, to be called. Default: change the mode of the
             present supervisor.
         mode: listen: hears both sides. whisper: the colleague to whom the caller was transferred also hears the
-            supervisor. take_over: the agent leaves, and the supervisor talks with the caller. Default: 'listen'.
+            supervisor. take_over: the agent leaves, and the supervisor talks with the caller. Default: `"listen"`.
         """
         url = path_of("/v1/calls/{id}/supervise", id=id)
         sent = given({"to": to, "mode": mode})

@@ -30,7 +30,7 @@ class AsyncConfigOperations:
 
         yaml: A config file, an export, or a part of one. Sections that it has replace those of the store, all of
             them.
-        dry_run: Only check it and tell what would change.
+        dry_run: Only check it and tell what would change. Default: `false`.
         """
         sent = given({"yaml": yaml, "comment": comment, "dry_run": dry_run})
         return await self._http.ask(

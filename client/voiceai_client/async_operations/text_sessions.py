@@ -26,11 +26,11 @@ class AsyncTextSessionsOperations:
         """Try an agent by typing. Scope: call. Problems: unknown-name, invalid-config, unknown-resource, at-limit,
         not-ready, no-ai-session.
 
-        draft: The agent's draft, instead of what is published.
+        draft: The agent's draft, instead of what is published. Default: `false`.
         tools: Tools over HTTP: `call`: they are really asked; `by_hand`: you answer them (POST …/tool-results);
             `none`: the model is told that they were not run. Built-in tools are never carried out, only told.
             Remote tool servers (MCP) are there with `call` only: the AI provider asks them by itself. Default:
-            'call'.
+            `"call"`.
         results: By the tool's name: what it answers, instead of being asked. A `transfer` with one fails with it,
             and the conversation goes on.
         variables: Fill `{{name}}` in the agent's texts.
@@ -74,7 +74,7 @@ class AsyncTextSessionsOperations:
 
         tool_call: Of the event that awaits a result.
         output: What the model reads.
-        ok: false: the tool failed. Default: True.
+        ok: false: the tool failed. Default: `true`.
         """
         url = path_of("/v1/text-sessions/{id}/tool-results", id=id)
         sent = given({"tool_call": tool_call, "output": output, "ok": ok})

@@ -73,14 +73,14 @@ class VoiceOptionsArgument(TypedDict):
     """For tests by telephone."""
 
     espeak_voice: NotRequired[str]
-    """The espeak-ng voice for the caller's lines, usually a language such as de or tr."""
+    """The espeak-ng voice for the caller's lines, usually a language such as de or tr. Default: `"en-us"`."""
     noise_dbfs: NotRequired[float | None]
     """The level of background noise behind the caller. null: none."""
     interrupt_after_s: NotRequired[float | None]
     """The caller interrupts each answer this many seconds after its start. null: the caller waits for the end of the
     answer."""
     silence_s: NotRequired[float]
-    """Seconds for which the caller is silent before each line."""
+    """Seconds for which the caller is silent before each line. Default: `0.0`."""
 
 
 class AgentTestArgument(TypedDict):
@@ -92,11 +92,12 @@ class AgentTestArgument(TypedDict):
     """A simulated caller, played by a model. Use either this or `says`."""
     checks: Sequence[CheckArgument]
     max_turns: NotRequired[int]
-    """The caller hangs up after speaking this many times."""
+    """The caller hangs up after speaking this many times. Default: `12`."""
     results: NotRequired[Mapping[str, str]]
     """Answers of tools, by name. These tools are not called. A `transfer` with a result fails with it."""
     real_tools: NotRequired[bool]
-    """true: HTTP tools without an entry in `results` are really called. false: the model gets an error for them."""
+    """true: HTTP tools without an entry in `results` are really called. false: the model gets an error for them.
+    Default: `false`."""
     variables: NotRequired[Mapping[str, str]]
     """Values for `{{name}}` in the agent's texts."""
     by_voice: NotRequired[VoiceOptionsArgument]

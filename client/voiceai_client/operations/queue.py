@@ -107,7 +107,7 @@ class QueueOperations:
 
         calls: Their ids.
         asked_by: The name of the token that placed them.
-        all: Every call that waits.
+        all: Every call that waits. Default: `false`.
         expected: How many calls are to be cancelled. If another number fits, none is, and the answer is 409.
             Without it calls are counted and none is cancelled, unless `calls` names them.
         """

@@ -47,7 +47,7 @@ class SoftphoneOperations:
         """Let it supervise a call, or change how. Scope: supervise. Problems: unknown-softphone.
 
         call: The id of a live call.
-        mode: As in `POST /v1/calls/{id}/supervise`. Default: 'listen'.
+        mode: As in `POST /v1/calls/{id}/supervise`. Default: `"listen"`.
         """
         url = path_of("/v1/softphone/supervisors/{id}/supervise", id=id)
         sent = given({"call": call, "mode": mode})
