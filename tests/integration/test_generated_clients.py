@@ -13,7 +13,8 @@ import pytest
 from controller.api.openapi import document
 from docs.reference.__main__ import operations
 from tests.integration.test_client import TOKEN, Controller, controller
-from tests.peers.client_generators import BIN, SOURCE, installed, run
+from tests.peers.client_generators import SOURCE, installed, run
+from tests.peers.openid import BIN
 
 __all__ = ["controller"]
 
