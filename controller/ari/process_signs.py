@@ -8,7 +8,10 @@ was open has to be closed.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
+
+from controller.ari.resources import AsteriskInfo
 
 DEAD_S = 5.0
 """Seconds without a break in which nobody is at the port. An Asterisk that is started again needs about as long; its
@@ -17,6 +20,15 @@ TRIES = 4
 """At least as many connections: this process may have stood still for DEAD_S itself."""
 MEDIA_S = 3.0
 """Seconds before the loss of the link: a media leg that ended earlier is no sign."""
+
+
+def started_later(before: AsteriskInfo, found: AsteriskInfo) -> bool:
+    """Whether it is the same Asterisk, started again since: nothing of before is there. False if it does not tell."""
+    try:
+        times = [datetime.fromisoformat(each.started_at) for each in (before, found)]
+        return before.entity_id == found.entity_id and times[1] > times[0]
+    except (ValueError, TypeError):
+        return False
 
 
 class Port(Enum):

@@ -120,6 +120,11 @@ async def start_asterisk(found: Cluster) -> None:
     await asyncio.to_thread(hit(found).running.asterisk.start_again)
 
 
+async def kill_and_start_asterisk(found: Cluster) -> None:
+    await kill_asterisk(found)
+    await start_asterisk(found)
+
+
 class Primary:
     """What is done to the server that is the primary; another one is soon."""
 
@@ -194,6 +199,7 @@ SLOW_FAULTS = {
     "controller killed": Fault(to_controller(KILL), start_controller, heals=True),
     "controller cut off from its Asterisk": Fault(cut("b", "b-asterisk"), mend("b", "b-asterisk")),
     "Asterisk killed": Fault(kill_asterisk, start_asterisk, loses=True),
+    "Asterisk killed and started again": Fault(kill_and_start_asterisk, nothing, loses=True),
     "Asterisk frozen": Fault(to_asterisk(STOP), to_asterisk(GO), loses=True, heals=True),
     "worker killed": Fault(to_worker(KILL), nothing),
     "worker frozen": Fault(to_worker(STOP), nothing),

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +31,7 @@ class Pbx:
     refuse: tuple[int, dict[str, str]] | None = None
     read_only: bool = False
     registered: bool = True
+    started_at: str = ""
     variables: dict[str, str] = field(default_factory=dict)
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     port: int = 0
@@ -41,6 +42,9 @@ class Pbx:
             return web.json_response(body, status=status) if body else web.Response(status=status)
         if self.read_only and request.method != "GET":
             return web.json_response({"message": "Write access denied"}, status=403)
+        if request.path == "/ari/asterisk/info" and self.started_at:
+            up = {"startup_time": self.started_at}
+            return web.json_response({"system": {"version": "22.10.1", "entity_id": "02:fc"}, "status": up})
         if request.path == "/ari/events":
             return await self._events(request)
         if request.path == "/ari/asterisk/variable":
@@ -76,6 +80,7 @@ class Pbx:
 class Calls:
     link_up: bool = False
     frozen: bool = False
+    ended: list[AbstractSet[str] | None] = field(default_factory=list)
 
     def take(self, event: Any) -> None:
         raise AssertionError(event)
@@ -83,7 +88,11 @@ class Calls:
     def media(self) -> Media:
         return Media()
 
-    def process_ended(self, since: datetime) -> None: ...
+    def calls_in_asterisk(self) -> frozenset[str]:
+        return frozenset({"a"})
+
+    def process_ended(self, since: datetime, calls: AbstractSet[str] | None = None) -> None:
+        self.ended.append(calls)
 
 
 @dataclass
@@ -168,6 +177,17 @@ async def test_one_that_refuses_us_is_away_until_it_is_repaired(change: Callable
         change(it.pbx, False)
         await it.until(lambda: it.calls.link_up)
         assert len(it.pbx.sockets) == 2
+
+
+async def test_an_asterisk_that_was_started_again_has_nothing_of_before() -> None:
+    async with harness(started_at="2026-12-01T01:00:00.250+0100") as it:
+        for number, started in enumerate(("2026-12-01T00:00:00.250+0000", "", "2026-12-01T00:09:00.000+0000"), 1):
+            await it.until(lambda: it.calls.link_up)
+            assert it.calls.ended == [], "the same one, or it does not tell"
+            it.pbx.started_at = started
+            await it.pbx.sockets[-1].close()
+            await it.until(lambda number=number: len(it.pbx.sockets) > number)  # type: ignore[misc]
+        await it.until(lambda: it.calls.ended == [{"a"}])
 
 
 async def test_an_app_that_asterisk_has_forgotten_is_registered_again() -> None:

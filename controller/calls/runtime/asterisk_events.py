@@ -5,7 +5,7 @@ Owns the map from channels to calls, and which of our legs are in our Stasis app
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Set as AbstractSet
 from datetime import datetime
 
 import structlog
@@ -74,18 +74,20 @@ class AsteriskEvents:
     def media(self) -> Media:
         return Media(any(each.call.media_up for each in self._live.values()), self._media_ended_at)
 
-    def process_ended(self, since: datetime) -> None:
-        """Every channel is gone. `since`: when Asterisk was last heard of."""
-        log.error(
-            "asterisk has ended: nothing listens at its port, and what was connected is closed; its calls end",
-            live_calls=len(self._live),
-        )
+    def calls_in_asterisk(self) -> frozenset[str]:
+        return frozenset(call for call, actor in self._live.items() if actor.owned.any)
+
+    def process_ended(self, since: datetime, calls: AbstractSet[str] | None = None) -> None:
+        """Every channel is gone. `since`: when Asterisk was last heard of. `calls`: it is there again, and had these
+        before; None: all that live."""
+        calls = self._live.keys() if calls is None else calls
+        log.error("asterisk has ended, and its calls with it", calls=len(calls), started_again=self.link_up)
         self._inbound.all_left()
         self._in_app.clear()
         self._received.clear()
         self._fresh.clear()
-        for each in list(self._live.values()):
-            each.put(inputs.AsteriskEnded(since))
+        for call in sorted(calls & self._live.keys()):
+            self._live[call].put(inputs.AsteriskEnded(since))
 
     # ------------------------------------------------------------ events
 

@@ -7,8 +7,8 @@ up, so that callers get what the dialplan has for them; it is registered again w
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Set as AbstractSet
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
@@ -19,7 +19,8 @@ from controller.ari.health import PATIENCE, AsteriskHealth
 from controller.ari.lease import RENEW_SECONDS, Lease
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.process import AsteriskProcess
-from controller.ari.process_signs import Media
+from controller.ari.process_signs import Media, started_later
+from controller.ari.resources import AsteriskInfo
 from controller.ari.rest import Ari, AriError, TimedOut, Unavailable
 from controller.store.instance import AlreadyRunning
 
@@ -37,8 +38,11 @@ class Listener(Protocol):
     def media(self) -> Media:
         """What workers tell of media legs."""
 
-    def process_ended(self, since: datetime) -> None:
-        """Asterisk's process, which was last heard of at `since`."""
+    def calls_in_asterisk(self) -> frozenset[str]:
+        """The calls that have anything there."""
+
+    def process_ended(self, since: datetime, calls: AbstractSet[str] | None = None) -> None:
+        """Asterisk's process, which was last heard of at `since`. `calls`: of another one, which runs; None: all."""
 
 
 class AsteriskLink:
@@ -64,6 +68,12 @@ class AsteriskLink:
         self._replaced = replaced
         self._lost = lost
         self._doubt = asyncio.Event()
+        self._asterisk: AsteriskInfo | None = None
+        """The one of the latest link."""
+        self._found: AsteriskInfo | None = None
+        """The one that lets us in."""
+        self._lost_at, self._had = datetime.now(UTC), frozenset[str]()
+        """When the link was lost, and the calls that Asterisk had then."""
         self._process = AsteriskProcess(settings.url, listener.media, listener.process_ended)
         secret, trust = settings.password.get_secret_value(), client_context(settings.url, settings.ca_file)
         at = (settings.url, settings.username, secret, settings.app)
@@ -84,10 +94,12 @@ class AsteriskLink:
                         case LinkUp():
                             listener.link_up = True
                             self._process.link_up()
+                            self._identify()
                             self._compare()
                         case LinkDown(closed=closed):
                             listener.link_up = False
                             self._process.link_lost(closed=closed)
+                            self._lost_at, self._had = datetime.now(UTC), listener.calls_in_asterisk()
                             self._lost()
                         case ApplicationReplaced():
                             self._replaced("another program has registered it")
@@ -96,6 +108,13 @@ class AsteriskLink:
                             listener.take(what)
         finally:
             listener.link_up = False
+
+    def _identify(self) -> None:
+        """Before any event of it."""
+        before, found = self._asterisk, self._found
+        if before is not None and found is not None and started_later(before, found):
+            self._listener.process_ended(self._lost_at, self._had)
+        self._asterisk = found or before
 
     async def watch(self) -> None:
         """Checks again and again that Asterisk lets us in and that our app is registered, and renews the lease."""
@@ -130,6 +149,9 @@ class AsteriskLink:
             self._replaced(told(other))
             raise Unavailable("lease", None, "another controller serves our app")
         await self._lease.renew()
+        self._found = None
+        with contextlib.suppress(AriError):
+            self._found = await self._ari.info()
 
     async def _check(self) -> None:
         try:

@@ -52,6 +52,11 @@ class Owned:
         return frozenset(self._existing)
 
     @property
+    def any(self) -> bool:
+        """Whether there is anything, or may be."""
+        return bool(self._attempted)
+
+    @property
     def unconfirmed(self) -> frozenset[str]:
         """Channels and bridges that were to be removed and may still be there."""
         return frozenset(self._unconfirmed)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.ari.process_signs import MEDIA_S, Media, Port, ProcessSigns
+from controller.ari.process_signs import MEDIA_S, Media, Port, ProcessSigns, started_later
+from controller.ari.resources import AsteriskInfo
 
 R, C, T = Port.REFUSED, Port.CLOSED, Port.IN_USE
 SOUND, SILENCE = [True] * 20, [False] * 20
@@ -65,3 +66,19 @@ def test_each_end_is_told_once_and_the_next_one_again() -> None:
 
 def test_who_stood_still_for_long_tries_again_before_it_judges() -> None:
     assert told(ProcessSigns(), [R] * 6, SILENCE, every=60.0) == [4]
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "later"),
+    [
+        (("a", "2026-12-01T00:00:00.250+0000"), ("a", "2026-12-01T00:00:01.250+0000"), True),
+        (("a", "2026-12-01T00:00:00.250+0000"), ("a", "2026-12-01T01:00:00.250+0100"), False),
+        (("a", "2026-12-01T00:00:00.250+0000"), ("a", "2026-11-30T00:00:00.250+0000"), False),
+        (("a", "2026-12-01T00:00:00.250+0000"), ("b", "2026-12-01T00:00:01.250+0000"), False),
+        (("a", "2026-12-01T00:00:00.250+0000"), ("a", ""), False),
+        (("a", "yesterday"), ("a", "2026-12-01T00:00:01.250+0000"), False),
+        (("a", "2026-12-01T00:00:00.250"), ("a", "2026-12-01T00:00:01.250+0000"), False),
+    ],
+)
+def test_whether_an_asterisk_was_started_again(before: tuple[str, str], found: tuple[str, str], later: bool) -> None:
+    assert started_later(AsteriskInfo("22.10.1", *before), AsteriskInfo("22.10.1", *found)) is later
