@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from typer.testing import CliRunner, Result
 
 from controller.api.models.statistics import StatisticsQuery
@@ -22,7 +22,7 @@ from controller.events.records.history import MOST_WAITING, History
 from controller.store.database import Database
 from controller.store.tables.records import call_events, call_turns, calls
 from tests.integration.api_harness import ADMIN, LIMITED, Harness, harness
-from tests.peers.stores import store_at
+from tests.peers.stores import on_postgresql, store_at
 
 BEGAN = datetime(2026, 11, 1, 23, 30, tzinfo=UTC)
 """In Berlin it is the second of November."""
@@ -184,6 +184,26 @@ async def test_a_period_that_takes_too_long_and_too_many_searches(
         assert (await told(it, 429, **PERIOD))["type"] == "/problems/too-many-requests"
         history._waiting -= MOST_WAITING
         assert (await told(it, **PERIOD))["total"]["calls"] == 3
+
+
+DAMAGE = (
+    "outcome=x'ff00'",
+    "agent=x'ff', trunk=x'ff'",
+    "talked_s='long', cost='much', turns='x'",
+    "cost=1e400, talked_s=1e400",
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_a_damaged_row_hides_no_other(tmp_path: Path, damage: str) -> None:
+    if on_postgresql():
+        return  # it has types
+    async with past(tmp_path) as (it, history):
+        async with history._database.writing() as store:
+            await store.execute(text(f"UPDATE calls SET {damage} WHERE call = 'a'"))
+            await store.execute(text("UPDATE call_turns SET first_frame_ms = 'x' WHERE call = 'a'"))
+        for group in ("day", "agent", "trunk"):
+            assert (await told(it, **PERIOD, group=group))["total"]["calls"] == 3
 
 
 async def test_in_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

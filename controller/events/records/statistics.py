@@ -1,4 +1,5 @@
-"""Statistics of ended calls, by day, agent or trunk. Owns the SQL. Raises StoreError.
+"""Statistics of ended calls, by day, agent or trunk. Owns the SQL. Raises StoreError. Damaged rows count as far as they
+can be read.
 
 Each day of the period is read in a transaction of its own: SQLite has one connection, and whoever else needs it waits
 for one day at most. Calls are found by `ix_calls_started_at`, their turns and interruptions by `call` and `attempt`.
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.events.records.figures import RESPONSE_STEP_MS, TALK_STEP_S, CallFigures, days_of
 from controller.events.records.history import RecordFilter, conditions
+from controller.store.cells import text_or_none_in
 from controller.store.tables.records import call_events, call_turns, calls
 
 Group = Literal["day", "agent", "trunk"]
@@ -60,20 +62,20 @@ async def _figures(connection: AsyncConnection, filter_: RecordFilter, group: Gr
     those = [*conditions(filter_), calls.c.ended_at.is_not(None)]
     found: defaultdict[Key, CallFigures] = defaultdict(CallFigures)
     for row in await connection.execute(_ended(key, those)):
-        figures = found[row.key]
+        figures = found[text_or_none_in(row.key)]
         figures.calls += row.calls
         figures.answered += row.answered
-        figures.outcomes[row.outcome or "failed"] += row.calls
+        figures.outcomes[text_or_none_in(row.outcome) or "failed"] += row.calls
         figures.turns += int(row.turns or 0)
         figures.cost += float(row.cost or 0.0)
     if not found:
         return found
     for row in await connection.execute(_talked(key, those)):
-        found[row.key].talked.add(row.step, row.many, float(row.total))
+        found[text_or_none_in(row.key)].talked.add(row.step, row.many, float(row.total))
     for row in await connection.execute(_response(key, those)):
-        found[row.key].response.add(row.step, row.many, float(row.total))
+        found[text_or_none_in(row.key)].response.add(row.step, row.many, float(row.total))
     for row in await connection.execute(_interruptions(key, those)):
-        found[row.key].interruptions += row.many
+        found[text_or_none_in(row.key)].interruptions += row.many
     return found
 
 

@@ -58,7 +58,7 @@ const columns = [
   { label: "By", kind: "wide", cell: (entry) => entry.by || h("span", { class: "badge bad" }, "wrong token") },
   { label: "Operation", cell: (entry) => h("code", {}, entry.operation) },
   { label: "Call", cell: (entry) => (entry.call ? h("a", { href: `#/history/${encodeURIComponent(entry.call)}`, title: entry.call }, h("code", {}, entry.call.slice(0, 8))) : "–") },
-  { label: "With", kind: "details", cell: (entry) => Object.entries(entry.asked).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ") },
+  { label: "With", kind: "details", cell: (entry) => Object.entries(entry.asked).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ") || "–" },
   { label: "Status", cell: (entry) => h("span", { class: `badge ${entry.status < 400 ? "good" : "bad"}` }, String(entry.status)) },
   { label: "From", cell: (entry) => entry.source || "–" },
 ];
