@@ -127,7 +127,8 @@ class Service:
     """`async with Service(config, folder) as service:` is `voiceai serve` with this config, once /readyz says 200.
 
     Its JSON log goes to `folder`/service.log and, line by line, to `hear`. `token` is for its API. `home`: where it
-    runs; None: here. Each of several nodes needs its own.
+    runs; None: here. Each of several nodes needs its own. `program`: the installed `voiceai`; None: the one beside this
+    Python.
     """
 
     def __init__(
@@ -139,7 +140,9 @@ class Service:
         environment: Mapping[str, str] | None = None,
         hear: Callable[[dict[str, Any]], None] | None = None,
         home: Path | None = None,
+        program: Path | None = None,
     ) -> None:
+        self._program = program or Path(sys.executable).with_name("voiceai")
         self._config, self._folder, self._token, self._hear = config, folder, token, hear
         self._home = home
         self._environment = dict(environment or {})
@@ -157,6 +160,7 @@ class Service:
             environment=self._environment if environment is None else environment,
             hear=self._hear,
             home=self._home,
+            program=self._program,
         )
 
     async def __aenter__(self) -> "Service":
@@ -164,7 +168,7 @@ class Service:
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(dict(self._config), sort_keys=False, allow_unicode=True))
         self._process = await asyncio.create_subprocess_exec(
-            Path(sys.executable).with_name("voiceai"),
+            self._program,
             *("serve", "--config", str(path)),
             env={**os.environ, "VOICEAI_LOG": "json", "VOICEAI_LOG_PII": "1", **self._environment},
             cwd=self._home,

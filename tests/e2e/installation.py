@@ -184,11 +184,12 @@ async def installation(
     ends: bool = False,
     keep: bool = True,
     home: Path | None = None,
+    program: Path | None = None,
 ) -> AsyncIterator[Installation]:
     """`bridge`, `agent`, `trunk`, `api`, `provider` (that is `openai`) change keys of the config, `more` adds sections;
     `api_key` is what the service shows the simulator. `tokens`: of the API, besides the test's own. `environment`: of
     the service. `ends`: the test ends the service itself. `keep` False: the simulator remembers nothing that passed.
-    `home`: the folder that the service runs in."""
+    `home`: the folder that the service runs in. `program`: an installed `voiceai`."""
     await end_shared()
     token = secrets.token_urlsafe(16)
     async with RealtimeServer(model, faults=faults, api_key=KEY, keep=keep) as realtime:
@@ -218,7 +219,7 @@ async def installation(
             **(more or {}),
         }
         async with AsyncExitStack() as stack:
-            made = Service(settings, folder, token=token, environment=environment, home=home)
+            made = Service(settings, folder, token=token, environment=environment, home=home, program=program)
             service = await stack.enter_async_context(made)
             running = Installation(asterisk, realtime, service, folder, stack)
             yield running
