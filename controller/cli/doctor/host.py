@@ -1,4 +1,4 @@
-"""Checks of this machine: files, disk, clock, the store, and the API's address. Each check is one function."""
+"""Checks of this machine: files, disk, clock, and the API's address. Each check is one function."""
 
 import os
 import shutil
@@ -10,7 +10,6 @@ from sqlalchemy.engine import make_url
 
 from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.config import Config, files as config_files
-from controller.store.database import Database, StoreError, StoreInUse
 
 FILES_PER_CALL = 6
 """AudioSocket, AI connection, recording, and their replacements."""
@@ -62,20 +61,6 @@ def _folder(folder: Path) -> list[Finding]:
     if free < MIN_FREE:
         return [failure(check, text, "Make room, or lower `recording.keep_days` and `outbound.keep_days`.")]
     return [ok(check, text)]
-
-
-async def store(config: Config) -> list[Finding]:
-    """Opens the store as the controller would; that also brings its tables up to date."""
-    kind = make_url(config.store.url.get_secret_value()).get_backend_name()
-    try:
-        async with Database(config.store.url.get_secret_value()) as database, database.reading():
-            return [ok("store", f"{kind} opens and answers")]
-    except StoreInUse:
-        return [ok("store", "a controller has it open")]
-    except StoreError as error:
-        return [
-            failure("store", str(error), "Correct `store.url`, or start the database; live calls continue without it.")
-        ]
 
 
 def readyz(config: Config) -> str:

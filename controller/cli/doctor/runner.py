@@ -34,6 +34,7 @@ from controller.cli.doctor import (
     sessions,
     softphone,
     sounds,
+    store,
     tls,
     trunks,
 )
@@ -59,7 +60,7 @@ async def examine(config: Config, *, live: bool = False, rx: str | None = None) 
         ("open files", lambda: host.files(config)),
         (scheduling.CHECK, lambda: scheduling.priorities(config)),
         ("disk", lambda: host.disk(config)),
-        ("store", lambda: host.store(config)),
+        (store.CHECK, lambda: store.store(config)),
         ("api", lambda: host.api(config)),
         ("models", lambda: provider.models(config, today)),
         ("routes", lambda: routes.routes(config, datetime.now(UTC))),

@@ -45,6 +45,11 @@ def upgrade(connection: Connection) -> tuple[str | None, str | None]:
     return before, run_missing(connection)
 
 
+def missing(connection: Connection) -> bool:
+    """Whether steps are missing. Changes nothing. Raises NewerStore."""
+    return not _is_done(connection, _version(connection))
+
+
 def _is_done(connection: Connection, version: str | None) -> bool:
     """Raises NewerStore."""
     known = _versions()
