@@ -26,8 +26,8 @@ import yaml
 from controller.api.openapi import document
 from docs.reference.__main__ import operations
 from simulator.ports import free_port
-from tests.integration.test_distribution import BUILD, run
 from tests.pages import blocks
+from tests.peers.distribution import BUILD, run
 from voiceai_client import (
     AsyncClient,
     Client,
