@@ -195,7 +195,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
         content = {"content": {"application/json": {"schema": _ref(kind)}}} if kind else {}
         responses[str(int(status))] = {"description": status.phrase, **content}
     for status, types in _problems(operation).items():
-        said = " ".join(f"`{each}`: {TITLES[each][1]}." for each in types)
+        said = " ".join(f"[`{each}`](/problems/{each}): {TITLES[each][1]}." for each in types)
         told_problem = responses.setdefault(str(int(status)), {"description": said})
         told_problem.setdefault("content", {})["application/problem+json"] = {"schema": _ref(ProblemAnswer)}
     for code, told_answer in responses.items():

@@ -134,7 +134,7 @@ class ProblemAnswer(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=False)
 
     type: str
-    """Stable: docs/api.md lists them."""
+    """Stable, and the path of a page that explains it: docs/problems.md has them all."""
     title: str
     status: int
     detail: str | None = None

@@ -26,7 +26,7 @@ from controller.api.resources.versions import configuration_operations
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
 from controller.config.models.records import Records
-from docs.reference import api, client, configuration, licences
+from docs.reference import api, client, configuration, licences, problems
 
 LOCK = Path(__file__).parents[2] / "requirements.lock"
 UNUSED = cast(Any, None)
@@ -59,6 +59,7 @@ def pages() -> dict[str, str]:
     return {
         "configuration-reference.md": configuration.page(json.loads(config.json_schema())),
         "api-reference.md": api.page(document(operations(), "")),
+        "problems.md": problems.page(operations()),
         "licences.md": licences.page(licences.locked(LOCK.read_text("utf-8"))),
     }
 

@@ -13,7 +13,7 @@ serves at `/openapi.json`, with a page to try it at `/docs`. [HTTP API](api.md) 
 limits, problems, pagination, sending a request twice.
 """
 GUARD = frozenset({"400", "401", "403", "408", "413", "415", "429", "500"})
-"""Problems of nearly every operation: described once, in docs/api.md."""
+"""Problems of nearly every operation: described once, in docs/problems.md."""
 
 
 def page(document: dict[str, Any]) -> str:
@@ -60,7 +60,7 @@ def _answers(responses: dict[str, Any]) -> list[tuple[str, ...]]:
         if status.startswith("2") or status == "304":
             found.append((status, _content(answer.get("content", {})) or answer["description"]))
         elif status not in GUARD:
-            found.append((status, answer["description"]))
+            found.append((status, answer["description"].replace("](/problems/", "](problems.md#")))
     return found
 
 

@@ -43,7 +43,7 @@ LONGEST_S = {"open_text_session": 30.0, "read_text_session": 45.0, "try_http_too
 """Seconds until an answer that may take longer than others."""
 NUMBERS = frozenset({"number", "version"})
 """Parts of paths that may be given as int."""
-_TOLD = re.compile(r"`([a-z][a-z-]+)`: ")
+_TOLD = re.compile(r"\[`([a-z-]+)`\]\(/problems/")
 
 
 @dataclass(frozen=True, slots=True)

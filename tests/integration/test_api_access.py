@@ -1,6 +1,7 @@
 """The API and unknown clients; streams and dead letters requested in hostile ways."""
 
 import asyncio
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from bridge.common.auth_throttle import AuthThrottle
 from bridge.contract import Counters
+from controller.api.problem_meanings import MEANINGS
 from controller.api.problems import TITLES
 from controller.api.resources.events import EventResources
 from controller.calls.reporting import view
@@ -16,7 +18,7 @@ from tests.integration import webhook_harness
 from tests.integration.api_harness import ADMIN, harness
 from tests.integration.webhook_harness import told_to
 
-DOCS = Path(__file__).parents[2] / "docs" / "api.md"
+PROBLEMS = Path(__file__).parents[2] / "docs" / "problems.md"
 
 
 # ---------------------------------------------------------------- wrong tokens
@@ -164,16 +166,23 @@ def test_the_types_of_problems_are_stable() -> None:
     assert set(TITLES) >= TYPES_THAT_WERE_TOLD, "programs go by them"
 
 
-@pytest.mark.parametrize("type_", [*TITLES, "http-error"])
-async def test_each_problems_type_leads_to_what_it_means(type_: str) -> None:
-    async with harness() as it, it.request("GET", f"/problems/{type_}", token=None) as answer:
-        assert answer.status == 200
-        anchor = f"problem-{type_}"
-        assert f"docs/api.md#{anchor}" in await answer.text()
-    (row,) = [line for line in DOCS.read_text().splitlines() if f'<a id="{anchor}"></a>`{type_}`' in line]
-    status = re.match(r"\| (\d+|any) \|", row)
-    assert status is not None
-    assert status[1] == (str(int(TITLES[type_][0])) if type_ in TITLES else "any")
+async def test_each_problems_type_leads_to_what_it_means() -> None:
+    """In the controller, as HTML and as text; on the page of problems (tests/integration/test_site.py: on the site)."""
+    assert set(MEANINGS) == {*TITLES, "http-error"}
+    page = PROBLEMS.read_text()
+    async with harness() as it:
+        async with it.request("GET", "/problems", token=None, headers={"Accept": "text/html"}) as answer:
+            links = re.findall(r'href="(/problems/[^"]+)"', await answer.text())
+        assert links == [f"/problems/{type_}" for type_ in MEANINGS]
+        for type_ in MEANINGS:
+            status, title = (str(int(TITLES[type_][0])), TITLES[type_][1]) if type_ in TITLES else ("any", "")
+            for accept, kind in (("text/html", "text/html"), ("*/*", "text/plain")):
+                async with it.request("GET", f"/problems/{type_}", token=None, headers={"Accept": accept}) as answer:
+                    assert (answer.status, answer.content_type) == (200, kind)
+                    told = await answer.text()
+                assert html.escape(title) in told if kind == "text/html" else title in told
+                assert f"HTTP status {status}" in told
+            assert f"\n## {type_}\n" in page
 
 
 async def test_the_headers_of_answers_are_documented(tmp_path: Path) -> None:

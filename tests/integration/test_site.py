@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from controller.api.problem_meanings import MEANINGS
+
 ROOT = Path(__file__).parents[2]
 LOADED = re.compile(
     r"<(?:script|img|iframe|source)[^>]+src=.?https?://|<link[^>]+href=.?https?://|@import|url\(.?https?://"
@@ -19,3 +21,5 @@ def test_it_is_built_strictly_and_loads_nothing(tmp_path: Path) -> None:
     assert {"index.html", "api-reference.html", "architecture.html"} <= {page.name for page in pages}
     foreign = {page.name: LOADED.findall(page.read_text("utf-8")) for page in pages}
     assert {name: found for name, found in foreign.items() if found} == {}
+    problems = (tmp_path / "problems.html").read_text("utf-8")
+    assert [type_ for type_ in MEANINGS if f'id="{type_}"' not in problems] == []

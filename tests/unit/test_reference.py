@@ -13,7 +13,7 @@ from docs.reference.words import default_of, kind_of, table
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["configuration-reference.md", "api-reference.md", "licences.md"])
+@pytest.mark.parametrize("name", ["configuration-reference.md", "api-reference.md", "problems.md", "licences.md"])
 def test_the_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text("utf-8") == pages()[name], "make reference"
 

@@ -1,4 +1,4 @@
-"""The resources that describe the API: the OpenAPI document, a page that shows it, and the list of problems.
+"""The resources that describe the API: the OpenAPI document, a page that shows it, and the pages of problems.
 
 Owns the files of the page, and the policy that lets a browser load nothing from other servers. No token is needed.
 """
@@ -10,11 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from controller.api.openapi import document
 from controller.api.operation import Operation
-from controller.api.problems import TITLES, Problem
+from controller.api.resources import problem_pages
 
 PAGE = Path(__file__).parent / "page"
 POLICY = (
@@ -22,7 +22,7 @@ POLICY = (
 )
 
 _FILES = {"/docs": ("index.html", "text/html"), "/docs/docs.js": ("docs.js", "text/javascript")}
-_FILES |= {"/docs/docs.css": ("docs.css", "text/css")}
+_FILES |= {"/docs/docs.css": ("docs.css", "text/css"), "/docs/problems.css": ("problems.css", "text/css")}
 
 
 def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
@@ -36,7 +36,7 @@ def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
         return web.Response(text=made, content_type="application/json")
 
     pages = [web.get(path, _file(name, kind)) for path, (name, kind) in _FILES.items()]
-    return [web.get("/openapi.json", openapi), *pages, web.get("/problems/{type}", _problem)]
+    return [web.get("/openapi.json", openapi), *pages, *problem_pages.routes(of_all)]
 
 
 def _written(operations: Iterable[Operation]) -> str:
@@ -51,20 +51,6 @@ def _file(name: str, kind: str) -> Any:
         return web.Response(text=text, content_type=kind, charset="utf-8", headers=headers)
 
     return serve
-
-
-async def _problem(request: web.Request) -> web.Response:
-    """The page at the URL of a problem's `type`."""
-    type_ = request.match_info["type"]
-    if type_ == "http-error":
-        text = "What the HTTP server refuses by itself; the status says why"
-    elif type_ in TITLES:
-        status, title = TITLES[type_]
-        text = f"{title}\n\nHTTP status {int(status)}"
-    else:
-        raise Problem("not-found")
-    text += f". More in docs/api.md#problem-{type_}\n"
-    return web.Response(text=text, content_type="text/plain", headers={hdrs.CACHE_CONTROL: "no-store"})
 
 
 def release() -> str:
