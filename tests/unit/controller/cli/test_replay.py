@@ -19,8 +19,9 @@ def moment(second: float) -> datetime:
 
 def past(*said: tuple[str, str], **more: Any) -> PastCallDetail:
     """A call in which one thing is said each second."""
-    plain = {"interrupted": False, "heard_ms": None, "consultation": False}
-    lines = [{"at": moment(at), "who": who, "text": text, **plain} for at, (who, text) in enumerate(said)]
+    plain = {"interrupted": False, "consultation": False}
+    unknown = dict.fromkeys(("heard_ms", "started_at", "by", "action", "agent"))
+    lines = [{"at": moment(at), "who": who, "text": text, **plain, **unknown} for at, (who, text) in enumerate(said)]
     empty = dict.fromkeys(("cause", "sip_status", "detail", "total_s", "talked_s", "first_frame_ms", "agent_version"))
     known = {
         **{"number": 1, "id": "a", "attempt": 1, "url": "", "direction": "inbound", "agent": "reception"},
@@ -44,7 +45,10 @@ SAID = (
     *(("agent", "Hello."), ("caller", "Are you"), ("caller", "open?"), ("agent", "Yes."), ("agent", "Until five.")),
     *(("caller", "A person, please."), ("agent", "One moment.")),
 )
-LEG = {"leg": "x", "kind": "transfer", "party": "+491", "by": "agent", "at": moment(20), "state": "answered"}
+LEG = {
+    **{"leg": "x", "kind": "transfer", "party": "+491", "by": "agent", "at": moment(20), "state": "answered"},
+    **{"mode": None},
+}
 TOOL = {"at": moment(5.5), "tool": "transfer", "seconds": None, "ok": None}
 THEN = past(*SAID, legs=[{**LEG, "began_at": moment(7), "outcome": "answered"}], tools=[TOOL])
 
