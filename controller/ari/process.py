@@ -17,6 +17,7 @@ TRY_S = 1.0
 TRY_TIMEOUT_S = 1.0
 _NOT_OURS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """This machine has no such addresses (IPv6 is off): says nothing about Asterisk."""
+_NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_AGAIN)
 _REQUEST = b"HEAD / HTTP/1.0\r\n\r\n"
 """Whatever it is answered with, somebody is there."""
 
@@ -65,7 +66,11 @@ async def port_state(host: str, port: int, *, ask: bool = True) -> Port:
                 with socket.socket(family, kind, protocol) as connection:
                     connection.setblocking(False)
                     seen.add(await _state(connection, address, ask=ask))
-    except OSError as error:  # TimeoutError, too; its name is not known, no socket is free
+    except socket.gaierror as error:
+        return Port.NO_HOST if error.errno in _NO_SUCH_NAME else Port.IN_USE
+    except OSError as error:  # TimeoutError, too; no socket is free
+        if error.errno == errno.EHOSTUNREACH:
+            return Port.NO_HOST
         if error.errno not in _NOT_OURS:
             return Port.IN_USE
     return next((each for each in (Port.IN_USE, Port.CLOSED, Port.REFUSED) if each in seen), Port.IN_USE)

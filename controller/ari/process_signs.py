@@ -7,6 +7,7 @@ another http.conf closes a port as well, and calls live on behind it. So the por
 was open has to be closed.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -36,8 +37,11 @@ class Port(Enum):
     CLOSED = "closed"
     """The connection was taken, and closed without an answer. Asterisk does so, too, if it has too many
     (sessionlimit in its http.conf): only together with the end of all sound it says anything."""
+    NO_HOST = "no host"
+    """Its name is not known, or nobody has its address: its container has ended. Also a fault of the network or of DNS:
+    only if the link was closed and all sound has ended it says anything."""
     IN_USE = "in use"
-    """Or nobody knows: no answer, no way, no such name."""
+    """Or nobody knows: no answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class ProcessSigns:
         self._lost_at = 0.0
         self._had_media = False
         self._since: float | None = None
-        self._tries, self._taken = 0, 0
+        self._tries: Counter[Port] = Counter()
         self.ended = False
 
     def link_up(self) -> None:
@@ -76,12 +80,13 @@ class ProcessSigns:
             self._in_use()
             return False
         self._since = now if self._since is None else self._since
-        self._tries += 1
-        self._taken += port is Port.CLOSED
-        if self.ended or media.up or now - self._since < DEAD_S or self._tries < TRIES:
+        self._tries[port] += 1
+        if self.ended or media.up or now - self._since < DEAD_S or self._tries.total() < TRIES:
             return False
-        self.ended = self._had_media or (self._link_closed and not self._taken)
+        by_link = self._link_closed and set(self._tries) == {Port.REFUSED}
+        by_media = self._had_media and (self._link_closed or Port.NO_HOST not in self._tries)
+        self.ended = by_link or by_media
         return self.ended
 
     def _in_use(self) -> None:
-        self._since, self._tries, self._taken = None, 0, 0
+        self._since, self._tries = None, Counter()

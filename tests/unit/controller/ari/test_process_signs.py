@@ -5,7 +5,7 @@ import pytest
 from controller.ari.process_signs import MEDIA_S, Media, Port, ProcessSigns, started_later
 from controller.ari.resources import AsteriskInfo
 
-R, C, T = Port.REFUSED, Port.CLOSED, Port.IN_USE
+R, C, N, T = Port.REFUSED, Port.CLOSED, Port.NO_HOST, Port.IN_USE
 SOUND, SILENCE = [True] * 20, [False] * 20
 
 
@@ -35,6 +35,11 @@ def told(
         pytest.param(True, -0.2, [C] * 9, SILENCE, [6], id="killed, behind a relay"),
         pytest.param(True, 1.0, [C] * 9, SOUND, [], id="it has too many connections, and sound goes on"),
         pytest.param(True, None, [R] * 3 + [C] * 6, SILENCE, [], id="too many connections, and no call had sound"),
+        pytest.param(True, 0.0, [N] * 9, SILENCE, [6], id="its container has ended"),
+        pytest.param(True, 0.0, [R] * 2 + [N] * 7, SILENCE, [6], id="its container has ended a moment later"),
+        pytest.param(True, None, [N] * 9, SILENCE, [], id="a fault of DNS, and no call had sound"),
+        pytest.param(True, 0.0, [N] * 9, SOUND, [], id="a fault of DNS, and sound goes on"),
+        pytest.param(False, 0.0, [N] * 9, SILENCE, [], id="the network is cut: the link fell silent, and sound ended"),
         pytest.param(True, None, [R] * 4 + [T] + [R] * 7, SILENCE, [11], id="it came and went"),
         pytest.param(True, 1.0, [R] * 4 + [T] * 5, SILENCE, [], id="started again in time"),
     ],
