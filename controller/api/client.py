@@ -141,7 +141,8 @@ class Client(KeyMethods, ResourceMethods):
         return self._post(QueueAnswer, "/v1/queue/resume", {"trunk": trunk})
 
     def cancel_queued(self, **which: Any) -> Cancelled:
-        """`calls` (ids), `trunk`, `agent`, `asked_by`, `all`; without `calls` and `expected` they are only counted."""
+        """`calls` (ids), `trunk`, `agent`, `asked_by`, `metadata`, `all`; without `calls` and `expected` they are only
+        counted."""
         return self._post(Cancelled, "/v1/queue/cancel", which)
 
     # ------------------------------------------------------------ events and webhooks

@@ -226,6 +226,7 @@ def cancel(
     trunk: Trunk = None,
     agent: Annotated[str | None, typer.Option(help="Only of this agent.")] = None,
     asked_by: AskedBy = None,
+    metadata: MetadataFilter = None,
     all_: Annotated[bool, typer.Option("--all", help="Every call that waits.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
@@ -233,7 +234,8 @@ def cancel(
     """Cancel calls that wait. Shows how many there are, and asks first."""
     with connected(url, token) as client:
         calls = [full_id(client, each) for each in call or ()] or None
-        which = {"calls": calls, "trunk": trunk, "agent": agent, "asked_by": asked_by, "all": all_}
+        same = dict(each.partition("=")[::2] for each in metadata or ())
+        which = {"calls": calls, "trunk": trunk, "agent": agent, "asked_by": asked_by, "metadata": same, "all": all_}
         count = client.cancel_queued(**which).matching if calls is None else len(set(calls))
         if count and not yes:
             typer.confirm(f"{count} calls that wait will be cancelled. Continue?", abort=True)

@@ -55,13 +55,21 @@ async def test_why_a_call_waits_is_told() -> None:
 async def test_many_calls_are_counted_and_then_cancelled() -> None:
     async with harness() as it:
         calls = [it.orders.add().id for _ in range(2)]
-        wrong: list[dict[str, Any]] = [{}, {"all": False}, {"calls": []}, {"expected": 1}, {"calls": "x"}]
+        wrong: list[dict[str, Any]] = [
+            {},
+            {"all": False},
+            {"calls": []},
+            {"metadata": {}},
+            {"expected": 1},
+            {"calls": "x"},
+        ]
         for body, status, answered in (
             ({"agent": "night"}, 200, {"matching": 2, "cancelled": 0}),
             ({"agent": "night", "expected": 3}, 409, None),
             ({"agent": "night", "expected": 2}, 200, {"matching": 2, "cancelled": 2}),
             ({"calls": calls}, 200, {"matching": 2, "cancelled": 2}),
             ({"all": True, "expected": 2}, 200, {"matching": 2, "cancelled": 2}),
+            ({"metadata": {"campaign": "spring"}, "expected": 2}, 200, {"matching": 2, "cancelled": 2}),
             *((each, 400, None) for each in wrong),
         ):
             async with it.request("POST", "/v1/queue/cancel", json=body) as answer:
@@ -70,7 +78,11 @@ async def test_many_calls_are_counted_and_then_cancelled() -> None:
                 assert answered is None or told == answered
                 assert status != 409 or (told["type"], "2 calls" in told["detail"]) == ("/problems/count-changed", True)
         asked = [arguments["wanted"] for verb, arguments in it.calls.asked if verb == "cancel_all"]
-        assert asked[2:] == [QueueFilter((Status.QUEUED,), frozenset(calls)), QueueFilter((Status.QUEUED,))]
+        assert asked[2:] == [
+            QueueFilter((Status.QUEUED,), frozenset(calls)),
+            QueueFilter((Status.QUEUED,)),
+            QueueFilter((Status.QUEUED,), metadata=(("campaign", "spring"),)),
+        ]
 
 
 async def test_a_trunk_that_fails_again_and_again_is_told() -> None:

@@ -1,6 +1,6 @@
 """Operations of the API: queue. Made from the OpenAPI document (`make reference`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from voiceai_client.models.common import CallAnswer
@@ -99,6 +99,7 @@ class QueueOperations:
         trunk: str | None = None,
         agent: str | None = None,
         asked_by: str | None = None,
+        metadata: Mapping[str, str] | None = None,
         all: bool | None = None,
         expected: int | None = None,
         idempotency_key: str | None = None,
@@ -107,12 +108,21 @@ class QueueOperations:
 
         calls: Their ids.
         asked_by: The name of the token that placed them.
+        metadata: They have all of this, such as `{"campaign": "spring"}`.
         all: Every call that waits. Default: `false`.
         expected: How many calls are to be cancelled. If another number fits, none is, and the answer is 409.
             Without it calls are counted and none is cancelled, unless `calls` names them.
         """
         sent = given(
-            {"calls": calls, "trunk": trunk, "agent": agent, "asked_by": asked_by, "all": all, "expected": expected}
+            {
+                "calls": calls,
+                "trunk": trunk,
+                "agent": agent,
+                "asked_by": asked_by,
+                "metadata": metadata,
+                "all": all,
+                "expected": expected,
+            }
         )
         return self._http.ask(
             Cancelled, Request("POST", "/v1/queue/cancel", body=sent, idempotency_key=idempotency_key)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from controller.api.models.base import Answer, Body, MetadataFilter, Moment, Name, pairs_of
+from controller.api.models.base import Answer, Body, Metadata, MetadataFilter, Moment, Name, pairs_of
 from controller.api.models.calls import CallAnswer
 from controller.calls.outbound.entry import ALL_TRUNKS, QueueFilter, Status
 from controller.calls.outbound.service import Summary
@@ -98,6 +98,8 @@ class CancelQueued(Body):
     agent: Name | None = None
     asked_by: Name | None = None
     """The name of the token that placed them."""
+    metadata: Metadata = Field(default_factory=dict)
+    """They have all of this, such as `{"campaign": "spring"}`."""
     all: bool = False
     """Every call that waits."""
     expected: int | None = Field(None, ge=0)
@@ -106,13 +108,14 @@ class CancelQueued(Body):
 
     @model_validator(mode="after")
     def _says_which(self) -> "CancelQueued":
-        if not self.all and (self.calls, self.trunk, self.agent, self.asked_by) == (None,) * 4:
-            raise ValueError("one of calls, trunk, agent, asked_by and all is needed")
+        if not self.all and not any((self.calls, self.trunk, self.agent, self.asked_by, self.metadata)):
+            raise ValueError("one of calls, trunk, agent, asked_by, metadata and all is needed")
         return self
 
     def as_filter(self) -> QueueFilter:
         calls = None if self.calls is None else frozenset(self.calls)
-        return QueueFilter((Status.QUEUED,), calls, self.trunk, self.agent, self.asked_by)
+        metadata = tuple(self.metadata.items())
+        return QueueFilter((Status.QUEUED,), calls, self.trunk, self.agent, self.asked_by, metadata)
 
 
 class Cancelled(Answer):

@@ -4,6 +4,7 @@ import { every, fill, h, paced, refill, say } from "../lib/dom.js";
 import { lasted, milliseconds, money, party } from "../lib/format.js";
 import { listen, TYPES } from "../lib/streams.js";
 import { failed } from "../lib/toasts.js";
+import { companyCard } from "../parts/company.js";
 import { answerTimes, facts } from "../parts/facts.js";
 import { badge, levels } from "../parts/levels.js";
 import { scenes } from "../parts/scenes.js";
@@ -43,7 +44,7 @@ export function open(main, me, id) {
     said.show(call);
     if (saying) saying.hidden = call.state !== "talking";
     const unheard = over || call.state === "transferred"; // no worker is there to measure
-    refill(aside, unheard ? null : bars, answerTimes(call), facts(call));
+    refill(aside, unheard ? null : bars, companyCard(call, me, () => refresh()), answerTimes(call), facts(call));
     if (over) { past.hidden = false; finish(); }
   };
   const refresh = paced(async () => {

@@ -1,10 +1,11 @@
 // All live calls as they are now, and those that ended lately.
 import { ask } from "../lib/api.js";
 import { every, fill, h, paced, say } from "../lib/dom.js";
-import { lasted, milliseconds, money, party, state, time } from "../lib/format.js";
+import { lasted, milliseconds, money, outcome, party, state, time } from "../lib/format.js";
 import { listen, TYPES } from "../lib/streams.js";
 import { table } from "../lib/table.js";
 import { failed } from "../lib/toasts.js";
+import { company } from "../parts/company.js";
 import { hangUp } from "../parts/verbs.js";
 import { badge, levels } from "../parts/levels.js";
 import { badgeOf } from "../parts/outcome.js";
@@ -25,6 +26,7 @@ export function open(main, me) {
       { label: "State", cell: (call) => badge(call.state) },
       { label: "Number", cell: who, kind: "wide" },
       { label: "Agent", cell: (call) => call.agent },
+      { label: "Also in the call", kind: "company", cell: others },
       { label: "Sound", cell: (call) => meterOf(call.id).element, kind: "sound" },
       { label: "Response time", cell: (call) => milliseconds(call.latency.first_frame_ms?.p50), kind: "number" },
       { label: "Cost", cell: (call) => money(call.cost), kind: "number" },
@@ -98,6 +100,11 @@ function who(call) {
   const link = h("a", { href: `#/calls/${encodeURIComponent(call.id)}`, "data-focus": `open ${call.id}` }, party(call));
   return [h("span", { class: "direction", title: arrow, "aria-hidden": "true" }, call.direction === "inbound" ? "↘" : "↗"),
     h("span", { class: "unseen" }, `${arrow} `), link];
+}
+
+function others(call) {
+  const there = company(call).map((each) => h("div", {}, `${each.name} (${each.role}, ${outcome(each.state)})`));
+  return there.length > 0 && h("div", {}, there);
 }
 
 function clock(call) {

@@ -63,7 +63,7 @@ function parties(call) {
 }
 
 function more(call) {
-  const part = (title, rows) => rows.length > 0 && h("details", {}, h("summary", {}, title), list(rows));
+  const part = (title, rows) => rows.length > 0 && h("details", {}, h("summary", {}, title), list(rows, true));
   const shown = [
     part("Tools", call.tools.map((each) => [each.tool, `${each.ok ? "well" : "failed"}, ${milliseconds((each.seconds || 0) * 1000)}`])),
     part("Usage", call.usage.map((each) => [`${each.model}, ${each.kind}`, `${Object.values(each.tokens).reduce((sum, n) => sum + n, 0)} tokens, ${money(each.cost)}`])),

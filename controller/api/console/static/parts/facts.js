@@ -23,9 +23,10 @@ export function facts(call) {
   return h("section", { class: "card" }, h("h2", {}, "Details"), list(rows), counters(call));
 }
 
-export function list(rows) {
+/** `asIs`: the labels are names, such as a model's, and are shown as they are written. */
+export function list(rows, asIs = false) {
   const kept = rows.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return h("dl", { class: "rows" }, kept.map(([label, value]) =>
+  return h("dl", { class: asIs ? "rows as-is" : "rows" }, kept.map(([label, value]) =>
     h("div", {}, h("dt", {}, label), h("dd", {}, typeof value === "object" ? value : String(value)))));
 }
 

@@ -68,7 +68,10 @@ function actsOf(call, me) {
       acts.push({ label: `${off ? "Unmute" : "Mute"} ${side}`, work: () => post(call, off ? "unmute" : "mute", { side }) });
     }
     acts.push({ label: "Send DTMF", ask: () => keys(call) });
-    if (MOVABLE.includes(call.state) && me.may("call")) acts.push({ label: "Transfer", ask: () => transfer(call, me) });
+    if (MOVABLE.includes(call.state)) acts.push({ label: "Switch agent", ask: () => switchAgent(call, me) });
+    if (MOVABLE.includes(call.state) && me.may("call")) {
+      acts.push({ label: "Transfer", ask: () => transfer(call, me) }, { label: "Add participant", ask: () => addParticipant(call, me) });
+    }
     acts.push(recording(call));
   }
   if (["transferring", "consulting"].includes(call.state)) { // a REFER can't be called off
@@ -124,6 +127,26 @@ function transfer(call, me) {
   form({ title: "Transfer the caller", yes: "Transfer", fields: [to, kind, announce], send: async (given) => {
     await post(call, "transfer", filled(given));
     told("Transfer started.");
+  } });
+}
+
+function switchAgent(call, me) {
+  const others = me.choices.agents.filter((each) => each !== call.agent);
+  const agent = field("agent", "Agent", { options: [...others, { value: "", label: `${call.agent}, with other instructions` }] });
+  const instructions = field("instructions", "Instructions", { lines: 4, maxlength: 8192, help: "They replace those of the agent for the rest of this call. Empty: the agent's own." });
+  form({ title: "Switch agent", yes: "Switch", fields: [agent, instructions], send: async (given) => {
+    if (!given.agent && !given.instructions) throw new Error("Choose another agent, or write instructions");
+    await post(call, "agent", filled(given));
+    told(given.agent ? `The call goes on with ${given.agent}.` : "The agent has new instructions.");
+  } });
+}
+
+function addParticipant(call, me) {
+  const to = field("to", "To", { required: true, known: me.choices.targets,
+    help: "A number or extension, sip:user@host, extension@context, or a name from the config. They join when they answer; the agent stays." });
+  form({ title: "Add participant", yes: "Call", fields: [to], send: async (given) => {
+    await post(call, "participants", given);
+    told(`${given.to} is being called.`);
   } });
 }
 
