@@ -14,6 +14,9 @@ HEAD = """# Licences of what is installed
 voiceai is [Apache-2.0](../LICENSE). With it are installed, as locked in `requirements.lock`, with the licence that each
 package says of itself. This page is made (`make reference`); a package on other terms than these fails the tests.
 `make audit` asks for known weaknesses of exactly these versions.
+
+The console contains JsSIP and uPlot. Both have the MIT licence; its text is in their files, in
+`controller/api/console/static/vendor/`.
 """
 FITTING = {
     *(

@@ -182,11 +182,15 @@ async def transfer(page: Page, kind: str) -> None:
 async def others(page: Page) -> list[str]:
     """The other pages, while a call is up."""
     found = []
-    for name, heading in (("Live", "Live calls"), ("Health", "Health")):
+    for name, heading in (("Live", "Live calls"), ("Statistics", "Statistics"), ("Health", "Health")):
         await page.get_by_role("link", name=name, exact=True).click()
         await expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
         await expect(page.locator("dl.tiles > div").first).to_be_visible()
         found += await look(page, name.lower())
+    alerts = page.get_by_role("region", name="Alerts")
+    await expect(alerts).to_contain_text(
+        re.compile("No alerts|warning|critical")
+    )  # the disk of the tests may be nearly full
     return found
 
 

@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from controller.api.resources.alerts import AlertResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
 from controller.api.resources.statistics import StatisticsResources
 from controller.config.models.records import Records
 from tests.integration import records_harness, webhook_harness
 from tests.integration.api_harness import ADMIN, harness
+from tests.integration.test_api_alerts import System
 from tests.integration.webhook_harness import told_to
 from tests.unit.controller.views import STARTED
 
@@ -35,6 +37,7 @@ async def test_no_answer_is_undocumented(tmp_path: Path) -> None:
                 *EventResources(events, calls, orders).operations(),
                 *HistoryResources(desk.history, desk.repository, (), Records()).operations(),
                 *StatisticsResources(desk.history).operations(),
+                *AlertResources(System().sources(orders)).operations(),
             ),
         ) as it,
     ):

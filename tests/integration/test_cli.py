@@ -25,6 +25,7 @@ from typer.testing import CliRunner, Result
 
 from controller.api.audit import AuditResources
 from controller.api.client import ApiProblem, Client, Unreachable
+from controller.api.resources.alerts import AlertResources
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
@@ -95,6 +96,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *KeyResources(NOBODY, NOBODY, NOBODY).operations(),
         *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
         *StatisticsResources(NOBODY).operations(),
+        *AlertResources(NOBODY).operations(),
     )
     missing = [each.name for each in operations if not callable(getattr(Client, each.name, None))]
     assert missing == []

@@ -28,7 +28,7 @@ class StatisticsOperations:
         since: Calls that started at this time or later. Default: 30 days before `until`.
         until: Calls that started before this time, at most 366 days after `since`. Default: now.
         group: Default: 'day'.
-        zone: The time zone of the days, such as Europe/Berlin.
+        zone: The time zone of the days, such as Europe/Berlin. Default: UTC.
         """
         asked = given(
             {

@@ -17,7 +17,7 @@ class StatisticsQuery(Body):
     """Calls that started before this time, at most 366 days after `since`. Default: now."""
     group: Literal["day", "agent", "trunk"] = "day"
     zone: TimeZone = Field(default_factory=lambda: zone_of("UTC"))
-    """The time zone of the days, such as Europe/Berlin."""
+    """The time zone of the days, such as Europe/Berlin. Default: UTC."""
     direction: Literal["inbound", "outbound"] | None = None
     agent: str | None = Field(None, max_length=128)
     trunk: str | None = Field(None, max_length=128)
