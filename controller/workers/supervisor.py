@@ -100,7 +100,7 @@ def workers_of(config: Config, port: int, token: Callable[[str], str]) -> tuple[
     """How the workers of this machine are started, and how many. `port`: where the link is served."""
     bridge, listen = config.bridge, config.api.listen.host
     cores = os.cpu_count() or 2
-    count = max(1, cores - 1) if bridge.workers == "auto" else bridge.workers
+    count = worker_count(config, cores)
     host, tls = "127.0.0.1" if listen in ("0.0.0.0", "::") else listen, config.api.tls
     scheme = "ws" if tls is None else "wss"
     command = WorkerCommand(
@@ -118,6 +118,10 @@ def workers_of(config: Config, port: int, token: Callable[[str], str]) -> tuple[
         node=config.cluster.node,
     )
     return command, count
+
+
+def worker_count(config: Config, cores: int) -> int:
+    return max(1, cores - 1) if config.bridge.workers == "auto" else config.bridge.workers
 
 
 def realtime_mode(wanted: bool | Literal["auto"], workers: int, cores: int) -> RealtimeMode:

@@ -1,7 +1,9 @@
 """Checks of this machine: files, disk, clock, and the API's address. Each check is one function."""
 
+import errno
 import os
 import shutil
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from sqlalchemy.engine import make_url
 
 from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.config import Config, files as config_files
+from controller.workers.supervisor import worker_count
 
 FILES_PER_CALL = 6
 """AudioSocket, AI connection, recording, and their replacements."""
@@ -77,7 +80,7 @@ async def api(config: Config) -> list[Finding]:
         told = answer.json()
         parts, warnings = told["parts"], list(map(str, told.get("warnings", ())))
     except httpx.ConnectError:
-        return [ok(check, f"nobody listens on {at} yet")]
+        return [ok(check, f"nobody listens on {at} yet"), *worker_ports(config)]
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         fix = f"Find it (`ss -ltnp 'sport = :{config.api.listen.port}'`) and stop it, or change `api.listen`."
         return [failure(check, f"another program listens on {at}: the controller can't start", fix)]
@@ -90,6 +93,32 @@ async def api(config: Config) -> list[Finding]:
     if warnings:
         return [warning(check, f"a controller runs, and warns: {'; '.join(warnings)}", "Its log has more.")]
     return [ok(check, "a controller runs, and is ready")]
+
+
+def worker_ports(config: Config) -> list[Finding]:
+    """While no controller runs: is there a free port for each worker of this machine?"""
+    bridge, check = config.bridge, "worker ports"
+    wanted = worker_count(config, os.cpu_count() or 2)
+    ports = range(bridge.ports.first, bridge.ports.last + 1)
+    free = sum(_is_free(bridge.listen, port) for port in ports)
+    if free >= wanted:
+        return []
+    told = f"{free} of the ports {bridge.ports} on {bridge.listen} are free, and {wanted} workers need one each"
+    fix = f"Find what listens there (`ss -ltnp 'sport >= :{ports[0]}'`) and stop it, or change `bridge.ports`."
+    return [(warning if free else failure)(check, told, fix)]
+
+
+def _is_free(host: str, port: int) -> bool:
+    """True also if the address itself can't be used: `loopback` tells that."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)  # two programs may be bound with SO_REUSEADDR; one of them listens
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE
+    return True
 
 
 def clock(theirs: datetime | None, now: datetime | None = None) -> list[Finding]:
