@@ -1,6 +1,7 @@
 """Alerts over HTTP and on the command line: a real store, and an Asterisk that says what its endpoints do."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,9 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner, Result
 
-from controller.api.resources.alerts import AlertResources, AlertSources, disks_of, ended_lately
+from controller.api.alerts import Disk
+from controller.api.resources import alerts
+from controller.api.resources.alerts import AlertResources, AlertSources, DiskSpace, disks_of, ended_lately
 from controller.ari.endpoint_states import EndpointStates
 from controller.ari.rest import Ari
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
@@ -165,6 +168,25 @@ def test_a_disk_is_told_of_once_and_a_folder_that_is_elsewhere_not_at_all(tmp_pa
     (disk,) = disks_of([tmp_path, tmp_path / "a", tmp_path / "nothing"])
     assert disk.path == str(tmp_path)
     assert 0 < disk.free <= disk.total
+
+
+async def test_a_disk_that_does_not_answer_keeps_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "DISK_SECONDS", 0.05)
+    answers, asked = threading.Event(), []
+
+    def slow(folders: Any) -> list[Disk]:
+        asked.append(folders)
+        answers.wait(20)
+        return [Disk("/a", 1, 2)]
+
+    space = DiskSpace(slow)
+    try:
+        assert [await space.of([]) for _ in range(3)] == [[], [], []]
+    finally:
+        answers.set()
+    monkeypatch.setattr(alerts, "DISK_SECONDS", 20)
+    assert await space.of([]) == [Disk("/a", 1, 2)]
+    assert len(asked) == 1
 
 
 async def test_states_of_endpoints_are_asked_for_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

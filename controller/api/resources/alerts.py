@@ -7,7 +7,7 @@ import asyncio
 import shutil
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,25 @@ from controller.workers.pool import WorkerPool
 from controller.workers.worker import Worker
 
 log = structlog.get_logger()
+
+DISK_SECONDS = 2.0
+
+
+class DiskSpace:
+    """Free space of disks. One that does not answer, such as a network file system, keeps one thread and not more."""
+
+    def __init__(self, ask: Callable[[Iterable[Path]], list[Disk]] | None = None) -> None:
+        self._ask = ask or disks_of
+        self._asked: asyncio.Task[list[Disk]] | None = None
+
+    async def of(self, folders: Iterable[Path]) -> list[Disk]:
+        """Nothing, if the disks do not answer in time."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.create_task(asyncio.to_thread(self._ask, tuple(folders)), name="free disk space")
+        done, _ = await asyncio.wait({self._asked}, timeout=DISK_SECONDS)
+        if not done:
+            log.warning("a disk of recordings does not answer")
+        return self._asked.result() if done else []
 
 
 class Spent(Protocol):
@@ -59,10 +78,17 @@ class AlertSources:
     """Asterisk can't list its channels."""
     cluster: Callable[[], Sequence[str]]
     """What is wrong with it."""
+    disks: DiskSpace = field(default_factory=DiskSpace)
 
     async def read(self) -> SystemState:
+        """The parts are asked at the same time: one that hangs keeps no alert of another one waiting for long."""
         config, parts = self.current.config, self.calls.ready()
-        dead_letters, paused = await self._stored()
+        (dead_letters, paused), nodes, trunks, disks = await asyncio.gather(
+            self._stored(),
+            self.nodes.all(),
+            self._trunks(config if parts.get("asterisk") else None),
+            self.disks.of(sound_folders(config)),
+        )
         return SystemState(
             parts=parts,
             store=self.store.trouble(),
@@ -72,14 +98,14 @@ class AlertSources:
             failing_tasks=self.failing(),
             listing_fails=self.listing_fails(),
             suspended=self.suspended(),
-            trunks=await self._trunks(config) if parts.get("asterisk") else {},
-            nodes=await self.nodes.all(),
+            trunks=trunks,
+            nodes=nodes,
             cluster=self.cluster(),
             spent=self.spending.spent_today(),
             spend_limit=config.limits.spend_per_day,
             dead_letters=dead_letters,
             paused=paused,
-            disks=await asyncio.to_thread(disks_of, sound_folders(config)),
+            disks=disks,
             ended=ended_lately(self.calls.all(), datetime.now(UTC)),
         )
 
@@ -91,8 +117,10 @@ class AlertSources:
             log.warning("alerts were made without the store", reason=str(error))
             return None, frozenset()
 
-    async def _trunks(self, config: Config) -> dict[str, str]:
-        """By trunk, where Asterisk tells."""
+    async def _trunks(self, config: Config | None) -> dict[str, str]:
+        """By trunk, where Asterisk tells. None: it is not asked."""
+        if config is None:
+            return {}
         names = {name: endpoint for name, trunk in config.trunks.items() if (endpoint := endpoint_of(trunk))}
         states = await self.endpoints(names.values())
         return {name: states[endpoint] for name, endpoint in names.items() if endpoint in states}
