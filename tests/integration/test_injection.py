@@ -79,7 +79,7 @@ GOOD: dict[str, Any] = {
     "trunk": "main",
     "side": "caller",
 }
-GOOD |= {"action": "start", "mode": "listen", "accept": True}
+GOOD |= {"action": "start", "mode": "listen", "accept": True, "metadata": {"department": "sales"}}
 SHOWN = {"caller_id"}
 """Who calls, as a name and a number: an argument of its own, whose signs are checked."""
 SPOKEN = {"text", "instructions", "summary", "announce", "greeting"}
