@@ -119,10 +119,12 @@ async def test_a_call_is_shown_whole() -> None:
                     {
                         **{"at": AT, "who": "agent", "text": "Good d", "interrupted": True, "heard_ms": 340},
                         "consultation": False,
+                        **{"started_at": None, "by": None, "action": None, "agent": None},
                     },
                     {
                         **{"at": AT, "who": "target", "text": "Yes", "interrupted": False, "heard_ms": None},
                         "consultation": True,
+                        **{"started_at": None, "by": None, "action": None, "agent": None},
                     },
                 ],
                 "turn_times": [
