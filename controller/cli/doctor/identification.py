@@ -35,7 +35,7 @@ def admitted(check: str, keys: Mapping[str, str]) -> list[Finding]:
             warning(check, told, "Remove `auth` from the endpoint (`outbound_auth` is for calls to the carrier).")
         )
     if keys.get("acl") or keys.get("deny"):
-        told = "its `acl` or `deny` refuses addresses: a carrier that calls from one of them gets 403"
+        told = "its `acl` or `deny` refuses addresses: a carrier that calls from one of them gets 401"
         found.append(warning(check, told, "Compare it with all addresses of the carrier (`permit` lets them in)."))
     encryption = keys.get("media_encryption", "no")
     if encryption not in ("no", "none", "") and keys.get("media_encryption_optimistic") not in ("yes", "true"):

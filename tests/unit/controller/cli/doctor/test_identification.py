@@ -55,7 +55,7 @@ def test_who_comes_in_by_an_endpoint(endpoint: str, keys: dict[str, str], carrie
         ({}, None),
         ({"auth": "", "acl": "", "media_encryption": "no"}, None),
         ({"auth": "carrier"}, "they get 401"),
-        ({"deny": "0.0.0.0/0"}, "gets 403"),
+        ({"deny": "0.0.0.0/0"}, "gets 401"),
         ({"media_encryption": "sdes"}, "refused (488)"),
         ({"media_encryption": "sdes", "media_encryption_optimistic": "true"}, None),
     ],
