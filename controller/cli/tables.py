@@ -138,7 +138,7 @@ def spoken(each: UtteranceAnswer) -> str:
 
 
 def waits(why: WaitingAnswer) -> str:
-    """E.g. `calling_hours: The calling hours of the trunk main are over. (until 2026-11-23 08:00:00 UTC)`"""
+    """E.g. `calling_hours: It is outside the calling hours of the trunk main. (until 2026-11-23 08:00:00 UTC)`"""
     until = f" (until {why.until:%F %T} UTC)" if why.until is not None else ""
     return f"{why.reason}: {why.detail}{until}"
 

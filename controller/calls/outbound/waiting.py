@@ -69,7 +69,7 @@ def _not_due(entry: QueuedCall, trunk: Trunk | None, at: Situation) -> WaitingVi
     name, due = entry.order.trunk, entry.due_at
     hours = trunk.calling_hours if trunk is not None else None
     if first_allowed(hours, at.now) == due:
-        return WaitingView("calling_hours", f"The calling hours of the trunk {name} are over.", due)
+        return WaitingView("calling_hours", f"It is outside the calling hours of the trunk {name}.", due)
     for each in at.suspended:
         if each.trunk == name and due <= each.next_probe_at + _BEHIND_A_PROBE:
             return _suspended(each, due)
@@ -91,7 +91,7 @@ def _in_its_way(entry: QueuedCall, trunk: Trunk | None, at: Situation) -> Waitin
         return WaitingView("not_ready", stopped.not_ready, None)
     opens = first_allowed(trunk.calling_hours, at.now) if trunk is not None else at.now
     if opens > at.now:
-        return WaitingView("calling_hours", f"The calling hours of the trunk {name} are over.", opens)
+        return WaitingView("calling_hours", f"It is outside the calling hours of the trunk {name}.", opens)
     for each in at.suspended:
         if each.trunk == name and not each.probing:
             return _suspended(each, each.next_probe_at)
