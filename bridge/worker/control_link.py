@@ -17,7 +17,6 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -32,6 +31,7 @@ from bridge.common.backoff import Backoff
 from bridge.common.limited_warnings import LimitedWarnings
 from bridge.common.tls import client_context
 from bridge.common.websocket_upgrade import Upgrade
+from bridge.worker.event_frame import EventFrame
 
 BEAT_SECONDS = 0.5
 OPEN_TIMEOUT = 3.0
@@ -68,21 +68,6 @@ class Refused(Exception):
     """The controller does not want us, and will not in a moment either. The text says what to change."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """An event of a call, as it is sent."""
-
-    number: int
-    call: str
-    frame: str
-    event: contract.CallEvent | None = None
-    """Kept if a controller of an older release is to be sent something else."""
-
-    def at(self, version: int) -> str:
-        """As this version of the link has it. Raises TooNew."""
-        return self.frame if self.event is None else contract.encode_numbered(self.number, self.event, version)
-
-
 class ControlLink:
     """`hello(local)` gives the introduction, told the IP address from which we reached the controller; `load()` how we
     are doing, `live_report()` what is heard in our calls, if somebody watches. `ping_s`, `pong_s`: seconds between two
@@ -110,8 +95,8 @@ class ControlLink:
         self._listener = listener
         self._live_report = live_report
         self._numbers = itertools.count(1)
-        self._pending: deque[_Frame] = deque()
-        self._unconfirmed: deque[_Frame] = deque()
+        self._pending: deque[EventFrame] = deque()
+        self._unconfirmed: deque[EventFrame] = deque()
         """Sent on the present link, in order, and not known to have arrived."""
         self._sent_count = self._confirmed_count = 0
         self._version = contract.OLDEST_VERSION
@@ -155,19 +140,16 @@ class ControlLink:
         self._all_told.clear()
         self._news.set()
 
-    def _frame(self, event: contract.CallEvent) -> "_Frame | None":
+    def _frame(self, event: contract.CallEvent) -> EventFrame | None:
         """Ready to be sent; None: it can't be. The last event of a call is always told."""
         number = next(self._numbers)
         try:
-            frame = contract.encode_numbered(number, event, contract.VERSION)
-            differs = contract.is_newer(type(event), contract.OLDEST_VERSION)
-            return _Frame(number, event.call, frame, event if differs else None)
+            return EventFrame.of(number, event)
         except contract.Unsendable as fault:
             self.refused += 1
             log.error("event can't be sent and is dropped", call=event.call, event_type=event.type, reason=str(fault))
         if isinstance(event, contract.Ended):
-            plain = contract.Ended(call=event.call, reason="its end can't be told in full")
-            return _Frame(number, event.call, contract.encode_numbered(number, plain, contract.VERSION))
+            return EventFrame.of(number, contract.Ended(call=event.call, reason="its end can't be told in full"))
         if event.type in contract.NEEDED:
             self._listener.on_unsendable(event.call)
         return None
