@@ -92,6 +92,8 @@ class Office:
     queue: Queue
     dialer: Dialer
     orders: OutboundCalls
+    told: list[lifecycle.LifecycleEvent] = field(default_factory=list)
+    """What observers of `orders` were told."""
 
     async def order(self, to: str = "+4930123", **asked: Any) -> str:
         return (await self.orders.place(PlaceCall.model_construct(to=to, **asked), by="ops")).id
@@ -109,10 +111,12 @@ class Office:
         return await self.until(call, lambda entry: entry.status is Status.ENDED)
 
 
-def orders_of(loaded: Config, queue: Queue, dialer: Dialer) -> OutboundCalls:
+def orders_of(
+    loaded: Config, queue: Queue, dialer: Dialer, observe: lifecycle.Observe = lifecycle.unobserved
+) -> OutboundCalls:
     """What the API asks, with the webhooks that the config allows."""
     check = Receivers(loaded.webhooks, loaded.call_webhooks).check
-    known = lifecycle.unobserved, dialer.breakers, dialer.obstacles
+    known = observe, dialer.breakers, dialer.obstacles
     return OutboundCalls(CurrentConfig(loaded), queue, dialer.wake, *known, check_webhook=check)
 
 
@@ -127,7 +131,8 @@ async def office(folder: Path, control: FakeControl | None = None, **keys: Any) 
         dialer = Dialer(CurrentConfig(loaded), queue, control.place)
         task = asyncio.create_task(dialer.run())
         try:
-            yield Office(control, queue, dialer, orders_of(loaded, queue, dialer))
+            told: list[lifecycle.LifecycleEvent] = []
+            yield Office(control, queue, dialer, orders_of(loaded, queue, dialer, told.append), told)
         finally:
             task.cancel()
             await asyncio.wait({task})

@@ -11,7 +11,7 @@ from controller.calls import errors
 from controller.calls.outbound import dialer
 from controller.calls.outbound.entry import QueueFilter, Status
 from controller.calls.outbound.queue import Queue
-from controller.calls.reporting import view
+from controller.calls.reporting import lifecycle, view
 from controller.dialing import numbers
 from controller.store.database import StoreError
 from tests.integration.outbound_harness import PATIENCE, FakeControl, office
@@ -348,7 +348,10 @@ async def test_each_call_says_why_it_waits(tmp_path: Path) -> None:
         assert (await why())[0] is None
         await it.orders.pause("main", by="ops")
         assert (await why())[1:] == ["paused", "not_before", "paused"]
+        it.told.clear()
         assert await it.orders.cancel_all(QueueFilter(calls=frozenset(calls[1:3])), by="ops", expected=2) == 2
+        settled = [(each.call.id, each.call.outcome) for each in it.told if isinstance(each, lifecycle.CallSettled)]
+        assert settled == [(calls[1], "cancelled"), (calls[2], "cancelled")]
         control.end(calls[0], "busy")
         await it.until(calls[0], lambda entry: entry.status is Status.QUEUED)
         assert await why() == ["retry", None, None, "paused"]

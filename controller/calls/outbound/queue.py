@@ -280,7 +280,7 @@ class Queue:
         self, wanted: QueueFilter, by: str, now: datetime, *, expected: int | None
     ) -> list[QueuedCall]:
         """Cancels all that wait and fit, whoever has claimed them. Raises WrongCount, and cancels none, if they are not
-        as many as `expected`."""
+        as many as `expected`. Returns them as they were."""
         waiting = select(calls).where(_is(Status.QUEUED), *fitting(wanted)).order_by(calls.c.number)
         async with self._database.writing() as store:
             rows = (await store.execute(waiting.with_for_update())).all()
