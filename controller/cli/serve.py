@@ -75,7 +75,7 @@ async def _serve(
             BackgroundTasks(metrics.registry) as tasks,
         ):
             nodes = NodeRegistry(database)
-            node = await nodes.join(config.cluster.node, release(), us.api)
+            node = await nodes.join(config.cluster.node, release(), config.cluster.api_url or "")
             publisher = Publisher(file, VersionStore(database), read, shared=database.shared)
             await publisher.start()
             _warn(publisher.current.config)

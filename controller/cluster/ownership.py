@@ -5,6 +5,7 @@ yet what they hold, the store says who has it; and always on which node a call w
 nothing of that, the node is asked that had it when it lived. What this node has is never looked for elsewhere.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 LONGEST = 64
 """Characters of a call's id."""
 MOST_SEEN = 1000
+NODES_S = 1.0
+"""Seconds that the store may take to say which nodes there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,12 @@ class CallOwners:
         return owner is not None and owner.live
 
     async def others(self) -> tuple[PeerNode, ...]:
-        """Sorted by name: those that have a lease, or had one and were not cared for yet. Of the store, as long as
-        nothing was heard of leases."""
-        found = {
+        """Sorted by name: those that have a lease, or had one and were not cared for yet. While the backend does not
+        know all leases (it is away, was emptied, or is another server), those of the store, too."""
+        found = {} if self._membership.up else await self._stored_nodes()
+        found |= {
             each.node.name: each.facts.url for each in sorted(self._membership.leases, key=lambda lease: lease.node)
         }
-        if not found:
-            found = await self._stored_nodes()
         found.pop(self.own_name, None)
         return tuple(PeerNode(*each) for each in sorted(found.items()))
 
@@ -97,7 +99,9 @@ class CallOwners:
         node = next((each for each in await self.others() if each.name == name), None)
         if node is None and not live:
             return None
-        return Owner(node or PeerNode(name), live)
+        if node is None:  # it has begun since leases were heard last
+            node = PeerNode(name, (await self._stored_nodes()).get(name, ""))
+        return Owner(node, live)
 
     async def _stored(self, call: str) -> tuple[str | None, bool]:
         live = select(live_calls.c.node).where(live_calls.c.call == call, live_calls.c.lost_at.is_(None))
@@ -113,8 +117,11 @@ class CallOwners:
 
     async def _stored_nodes(self) -> dict[str, str]:
         try:
-            rows = await NodeRegistry(self._database).all()
-        except StoreError as error:
-            log.warning("the table of the nodes can't be read", reason=str(error))
+            async with asyncio.timeout(NODES_S):
+                rows = await NodeRegistry(self._database).all()
+        except (StoreError, TimeoutError) as error:
+            log.warning("the table of the nodes can't be read", reason=str(error) or "no answer in time")
             return {}
-        return {each.id.name: each.url for each in rows if not each.stopped and not each.lost}
+        # a release before this one wrote where it listens, without http://
+        urls = {each.id.name: each.url for each in rows if not each.stopped and not each.lost}
+        return {name: url if "://" in url else "" for name, url in urls.items()}

@@ -43,6 +43,7 @@ from controller.config.models.cluster import Cluster
 from controller.store.database import Database
 from controller.store.owners import owner
 from controller.store.tables.call_snapshots import live_calls
+from controller.store.tables.nodes import nodes as node_rows
 from controller.store.tables.records import calls as past_calls
 from controller.telemetry.call_trace import Step, Trace
 from simulator.ports import free_port
@@ -448,6 +449,27 @@ async def test_while_valkey_is_away_the_store_says_who_has_a_call(nodes: Nodes) 
     nodes.b.url = "http://127.0.0.1:1"
     await nodes.beat()
     assert (await nodes.a.ask("GET", f"/v1/calls/{past}", "reader-0123456789"))[0] == 404  # it is in the history
+
+
+async def test_nodes_of_which_valkey_does_not_know_yet_are_those_of_the_store(nodes: Nodes) -> None:
+    """It was emptied, and they have not said anything since; or they have begun since leases were heard last."""
+    call = await nodes.b.call()
+    async with nodes.database.writing() as store:
+        for each in nodes:
+            times = dict.fromkeys(("started_at", "beat_at"), STARTED)
+            row = {"name": each.id.name, "epoch": 1, "version": "1", "url": each.url, **times}
+            await store.execute(insert(node_rows).values(**row))
+        kept = {"call": call, "written_at": STARTED, "kept": {}}
+        await store.execute(insert(live_calls).values(**kept, **owner(nodes.b.id)))
+    await asyncio.to_thread(nodes.valkey.command, "FLUSHALL")
+    await nodes.a.beat()
+    page = await nodes.a.listed()
+    assert ([each["id"] for each in page["calls"]], page["unreachable_nodes"]) == ([call], [])
+    assert (await nodes.a.ask("POST", f"/v1/calls/{call}/hold"))[1].get("node") == "b"
+    await nodes.beat()
+    nodes.a.membership._leases = ()
+    assert nodes.a.membership.up
+    assert (await nodes.a.ask("POST", f"/v1/calls/{call}/resume"))[1].get("node") == "b"
 
 
 async def test_health_names_the_node_so_that_none_is_taken_for_another(nodes: Nodes) -> None:

@@ -18,7 +18,7 @@ import yaml
 from controller.cluster.port import CALLS
 from simulator.ports import free_port
 from tests.integration.webhook_harness import eventually
-from tests.peers.stores import of_one_installation, store_at
+from tests.peers.stores import Server as PostgreSql, of_one_installation, store_at
 from tests.peers.valkey import Server
 from tests.unit.controller.configs import FULL, with_
 
@@ -26,7 +26,7 @@ TOKEN, CALL = "operator-token-0123456789", "22222222-2222-4222-8222-222222222222
 
 
 class Serving:
-    def __init__(self, folder: Path, name: str, valkey: Server) -> None:
+    def __init__(self, folder: Path, name: str, valkey: Server, store: str | None = None) -> None:
         self.name, self.folder, self.port = name, folder / name, free_port()
         self.folder.mkdir()
         changes: dict[str, Any] = {
@@ -36,7 +36,7 @@ class Serving:
                 "listen": f"127.0.0.1:{self.port}",
                 "tokens": [{"name": "ops", "token": TOKEN, "scopes": ["admin"]}],
             },
-            "store__url": store_at(self.folder),
+            "store__url": store or store_at(self.folder),
             "cluster": {
                 **{"node": name, "url": valkey.url, "token": "t" * 40, "take_ms": 1000},
                 "api_url": f"http://127.0.0.1:{self.port}",
@@ -122,6 +122,17 @@ async def test_a_node_asks_another_that_is_up_frozen_and_dead(tmp_path: Path) ->
         lines = [json.loads(line) for line in b.log.read_text().splitlines() if "/cluster/v1" in line]
         hung_up = [each for each in lines if each["path"] == "/cluster/v1/nodes/{node}/v1/calls/{id}/hangup"]
         assert {each["user"] for each in hung_up} == {"ops"}
+
+
+async def test_a_node_that_starts_while_valkey_is_away_asks_those_that_the_store_knows(tmp_path: Path) -> None:
+    with Server() as valkey, PostgreSql() as postgresql:
+        a, b = (Serving(tmp_path, name, valkey, postgresql.url("cluster")) for name in "ab")
+        async with b.running():
+            valkey.freeze()
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            async with a.running(), httpx.AsyncClient(base_url=f"http://127.0.0.1:{a.port}", headers=headers) as api:
+                page = (await api.get("/v1/calls")).json()
+    assert page == {"calls": [], "next": None, "unreachable_nodes": []}
 
 
 async def test_a_controller_of_another_installation_takes_no_part_and_says_so(tmp_path: Path) -> None:
