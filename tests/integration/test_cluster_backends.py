@@ -303,3 +303,12 @@ async def test_who_gives_up_asking_gets_no_answer_of_another(server: Server) -> 
             assert await berlin.take(claim(f"free{number}"), now) is None
         reply = await berlin.beat(Report(FACTS, DAY))
         assert reply.held == 20
+
+
+async def test_a_lease_by_the_clock_of_another_server_expires_like_others(server: Server) -> None:
+    """The clock of the primary before was ahead, and the node died with it."""
+    async with nodes(server) as joined:
+        berlin, _ = await joined(BERLIN)
+        server.command("ZADD", "{test}:lease", str(2**42), str(PARIS))
+        leases = {each.node: each.left_s for each in (await berlin.beat(Report(FACTS, DAY))).leases}
+        assert 0 < leases[PARIS] <= LEASE_S

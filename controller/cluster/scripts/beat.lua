@@ -14,9 +14,9 @@ if not generation or redis.call('HGET', key('generation'), 'run') ~= run then
   redis.call('HSET', key('generation'), 'number', generation, 'run', run)
 end
 
-local late = replaced(owner)
+local late, longest = replaced(owner), now + tonumber(ARGV[2])
 if not late then
-  redis.call('ZADD', key('lease'), now + tonumber(ARGV[2]), owner)
+  redis.call('ZADD', key('lease'), longest, owner)
   redis.call('HSET', key('node'), owner, ARGV[3])
 end
 
@@ -36,13 +36,17 @@ local has_lease = {}
 for i = 1, #known, 2 do has_lease[known[i]] = true end
 for node in pairs(all_facts) do
   if not has_lease[node] then -- the key was lost: whoever is dead has to be found dead all the same
-    redis.call('ZADD', key('lease'), now + tonumber(ARGV[2]), node)
-    known[#known + 1], known[#known + 2] = node, now + tonumber(ARGV[2])
+    redis.call('ZADD', key('lease'), longest, node)
+    known[#known + 1], known[#known + 2] = node, longest
   end
 end
 for i = 1, #known, 2 do
-  local node = known[i]
-  leases[#leases + 1] = {node, known[i + 1] - now, all_facts[node] or '', generations[node] == generation and 1 or 0}
+  local node, expires = known[i], tonumber(known[i + 1])
+  if expires > longest then  -- by the clock of another server, or before ours was set back
+    expires = longest
+    redis.call('ZADD', key('lease'), expires, node)
+  end
+  leases[#leases + 1] = {node, expires - now, all_facts[node] or '', generations[node] == generation and 1 or 0}
 end
 local asserted = not late and generations[owner] == generation
 local held = redis.call('HLEN', key('held', owner))
