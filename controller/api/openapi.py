@@ -7,6 +7,7 @@ that are served.
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from bridge.common.token_bucket import LEFT, POLICY, RETRY_AFTER
+from controller.api import examples
 from controller.api.auth.authenticator import in_words
 from controller.api.idempotency import HEADER
 from controller.api.operation import STREAM, Operation
@@ -57,9 +59,11 @@ _LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
     every = tuple(operations)
     schemas = _schemas(every)
+    of_events = events.schemas()
     paths: dict[str, dict[str, Any]] = {}
     for each in every:
-        paths.setdefault(_PATTERN.sub(r"{\1}", each.path), {})[each.method.lower()] = _operation(each)
+        told = _with_examples(_operation(each), each, schemas)
+        paths.setdefault(_PATTERN.sub(r"{\1}", each.path), {})[each.method.lower()] = told
     return {
         "openapi": "3.1.0",
         "info": {
@@ -70,13 +74,37 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         },
         "tags": [{"name": tag} for tag in dict.fromkeys(each.tag for each in every)],
         "paths": paths,
-        "webhooks": events.webhooks(),
+        "webhooks": _webhooks(of_events),
         "components": {
-            "schemas": schemas | events.schemas(),
+            "schemas": schemas | of_events,
             "headers": _HEADERS,
+            "examples": examples.of_problems(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _webhooks(schemas: Mapping[str, Any]) -> dict[str, Any]:
+    found = events.webhooks()
+    for each in found.values():
+        content = each["post"]["requestBody"]["content"]["application/json"]
+        with suppress(examples.NoExample):
+            content["example"] = examples.of_schema(content["schema"]["$ref"].rpartition("/")[2], schemas)
+    return found
+
+
+def _with_examples(told: dict[str, Any], operation: Operation, schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """One of the request, one of the answer, and one of each problem."""
+    if "requestBody" in told:
+        told["requestBody"]["content"]["application/json"]["example"] = examples.of_body(operation)
+    good = told["responses"][str(int(operation.status))].get("content", {})
+    with suppress(examples.NoExample):
+        if (answer := examples.of_answer(operation, schemas)) is not None and operation.media in good:
+            good[operation.media]["example"] = answer
+    for status, types in _problems(operation).items():
+        content = told["responses"][str(int(status))]["content"]["application/problem+json"]
+        content["examples"] = {each: {"$ref": f"#/components/examples/{each}"} for each in types}
+    return told
 
 
 def _schemas(operations: tuple[Operation, ...]) -> dict[str, Any]:
@@ -182,7 +210,7 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     good: dict[str, Any] = {"description": operation.status.phrase}
-    if operation.answer is not None or operation.status is not HTTPStatus.NO_CONTENT:
+    if operation.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.SWITCHING_PROTOCOLS):
         binary = {"format": "binary"} if operation.media.startswith("audio/") else {}
         plain = _STREAMED if operation.media == STREAM else {"type": "string"} | binary
         schema = _ref(operation.answer) if operation.answer else plain

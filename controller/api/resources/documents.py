@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from controller.api.openapi import document
 from controller.api.operation import Operation
@@ -18,10 +18,13 @@ from controller.api.resources import problem_pages
 
 PAGE = Path(__file__).parent / "page"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
 )
 
 _FILES = {"/docs": ("index.html", "text/html"), "/docs/docs.js": ("docs.js", "text/javascript")}
+_VENDORED = ("swagger-ui-bundle.js", "swagger-ui.css")
+"""Of Swagger UI (page/vendor/LICENSE.txt). They are 2 MB, so they are sent from the disk, and again only if changed."""
 _FILES |= {"/docs/docs.css": ("docs.css", "text/css"), "/docs/problems.css": ("problems.css", "text/css")}
 
 
@@ -36,6 +39,7 @@ def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
         return web.Response(text=made, content_type="application/json")
 
     pages = [web.get(path, _file(name, kind)) for path, (name, kind) in _FILES.items()]
+    pages += [web.get(f"/docs/vendor/{name}", _vendored(name)) for name in _VENDORED]
     return [web.get("/openapi.json", openapi), *pages, *problem_pages.routes(of_all)]
 
 
@@ -49,6 +53,13 @@ def _file(name: str, kind: str) -> Any:
     async def serve(_: web.Request) -> web.Response:
         headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
         return web.Response(text=text, content_type=kind, charset="utf-8", headers=headers)
+
+    return serve
+
+
+def _vendored(name: str) -> Any:
+    async def serve(_: web.Request) -> web.FileResponse:
+        return web.FileResponse(PAGE / "vendor" / name, headers={hdrs.CACHE_CONTROL: "no-cache"})
 
     return serve
 

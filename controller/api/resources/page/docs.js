@@ -1,80 +1,101 @@
-// Shows /openapi.json: one section per operation, its parameters, what it takes, what it answers. Nothing is fetched
-// from anywhere else, and all text is set as text.
+// Shows /openapi.json with Swagger UI: what is ours is the list of operations, the search by path, and that streams are
+// not tried here, since an answer that never ends is never shown. Nothing is loaded from elsewhere, no token is kept.
 "use strict";
+
+const WIDE = window.matchMedia("(min-width: 60rem)");
+
+/** The search finds operations by any part of path, method, name or summary, and tags by their name. */
+function search(tagged, phrase) {
+  const wanted = phrase.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = (text) => wanted.every((each) => text.toLowerCase().includes(each));
+  return tagged
+    .map((tag, name) => tag.update("operations", (operations) => operations.filter((each) => {
+      const told = ["summary", "operationId"].map((key) => each.getIn(["operation", key], ""));
+      return fits([name, each.get("method"), each.get("path"), ...told].join(" "));
+    })))
+    .filter((tag) => tag.get("operations").size);
+}
+
+const ours = () => ({
+  fn: { opsFilter: search },
+  statePlugins: {
+    layout: {
+      wrapActions: {
+        updateFilter: (original, system) => (phrase) => {  // what is found is to be seen
+          if (phrase) for (const tag of system.specSelectors.taggedOperations().keys()) system.layoutActions.show(["operations-tag", tag], true);
+          return original(phrase);
+        },
+      },
+    },
+    spec: {
+      wrapSelectors: {
+        allowTryItOutFor: (_, system) => (__, path, method) => {
+          const answers = system.specSelectors.specJson().getIn(["paths", path, method, "responses"]);
+          return !answers?.has("101") && !answers?.getIn(["200", "content", "text/event-stream"]);
+        },
+      },
+    },
+  },
+});
 
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes || {})) made.setAttribute(key, value);
-  made.append(...children.filter((child) => child !== null && child !== undefined));
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
   return made;
 }
 
-function prose(text) {
-  return element("span", {}, ...text.split("`").map((part, at) => (at % 2 ? element("code", {}, part) : part)));
+/** Opens one operation and scrolls to it, also if it is open already, or was filtered out. */
+function open(ui, tag, operation) {
+  ui.layoutActions.updateFilter("");
+  ui.layoutActions.show(["operations-tag", tag], true);
+  ui.layoutActions.show(["operations", tag, operation], true);
+  requestAnimationFrame(() => document.getElementById(`operations-${tag}-${operation}`)?.scrollIntoView());
 }
 
-function kind(schema, schemas) {
-  if (!schema) return "";
-  if (schema.$ref) return schema.$ref.split("/").pop();
-  if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.enum) return schema.enum.map((each) => JSON.stringify(each)).join(" | ");
-  if (schema.anyOf) return schema.anyOf.map((each) => kind(each, schemas)).join(" | ");
-  if (schema.type === "array") return `[${kind(schema.items, schemas)}]`;
-  const bounds = ["minimum", "exclusiveMinimum", "maximum", "minLength", "maxLength", "pattern"]
-    .filter((name) => schema[name] !== undefined).map((name) => `${name} ${schema[name]}`);
-  return [schema.format || schema.type || "any", ...bounds].join(", ");
-}
-
-function table(caption, rows) {
-  if (!rows.length) return null;
-  const body = element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell)))));
-  return element("table", {}, element("caption", {}, caption), body);
-}
-
-function fields(schema, schemas) {
-  const found = schema && schema.$ref ? schemas[schema.$ref.split("/").pop()] : schema;
-  if (!found || !found.properties) return [];
-  const needed = new Set(found.required || []);
-  return Object.entries(found.properties).map(([name, each]) =>
-    [name, kind(each, schemas) + (needed.has(name) ? "" : " (optional)"), prose(each.description || "")]);
-}
-
-function section(path, method, operation, schemas) {
-  const parameters = (operation.parameters || []).map((each) =>
-    [each.name, `${kind(each.schema, schemas)}, in ${each.in}`, prose(each.description || "")]);
-  const body = operation.requestBody && operation.requestBody.content["application/json"].schema;
-  const answers = Object.entries(operation.responses).map(([status, each]) =>
-    [status, Object.values(each.content || {}).map((content) => kind(content.schema, schemas)).join(" | "), prose(each.description)]);
-  return element("section", { id: operation.operationId },
-    element("h2", {}, operation.summary),
-    element("p", { class: "where" }, element("span", { class: "method" }, method.toUpperCase()), ` ${path}`),
-    operation.description ? element("p", { class: "quiet" }, prose(operation.description)) : null,
-    table("Parameters", parameters), table("Body", fields(body, schemas)), table("Answers", answers));
-}
-
-async function show() {
-  const told = await (await fetch("/openapi.json")).json();
-  const schemas = told.components.schemas;
-  document.getElementById("version").textContent = told.info.version;
-  document.getElementById("about").textContent = told.info.description;
-  const lists = {};
+function contents(ui, told) {
+  const tags = new Map();
   for (const [path, methods] of Object.entries(told.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
-      document.getElementById("operations").append(section(path, method, operation, schemas));
-      const tag = (operation.tags || [""])[0];
-      lists[tag] = lists[tag] || element("ul", {});
-      lists[tag].append(element("li", {}, element("a", { href: `#${operation.operationId}` }, operation.summary)));
+      const [tag] = operation.tags;
+      const link = element("a", { href: `#/${tag}/${operation.operationId}`, title: operation.summary },
+        element("b", {}, method.toUpperCase()), ` ${path.replace("/v1/", "/")}`);
+      link.addEventListener("click", () => {
+        open(ui, tag, operation.operationId);
+        if (!WIDE.matches) document.getElementById("contents").open = false;
+      });
+      if (!tags.has(tag)) tags.set(tag, element("ul", {}));
+      tags.get(tag).append(element("li", {}, link));
     }
   }
-  const models = Object.entries(schemas).filter(([, each]) => each.properties).sort();
-  for (const [name, each] of models) {
-    document.getElementById("operations").append(element("section", { id: `model-${name}` },
-      element("h2", {}, name), each.description ? element("p", { class: "quiet" }, prose(each.description)) : null,
-      table("Fields", fields(each, schemas))));
-  }
-  for (const [tag, list] of Object.entries(lists)) {
-    document.getElementById("contents").append(element("strong", {}, tag), list);
-  }
+  for (const [tag, list] of tags) document.querySelector("#contents nav").append(element("h2", {}, tag), list);
 }
 
-show().catch((fault) => { document.getElementById("operations").textContent = `The document could not be shown: ${fault}`; });
+function show(told) {
+  const ui = SwaggerUIBundle({
+    spec: told,
+    dom_id: "#explorer",
+    presets: [SwaggerUIBundle.presets.apis],
+    plugins: [ours],
+    layout: "BaseLayout",
+    deepLinking: true,
+    docExpansion: "none",
+    defaultModelsExpandDepth: 0,
+    displayRequestDuration: true,
+    filter: true,
+    persistAuthorization: false,
+    validatorUrl: null,
+  });
+  contents(ui, told);
+}
+
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const coloured = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", coloured);
+coloured();
+
+const wide = () => { document.getElementById("contents").open = WIDE.matches; };
+WIDE.addEventListener("change", wide);
+wide();
+fetch("/openapi.json").then((answer) => answer.json()).then(show)
+  .catch((fault) => { document.getElementById("explorer").textContent = `The document could not be shown: ${fault}`; });
