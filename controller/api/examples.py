@@ -75,7 +75,7 @@ def _fits(value: Any, rule: Mapping[str, Any]) -> bool:
     if kind == "array":
         return isinstance(value, list) and "$ref" not in rule["items"] or isinstance(value[0], dict)
     numeric = isinstance(value, bool) is (kind == "boolean")
-    return kind in kinds and numeric and isinstance(value, kinds[kind])  # type: ignore[arg-type]
+    return kind in kinds and numeric and isinstance(value, kinds[kind])
 
 
 def _of_rule(model: str, field: str, rule: Mapping[str, Any], schemas: Schemas) -> Any:
