@@ -4,8 +4,9 @@ A lease that has expired says that a node was not heard of, and nothing more. Ma
 backend was away, not the nodes: then nobody is suspected until it has been there for one more lease.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
+from controller.cluster.node import NodeId
 from controller.cluster.port import LEASE_S, Lease
 
 TOGETHER = 2
@@ -34,3 +35,9 @@ def lapsed(leases: Collection[Lease], present_s: float) -> tuple[Lease, ...]:
     if present_s < LEASE_S or (len(lately) >= TOGETHER and 2 * len(lately) >= len(leases)):
         return ()
     return expired
+
+
+def forgotten(heard: Mapping[NodeId, tuple[Lease, float]], now: float) -> tuple[Lease, ...]:
+    """Nodes that had a lease, and of which the backend has said nothing for as long as one lasts: they have ended, or
+    it was emptied and they did not come back. `heard`: the latest lease of each, and when it was heard."""
+    return tuple(lease for lease, at in heard.values() if now - at >= LEASE_S)

@@ -6,6 +6,7 @@ that ends the calls (`departures`), which locks the dead node's row: of several 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 import structlog
 
@@ -51,6 +52,8 @@ class Reaper:
         """Calls of which it was told; they are in the store until that is written."""
         self._spared: set[NodeId] = set()
         """Nodes without a lease that live: the log has a line of each."""
+        self._heard: dict[NodeId, tuple[Lease, float]] = {}
+        """The latest lease of each node, and when it was heard (monotonic), until the node is over in the store."""
 
     async def run(self) -> None:
         away = False
@@ -68,13 +71,19 @@ class Reaper:
         """Once. Raises StoreError, BackendError and TimeoutError: what is left is done the next time."""
         if self._untold:
             await self._tell()
-        suspects = leases.lapsed(self._cluster.leases, self._cluster.present_s)
-        self._spared &= {each.node for each in suspects}
-        if not suspects:
+        now = monotonic()
+        self._heard |= {each.node: (each, now) for each in self._cluster.leases}
+        lapsed = leases.lapsed(self._cluster.leases, self._cluster.present_s)
+        forgotten = leases.forgotten(self._heard, now)
+        self._spared &= {each.node for each in (*lapsed, *forgotten)}
+        if not lapsed and not forgotten:
             return
         async with asyncio.timeout(STEP_S):
             known = {each.id.name: each for each in await self._nodes.all()}
-        for each in suspects:
+        for each in forgotten:
+            if reaping.is_over(each.node, known.get(each.node.name)):
+                del self._heard[each.node]
+        for each in (*lapsed, *(each for each in forgotten if each.node in self._heard)):
             await self._care_for(each, known)
 
     async def _care_for(self, expired: Lease, known: dict[str, Node]) -> None:

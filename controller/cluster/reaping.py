@@ -26,3 +26,9 @@ def step(expired: NodeId, known: Node | None, us: Node | None) -> Step:
     if known.stopped:
         return "free"
     return "end" if known.silent_s >= STALE_S else "wait"
+
+
+def is_over(node: NodeId, known: Node | None) -> bool:
+    """Whether nobody has to care for a node of which the backend knows nothing: it has ended, others have ended its
+    calls, or it was started again."""
+    return known is None or known.id != node or known.stopped or known.lost

@@ -263,6 +263,31 @@ async def test_a_node_that_was_taken_for_dead_finds_out_and_says_again_what_it_h
         await asyncio.wait([running])
 
 
+async def test_a_node_that_died_before_the_backend_was_emptied_is_found_dead(tmp_path: Path) -> None:
+    """Nobody knows of its lease any more, but who has heard of it."""
+    shared = Shared()
+    async with AsyncExitStack() as stack:
+        seen = await stack.enter_async_context(receiver())
+        a, b = [
+            await stack.enter_async_context(
+                Controller(each, seen.url()).runs(tmp_path, lambda node: MemoryBackend(node, shared))
+            )
+            for each in "ab"
+        ]
+        await a.keep("talks", written())
+        a.cluster.hold("talks", ("calls",))
+        await b.sees("talks", a.id)
+        await b.reaper.look()
+        await a.dies()
+        shared.empty()
+        await until(lambda: [each.node for each in b.cluster.leases] == [b.id], look=b.reaper.look)
+        await until(lambda: bool(b.count("lost_calls")), look=b.reaper.look)
+        await seen.until(lambda seen: len(told(seen)) == 1)
+        assert told(seen) == [("talks", "call.ended", "node_lost")]
+        await b.reaper.look()
+        assert a.id not in b.reaper._heard
+
+
 def health(headers: Mapping[str, str], asked: asyncio.Event) -> web.Application:
     """What answers `/healthz`."""
 
