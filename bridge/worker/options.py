@@ -124,7 +124,7 @@ def parse(argv: Sequence[str]) -> Options:
     """The command line as `Options`. Exits with status 2 and a usage message when it makes no sense."""
     parser = argparse.ArgumentParser(
         prog="voiceai bridge",
-        description="A bridge worker: carries the sound of calls between Asterisk (AudioSocket) and the AI.",
+        description="Runs a bridge worker: moves the audio of calls between Asterisk (AudioSocket) and the AI.",
         epilog=f"The link's token is read from the environment: {contract.TOKEN_ENV}. Of several controllers: one for "
         "each, in their order, with spaces between them.",
     )
@@ -138,22 +138,22 @@ def parse(argv: Sequence[str]) -> Options:
         help=f"ws://host:port{contract.LINK_PATH}, or wss://…; again for each further controller that shares this "
         f"worker, where {', '.join(OF_A_LINK)} may differ",
     )
-    add("--ca", metavar="FILE", help="for wss: whom to believe, an authority or the controller itself (the system's)")
+    add("--ca", metavar="FILE", help="for wss: CA certificate, or the controller's own (default: the system's)")
     add("--listen", default="127.0.0.1", metavar="IP", help="address for AudioSocket (default %(default)s)")
     add("--ports", type=port_list, default="9092-9099", metavar="A-B", help="the first free one (default %(default)s)")
-    add("--advertise", default="auto", metavar="IP", help="where Asterisk connects to (default: as listened on)")
-    add("--allow", default=",".join(PRIVATE), metavar="CIDR,…", help="who may connect (default: private networks)")
-    add("--capacity", type=int, default=100, metavar="N", help="calls at once (default %(default)s)")
-    add("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="how the controller calls it")
-    add("--drain", type=float, default=3.0, metavar="S", help="seconds for present calls at SIGTERM (%(default)g)")
+    add("--advertise", default="auto", metavar="IP", help="address for Asterisk (default: as --listen)")
+    add("--allow", default=",".join(PRIVATE), metavar="CIDR,…", help="networks of Asterisk (default: private ones)")
+    add("--capacity", type=int, default=100, metavar="N", help="number of calls (default %(default)s)")
+    add("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="name at the controller")
+    add("--drain", type=float, default=3.0, metavar="S", help="seconds for live calls after SIGTERM (%(default)g)")
     add("--quit-after", type=float, metavar="S", help="end after S seconds without controller and calls (never)")
-    add("--warm", type=int, default=0, metavar="N", help="AI connections kept open for coming calls (%(default)s)")
+    add("--warm", type=int, default=0, metavar="N", help="AI connections kept open for new calls (%(default)s)")
     add(
         "--metrics", type=metrics_place, metavar="[IP:]A-B", help="serve /metrics there, on loopback unless IP is given"
     )
-    when = "run before all that is not realtime, sched(7); auto: where it is permitted and safe (default %(default)s)"
+    when = "realtime priority, sched(7); auto: if it is permitted and safe (default %(default)s)"
     add("--realtime", nargs="?", const="yes", default="auto", choices=get_args(scheduling.Mode), help=when)
-    add("--insecure", action="store_true", help="dial ws:// on another machine: token and keys go there in clear")
+    add("--insecure", action="store_true", help="permit ws:// to another machine; token and keys are not encrypted")
     given = parser.parse_args(argv)
     given.allow = tuple(part.strip() for part in given.allow.split(","))
     first, *further = given.controller

@@ -207,7 +207,7 @@ class AuditResources:
     def operations(self) -> tuple[Operation, ...]:
         return (
             Operation(
-                *("list_audit", "GET", "/v1/audit", "Who did what, newest first", self.list, AuditPage),
+                *("list_audit", "GET", "/v1/audit", "List the audit log, newest first", self.list, AuditPage),
                 scopes=("admin",),
                 query=AuditQuery,
                 problems=("store-away",),

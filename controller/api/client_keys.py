@@ -33,7 +33,7 @@ class KeyMethods(ClientTransport):
         self._send("DELETE", _path(key))
 
     def list_sessions(self) -> ConsoleSessionPage:
-        """Who is logged in to the console."""
+        """List console sessions."""
         return self._ask(ConsoleSessionPage, "GET", "/v1/sessions")
 
     def end_session(self, session: str) -> None:

@@ -39,16 +39,18 @@ _WITH_BODY = ("malformed-request", "not-json", "compressed", "too-large", "too-s
 
 
 _HEADERS: dict[str, Any] = {
-    "X-Request-Id": _header("The request's, or one of ours: stands in the log and the audit log."),
+    "X-Request-Id": _header("The id of the request, yours or a new one. It is in the log and in the audit log."),
     POLICY: _header('How many requests (`q`) the token may send in how many seconds (`w`): `"token";q=100;w=2`.'),
-    LEFT: _header('How many are left (`r`), and in how many seconds all are back (`t`): `"token";r=99;t=1`.'),
-    RETRY_AFTER: {"description": "Seconds until it is worth to ask again.", "schema": {"type": "integer"}},
+    LEFT: _header(
+        'How many requests are left (`r`), and after how many seconds all are back (`t`): `"token";r=99;t=1`.'
+    ),
+    RETRY_AFTER: {"description": "Seconds after which you can try again.", "schema": {"type": "integer"}},
 }
 """Of answers of any operation. draft-ietf-httpapi-ratelimit-headers-10."""
 
 _STREAMED: dict[str, Any] = {
     "type": "object",
-    "description": "Each event of the stream. `data` is JSON: docs/events.md says of what form for which `event`.",
+    "description": "One event of the stream. `data` is JSON; its form depends on `event` (docs/events.md).",
     "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
     "required": ["event", "data"],
 }
@@ -69,7 +71,7 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         "info": {
             "title": "voiceai",
             "version": version,
-            "description": "Calls of the voice agent: placed, watched, transferred, ended.",
+            "description": "Place, watch, control and end the calls of voice agents.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "tags": [{"name": tag} for tag in dict.fromkeys(each.tag for each in every)],
@@ -200,7 +202,7 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
-    keyed = {HEADER: "Of your making: a request that is sent again with it is not done again."}
+    keyed = {HEADER: "A value that you choose. A request that is repeated with it is not done twice."}
     told = {
         **operation.request_headers,
         **(keyed if operation.method == "POST" and operation.idempotency else {}),

@@ -111,20 +111,20 @@ class Problem(Exception):
 
 
 class PartProblem(BaseModel):
-    """Where in the request or the configuration, and what is wrong there."""
+    """One error, and its place in the request or configuration."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=False)
 
     path: str | None = None
-    """Of a key of the configuration, dotted."""
+    """Dotted path of a configuration key."""
     line: int | None = None
-    """Of the config file."""
+    """The line in the config file."""
     hint: str | None = None
-    """How to mend it."""
+    """How to fix it."""
     pointer: str | None = None
-    """Into the body (RFC 6901)."""
+    """JSON Pointer into the body (RFC 6901)."""
     parameter: str | None = None
-    """Of the query."""
+    """The name of a query parameter."""
     detail: str
 
 

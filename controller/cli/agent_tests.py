@@ -42,26 +42,26 @@ class Account:
 
 @app.command("test", rich_help_panel=AGENTS)
 def run_tests(
-    agent: Annotated[str, typer.Argument(help="The agent's name in the config.")],
+    agent: Annotated[str, typer.Argument(help="The name of the agent.")],
     token: Token,
     names: Annotated[list[str] | None, typer.Argument(help="Only these tests.")] = None,
     url: Url = LOCAL,
-    repeat: Annotated[int, typer.Option(help="How often each is run.", min=1, max=100)] = 1,
-    file: Annotated[Path | None, typer.Option(help="Tests in a file instead (`tests:`).")] = None,
+    repeat: Annotated[int, typer.Option(help="How often each test is run.", min=1, max=100)] = 1,
+    file: Annotated[Path | None, typer.Option(help="Run the tests of this file (`tests:`).")] = None,
     instructions: Annotated[
-        Path | None, typer.Option(help="A file with instructions to test instead of the agent's own.", exists=True)
+        Path | None, typer.Option(help="A file with instructions instead of the agent's own.", exists=True)
     ] = None,
-    draft: Annotated[bool, typer.Option("--draft", help="The agent's draft, not what is published.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Use the draft of the agent.")] = False,
     version: Annotated[int | None, typer.Option(help="This version of the agent.", min=1)] = None,
     replay: Annotated[
-        str | None, typer.Option("--replay", metavar="CALL", help="Say again what the caller of this past call said.")
+        str | None, typer.Option("--replay", metavar="CALL", help="Repeat what the caller said in this past call.")
     ] = None,
-    real_tools: Annotated[bool, typer.Option("--real-tools", help="With --replay: tools are really asked.")] = False,
+    real_tools: Annotated[bool, typer.Option("--real-tools", help="With --replay: call the tools.")] = False,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML.")] = None,
     voice: Annotated[bool, typer.Option("--voice", help="By a telephone call through Asterisk.")] = False,
     sip: Annotated[str, typer.Option(help="With --voice: host:port of Asterisk's SIP.")] = "127.0.0.1:5060",
     number: Annotated[str, typer.Option(help="With --voice: the agent's number.")] = "5001",
-    user: Annotated[str, typer.Option(help="With --voice: the telephone's account.")] = "phone1",
+    user: Annotated[str, typer.Option(help="With --voice: the SIP account of the phone.")] = "phone1",
     password: Annotated[str, typer.Option(help="With --voice: its password.", envvar="VOICEAI_TEST_SIP_PASSWORD")] = "",
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="With --voice: the config with agent_tests.", exists=True)

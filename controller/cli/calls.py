@@ -50,7 +50,7 @@ app.add_typer(alerts.alerts)
 for group, name in ((keys.keys, "keys"), (workers.workers, "workers"), (nodes.nodes, "nodes"), (webhooks, "webhooks")):
     app.add_typer(group, name=name, rich_help_panel=ADMINISTRATION)
 
-AskedBy = Annotated[str | None, typer.Option(help="Only those that this token has placed.")]
+AskedBy = Annotated[str | None, typer.Option(help="Only calls that this token has placed.")]
 REFRESH_SECONDS, POLL_SECONDS = 0.5, 2.0
 
 
@@ -62,8 +62,8 @@ def place_call(
     to: Annotated[str, typer.Argument(help="The number to call.")],
     token: Token,
     url: Url = LOCAL,
-    trunk: Annotated[str | None, typer.Option(help="Which trunk; default: the first one.")] = None,
-    agent: Annotated[str | None, typer.Option(help="Which agent talks; default: the first one.")] = None,
+    trunk: Annotated[str | None, typer.Option(help="The trunk; default: the first one.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The agent; default: the first one.")] = None,
     caller_id: Annotated[str | None, typer.Option(help="The caller ID that the callee sees.")] = None,
     var: Annotated[list[str] | None, typer.Option(help="name=text for the agent's {{name}}; may be repeated.")] = None,
     metadata: MetadataOption = None,
@@ -101,7 +101,7 @@ def list_calls(
     token: Token,
     url: Url = LOCAL,
     state: Annotated[str | None, typer.Option(help="active or ended")] = None,
-    agent: Annotated[str | None, typer.Option(help="Only of this agent.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only calls of this agent.")] = None,
     trunk: Trunk = None,
     metadata: MetadataFilter = None,
     limit: Limit = 100,
@@ -117,7 +117,7 @@ def list_calls(
 
 @calls.command()
 def show(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Show one call with everything that is stored about it."""
+    """Show a call with everything that is stored about it."""
     with connected(url, token) as client:
         tell(client.show_call(full_id(client, call)), as_json, tables.call_detail)
 
@@ -194,7 +194,7 @@ def queue_list(
     url: Url = LOCAL,
     status: Annotated[str, typer.Option(help="active (queued and dialing), queued, dialing, ended or all")] = "active",
     trunk: Trunk = None,
-    agent: Annotated[str | None, typer.Option(help="Only of this agent.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only calls of this agent.")] = None,
     asked_by: AskedBy = None,
     metadata: MetadataFilter = None,
     limit: Limit = 20,
@@ -221,17 +221,17 @@ def queue_show(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = Fal
 @queue.command()
 def cancel(
     token: Token,
-    call: Annotated[list[str] | None, typer.Argument(help="Ids of calls; default: by the options.")] = None,
+    call: Annotated[list[str] | None, typer.Argument(help="Ids of calls; default: selected by the options.")] = None,
     url: Url = LOCAL,
     trunk: Trunk = None,
-    agent: Annotated[str | None, typer.Option(help="Only of this agent.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only calls of this agent.")] = None,
     asked_by: AskedBy = None,
     metadata: MetadataFilter = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every call that waits.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="All queued calls.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Cancel calls that wait. Shows how many there are, and asks first."""
+    """Cancel queued calls. Shows how many there are, and asks first."""
     with connected(url, token) as client:
         calls = [full_id(client, each) for each in call or ()] or None
         same = dict(each.partition("=")[::2] for each in metadata or ())
@@ -259,7 +259,7 @@ def resume_queue(token: Token, url: Url = LOCAL, trunk: Trunk = None, as_json: J
 
 @webhooks.command("list")
 def letters(token: Token, url: Url = LOCAL, limit: Limit = 100, as_json: Json = False) -> None:
-    """List messages that were given up (dead letters)."""
+    """List messages that were not delivered (dead letters)."""
     with connected(url, token) as client:
         tell(client.list_dead_letters(limit=limit), as_json, tables.letters_table)
 
@@ -267,12 +267,12 @@ def letters(token: Token, url: Url = LOCAL, limit: Limit = 100, as_json: Json = 
 @webhooks.command()
 def replay(
     token: Token,
-    number: Annotated[int | None, typer.Argument(help="One of the list; default: all of them.")] = None,
+    number: Annotated[int | None, typer.Argument(help="A number from the list; default: all.")] = None,
     url: Url = LOCAL,
     receiver: Annotated[str | None, typer.Option(help="Only those for this receiver.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Send them again."""
+    """Send dead letters again."""
     with connected(url, token) as client:
         done = client.replay_dead_letter(number) if number else client.replay_dead_letters(receiver=receiver)
         tell(done, as_json, lambda found: f"{found.replayed} will be sent again")
@@ -281,13 +281,13 @@ def replay(
 @webhooks.command()
 def discard(
     token: Token,
-    number: Annotated[int | None, typer.Argument(help="One of the list.")] = None,
+    number: Annotated[int | None, typer.Argument(help="A number from the list.")] = None,
     url: Url = LOCAL,
     receiver: Annotated[str | None, typer.Option(help="All for this receiver.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete one, those for a receiver, or all."""
+    """Delete one dead letter, those for a receiver, or all."""
     if [number is not None, receiver is not None, everything].count(True) != 1:
         raise typer.BadParameter("Give a number, --receiver or --all.")
     with connected(url, token) as client:
@@ -302,9 +302,9 @@ def discard(
 def audit(
     token: Token,
     url: Url = LOCAL,
-    by: Annotated[str | None, typer.Option(help="A token's name.")] = None,
+    by: Annotated[str | None, typer.Option(help="The name of a token.")] = None,
     operation: Annotated[str | None, typer.Option(help="An operationId, such as hang_up.")] = None,
-    call: Annotated[str | None, typer.Option(help="A call's id.")] = None,
+    call: Annotated[str | None, typer.Option(help="The id of a call.")] = None,
     since: history.Since = None,
     until: history.Until = None,
     limit: Limit = 50,

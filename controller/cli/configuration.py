@@ -27,18 +27,18 @@ from controller.config.differences import as_yaml
 from controller.config.resources import plain
 
 app = typer.Typer()
-config = typer.Typer(help="Agents, routes, tools, webhooks, limits of trunks: versions, drafts, publication.")
+config = typer.Typer(help="Agents, routes, tools, webhooks, trunk limits: versions, drafts, publish.")
 app.add_typer(config, name="config", rich_help_panel=AGENTS)
 
 Kind = Annotated[str, typer.Argument(help="agents, routes, http_tools, mcp, webhooks or trunk-limits.")]
-Name = Annotated[str, typer.Argument(help="Its name; of routes: routes.")]
-Comment = Annotated[str, typer.Option("--comment", "-m", help="What is different.")]
+Name = Annotated[str, typer.Argument(help="The name; for routes: routes.")]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="What was changed.")]
 Yaml = Annotated[Path, typer.Argument(help="A YAML file; - is the standard input.", allow_dash=True)]
 
 
 @app.command(rich_help_panel=AGENTS)
 def reload(token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Have the controller read its config file again; with any error nothing changes."""
+    """Reload the config file of the controller. If it has an error, nothing changes."""
     with connected(url, token) as client:
         tell(client.reload_config(), as_json, _reloaded)
 
@@ -56,8 +56,8 @@ def show(
     name: Name,
     token: Token,
     url: Url = LOCAL,
-    version: Annotated[int | None, typer.Option(help="This version; default: what is published.")] = None,
-    draft: Annotated[bool, typer.Option("--draft", help="The draft.")] = False,
+    version: Annotated[int | None, typer.Option(help="A version; default: the published one.")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="Show the draft.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print a resource as YAML."""
@@ -87,7 +87,7 @@ def diff(
     token: Token,
     url: Url = LOCAL,
     before: Annotated[str, typer.Option("--from", help="A version, `published` or `draft`.")] = "published",
-    after: Annotated[str, typer.Option("--to", help="Likewise.")] = "draft",
+    after: Annotated[str, typer.Option("--to", help="As for the other version.")] = "draft",
     as_json: Json = False,
 ) -> None:
     """Show what differs between two versions."""
@@ -97,7 +97,7 @@ def diff(
 
 @config.command()
 def draft(kind: Kind, name: Name, file: Yaml, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Keep a draft, made of a YAML file, in place of the present one."""
+    """Save a YAML file as the draft. An older draft is replaced."""
     content = _content(_text(file))
     with connected(url, token) as client:
         there = [each.etag for each in client.list_resources(kind).resources if each.name == name]
@@ -108,7 +108,7 @@ def draft(kind: Kind, name: Name, file: Yaml, token: Token, url: Url = LOCAL, as
 def publish(
     kind: Kind, name: Name, token: Token, url: Url = LOCAL, comment: Comment = "", as_json: Json = False
 ) -> None:
-    """Publish the draft: the next call has it."""
+    """Publish the draft for new calls."""
     with connected(url, token) as client:
         etag = client.show_resource(kind, name).etag
         tell(client.publish_draft(kind, name, etag=etag, comment=comment), as_json, _one)
@@ -118,7 +118,7 @@ def publish(
 def rollback(
     kind: Kind, name: Name, version: int, token: Token, url: Url = LOCAL, comment: Comment = "", as_json: Json = False
 ) -> None:
-    """Publish again what an older version says."""
+    """Publish an older version again."""
     with connected(url, token) as client:
         etag = client.show_resource(kind, name).etag
         tell(client.roll_back(kind, name, version, etag=etag, comment=comment), as_json, _one)
@@ -126,7 +126,7 @@ def rollback(
 
 @config.command()
 def delete(kind: Kind, name: Name, token: Token, url: Url = LOCAL) -> None:
-    """Delete a resource that nothing names any more."""
+    """Delete a resource to which nothing refers."""
     with connected(url, token) as client:
         client.delete_resource(kind, name, etag=client.show_resource(kind, name).etag)
 
@@ -136,7 +136,7 @@ def trial(
     name: Name,
     version: int,
     token: Token,
-    share: Annotated[int, typer.Option(help="Of 100 new calls.")],
+    share: Annotated[int, typer.Option(help="Percent of the new calls.")],
     url: Url = LOCAL,
     as_json: Json = False,
 ) -> None:
@@ -148,14 +148,14 @@ def trial(
 
 @config.command("end-trial")
 def end_trial(name: Name, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """All new calls of an agent get the published version."""
+    """End a trial: all new calls get the published version."""
     with connected(url, token) as client:
         tell(client.end_trial("agents", name, etag=client.show_resource("agents", name).etag), as_json, _one)
 
 
 @config.command()
 def compare(name: Name, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """How the versions of an agent do, by their calls."""
+    """Compare the versions of an agent by their calls."""
     with connected(url, token) as client:
         tell(client.compare_versions(name), as_json, _compared)
 
@@ -166,12 +166,12 @@ def try_tool(
     token: Token,
     url: Url = LOCAL,
     arguments: Annotated[
-        str, typer.Option("--arguments", "-a", help="A JSON object, as a model would write it.")
+        str, typer.Option("--arguments", "-a", help="A JSON object, as the model would send it.")
     ] = "{}",
-    draft: Annotated[bool, typer.Option("--draft", help="The draft.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Show the draft.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Try a tool over HTTP: one real request, by the code that a call uses."""
+    """Try an HTTP tool with one real request, as in a call."""
     try:
         given = json.loads(arguments)
     except ValueError as error:
@@ -189,15 +189,15 @@ def try_tool(
 
 @config.command()
 def route(
-    to: Annotated[str, typer.Argument(help="The number called.")],
+    to: Annotated[str, typer.Argument(help="The called number.")],
     token: Token,
     url: Url = LOCAL,
-    caller: Annotated[str, typer.Option(help="The caller's number; default: withheld.")] = "",
-    trunk: Annotated[str | None, typer.Option(help="The trunk by which the call comes in.")] = None,
+    caller: Annotated[str, typer.Option(help="The number of the caller; default: withheld.")] = "",
+    trunk: Annotated[str | None, typer.Option(help="The trunk of the inbound call.")] = None,
     at: Annotated[str | None, typer.Option(help="When, such as 2026-12-24T18:00:00+01:00; default: now.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say which agent would answer a call."""
+    """Show which agent would answer a call."""
     with connected(url, token) as client:
         tell(client.test_route(to, caller=caller, trunk=trunk, at=at), as_json, _routed)
 
@@ -208,10 +208,10 @@ def import_(
     token: Token,
     url: Url = LOCAL,
     comment: Comment = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Publish what a config file or an export says: its sections replace those of the store."""
+    """Import a config file or an export and publish it. Its sections replace those in the database."""
     text = _text(file)
     with connected(url, token) as client:
         tell(client.import_config(text, comment=comment, dry_run=dry_run), as_json, _imported)
@@ -219,7 +219,7 @@ def import_(
 
 @config.command()
 def export(token: Token, url: Url = LOCAL) -> None:
-    """Print what is published as a part of a config file, which `import` reads back."""
+    """Print the published resources as part of a config file, for `import`."""
     with connected(url, token) as client:
         typer.echo(client.export_config(), nl=False)
 

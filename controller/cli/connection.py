@@ -15,21 +15,21 @@ from controller.cli import tables
 
 out, err = Console(), Console(stderr=True)
 
-Url = Annotated[str, typer.Option("--url", help="Where the controller's API is.", envvar="VOICEAI_URL")]
+Url = Annotated[str, typer.Option("--url", help="The URL of the controller's API.", envvar="VOICEAI_URL")]
 Token = Annotated[
     str,
     typer.Option("--token", help="An API token.", envvar="VOICEAI_API_TOKEN", default_factory=str, show_default=False),
 ]
-Json = Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")]
-CallId = Annotated[str, typer.Argument(help="The call's id, or its beginning.", metavar="CALL")]
-Trunk = Annotated[str | None, typer.Option(help="Over this trunk only.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+CallId = Annotated[str, typer.Argument(help="The id of the call, or its first characters.", metavar="CALL")]
+Trunk = Annotated[str | None, typer.Option(help="Only calls over this trunk.")]
 MetadataOption = Annotated[
     list[str] | None, typer.Option("--metadata", help="key=value to find the call by; may be repeated.")
 ]
 MetadataFilter = Annotated[
     list[str] | None, typer.Option("--metadata", help="Only calls with this key=value; may be repeated.")
 ]
-Limit = Annotated[int, typer.Option(help="How many at most.")]
+Limit = Annotated[int, typer.Option(help="The maximum number of entries.")]
 
 LOCAL = "http://127.0.0.1:8080"
 

@@ -28,12 +28,12 @@ from controller.cli.tables import id_column, spoken
 
 history = typer.Typer(invoke_without_command=True, help="Past calls: list, show, recordings, export, delete.")
 
-Since = Annotated[datetime | None, typer.Option(help="At this time or later, local time.")]
-Until = Annotated[datetime | None, typer.Option(help="Before this time.")]
-Agent = Annotated[str | None, typer.Option(help="Only of this agent.")]
+Since = Annotated[datetime | None, typer.Option(help="Entries at this time or later, in local time.")]
+Until = Annotated[datetime | None, typer.Option(help="Entries before this time.")]
+Agent = Annotated[str | None, typer.Option(help="Only calls of this agent.")]
 Outcome = Annotated[str | None, typer.Option(help="answered, busy, failed, …")]
-Number = Annotated[str | None, typer.Option(help="Of the caller or the callee.")]
-Attempt = Annotated[int | None, typer.Option(help="Which attempt to place the call; default: the latest one.")]
+Number = Annotated[str | None, typer.Option(help="The number of the caller or callee.")]
+Attempt = Annotated[int | None, typer.Option(help="The attempt to place the call; default: the latest one.")]
 
 
 def _query(since: datetime | None, until: datetime | None, **others: Any) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def list_calls(
 
 @history.command()
 def show(call: CallId, token: Token, url: Url = LOCAL, attempt: Attempt = None, as_json: Json = False) -> None:
-    """Show one call with everything that is stored about it."""
+    """Show a call with everything that is stored about it."""
     with connected(url, token) as client:
         tell(client.show_past_call(full_past_id(client, call), attempt), as_json, _detail)
 
@@ -88,10 +88,10 @@ def show(call: CallId, token: Token, url: Url = LOCAL, attempt: Attempt = None, 
 @history.command()
 def recording(
     call: CallId,
-    file: Annotated[Path, typer.Argument(help="Where to write it.")],
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
     token: Token,
     url: Url = LOCAL,
-    number: Annotated[int, typer.Option(help="Which of the call's recordings.")] = 1,
+    number: Annotated[int, typer.Option(help="The number of the recording.")] = 1,
     attempt: Attempt = None,
 ) -> None:
     """Download the recording of a call."""
@@ -131,7 +131,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete everything that is stored about calls from and to a number. This can't be undone."""
+    """Delete everything that is stored about calls from and to a number. This cannot be undone."""
     if not yes:
         typer.confirm("All calls of this number will be deleted, with transcripts and recordings. Continue?")
     shown = "{0.calls} calls and {0.recordings} recordings deleted".format

@@ -13,15 +13,17 @@ from controller.api.client import Client
 from controller.api.models.keys import ConsoleSessionPage, KeyAnswer, KeyPage
 from controller.cli.connection import LOCAL, Json, Token, Url, connected, err, tell
 
-keys = typer.Typer(no_args_is_help=True, help="API keys: make, list, change, revoke; sessions of the console.")
+keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, change, revoke; console sessions.")
 
-Key = Annotated[str, typer.Argument(help="The key's name or id.", metavar="KEY")]
+Key = Annotated[str, typer.Argument(help="The name or id of the key.", metavar="KEY")]
 Scopes = Annotated[list[str] | None, typer.Option("--scope", help="read, call, …; may be repeated.")]
 Agents = Annotated[list[str] | None, typer.Option("--agent", help="Only calls of this agent; may be repeated.")]
 Trunks = Annotated[list[str] | None, typer.Option("--trunk", help="Only calls over this trunk; may be repeated.")]
-Sources = Annotated[list[str] | None, typer.Option("--source", help="Only from this address or network; repeat it.")]
+Sources = Annotated[
+    list[str] | None, typer.Option("--source", help="Only from this address or network; may be repeated.")
+]
 Expires = Annotated[str | None, typer.Option("--expires", help="When it ends: 90d, 12h, or 2027-01-31T12:00:00+01:00.")]
-Comment = Annotated[str | None, typer.Option("--comment", help="What it is for.")]
+Comment = Annotated[str | None, typer.Option("--comment", help="The purpose of the key.")]
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -45,7 +47,7 @@ def _id_of(client: Client, key: str) -> str:
 
 @keys.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Who it is for.")],
+    name: Annotated[str, typer.Argument(help="The name of the token.")],
     token: Token,
     url: Url = LOCAL,
     scope: Scopes = None,
@@ -56,7 +58,7 @@ def create(
     comment: Comment = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key. It is shown once, on standard output."""
+    """Create a key. It is shown once, on standard output."""
     until = _moment(expires)
     with connected(url, token) as client:
         limits: dict[str, Any] = {"agents": agent, "trunks": trunk, "sources": source, "expires_at": until}
@@ -70,7 +72,7 @@ def create(
 
 @keys.command("list")
 def list_(token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """List keys and the tokens of the config, with their latest use."""
+    """List keys and tokens of the configuration, with their latest use."""
     with connected(url, token) as client:
         tell(client.list_keys(), as_json, _table)
 
@@ -88,7 +90,7 @@ def change(
     comment: Comment = None,
     as_json: Json = False,
 ) -> None:
-    """Change what is given; the rest stays as it is."""
+    """Change a key. Only the given options are changed."""
     until = _moment(expires)
     given: dict[str, Any] = {"scopes": scope, "agents": agent, "trunks": trunk, "sources": source}
     given |= {"expires_at": until, "comment": comment}
@@ -108,14 +110,14 @@ def revoke(key: Key, token: Token, url: Url = LOCAL) -> None:
 
 @keys.command()
 def sessions(token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Who is logged in to the console."""
+    """List console sessions."""
     with connected(url, token) as client:
         tell(client.list_sessions(), as_json, _sessions)
 
 
 @keys.command("end-session")
 def end_session(
-    session: Annotated[str, typer.Argument(help="Its id, as `voiceai keys sessions` shows it.")],
+    session: Annotated[str, typer.Argument(help="The id, as `voiceai keys sessions` shows it.")],
     token: Token,
     url: Url = LOCAL,
 ) -> None:

@@ -14,7 +14,7 @@ Side = Annotated[str, typer.Argument(help="caller or agent: the side that the ot
 
 @app.command()
 def hangup(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """End a call, or cancel one that waits in the queue."""
+    """Hang up a call, or cancel a queued one."""
     with connected(url, token) as client:
         tell(client.hang_up(full_id(client, call)), as_json, table)
 
@@ -27,10 +27,10 @@ def transfer(
     url: Url = LOCAL,
     kind: Annotated[str | None, typer.Option(help="blind, attended or refer; default: as in the config.")] = None,
     announce: Annotated[str | None, typer.Option(help="attended: what the agent says first to the target.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds it may ring.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="The ring time in seconds.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Connect a caller with another party; the caller stays with the agent until that party answers."""
+    """Transfer a call to another party; the caller stays with the agent until that party answers."""
     with connected(url, token) as client:
         tell(
             client.transfer(full_id(client, call), to=to, kind=kind, announce=announce, timeout=timeout), as_json, table
@@ -63,7 +63,7 @@ def supervise(
     call: CallId,
     token: Token,
     to: Annotated[
-        str | None, typer.Argument(help="A name of supervisor.extensions; default: the supervisor in the call.")
+        str | None, typer.Argument(help="A name from supervisor.extensions; default: the supervisor in the call.")
     ] = None,
     url: Url = LOCAL,
     mode: Annotated[str, typer.Option(help="listen, whisper or take_over")] = "listen",
@@ -76,14 +76,14 @@ def supervise(
 
 @app.command()
 def leave(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """End the supervisor's part in a call."""
+    """Disconnect the supervisor from a call."""
     with connected(url, token) as client:
         tell(client.leave(full_id(client, call)), as_json, table)
 
 
 @app.command()
 def hold(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Put the caller on hold with music; the agent pauses."""
+    """Put the caller on hold with music; the agent is paused."""
     with connected(url, token) as client:
         tell(client.hold(full_id(client, call)), as_json, table)
 
@@ -128,7 +128,7 @@ def say(
     text: TextArgument,
     token: Token,
     url: Url = LOCAL,
-    instruct: Annotated[bool, typer.Option("--instruct", help="TEXT is what to do, not the words to say.")] = False,
+    instruct: Annotated[bool, typer.Option("--instruct", help="TEXT is an instruction, not the words to say.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make the agent say a text, or follow an instruction."""
@@ -142,7 +142,7 @@ def switch_agent(
     token: Token,
     url: Url = LOCAL,
     agent: Annotated[str | None, typer.Option("--name", help="An agent of the config.")] = None,
-    instructions: Annotated[str | None, typer.Option(help="Instead of the agent's own.")] = None,
+    instructions: Annotated[str | None, typer.Option(help="Instructions instead of the agent's own.")] = None,
     as_json: Json = False,
 ) -> None:
     """Change the agent, or its instructions, during a call."""

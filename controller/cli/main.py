@@ -65,7 +65,7 @@ def bridge(context: typer.Context) -> None:
 
 @app.command("check-config", rich_help_panel=SET_UP)
 def check_config(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Check the config file and list everything that is wrong with it."""
+    """Check the config file and list all its errors."""
     file = load(config)
     loaded, stored = file.config, "agents and routes in the store"
     agents = stored if file.from_store else f"{len(loaded.agents)} agents, {len(loaded.routes)} routes"
@@ -90,12 +90,12 @@ def demo(keep: Annotated[bool, typer.Option(help="Keep running, so that a softph
 
 @app.command(rich_help_panel=ADMINISTRATION)
 def token(
-    name: Annotated[str, typer.Argument(help="Who it is for.")],
+    name: Annotated[str, typer.Argument(help="The name of the token.")],
     scope: Annotated[
         list[str] | None, typer.Option(help=f"{', '.join(get_args(configs.Scope))}; may be repeated.")
     ] = None,
 ) -> None:
-    """Make an API token. It is shown once; the config holds only its hash."""
+    """Create an API token. It is shown once; the configuration contains only its hash."""
     scopes = scope or ["read"]
     if unknown := set(scopes) - set(get_args(configs.Scope)):
         err.print(f"There is no scope {', '.join(sorted(unknown))}; there are: {', '.join(get_args(configs.Scope))}.")

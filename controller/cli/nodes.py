@@ -12,7 +12,9 @@ from controller.cli.connection import LOCAL, Json, Token, Url, connected, tell
 nodes = typer.Typer(
     help="Nodes, each a controller with its Asterisk: list, drain, undrain.", invoke_without_command=True
 )
-NodeName = Annotated[str, typer.Argument(help="`cluster.node` of its config.", metavar="NAME")]
+NodeName = Annotated[
+    str, typer.Argument(help="The name of the node: `cluster.node` in its configuration.", metavar="NAME")
+]
 
 
 @nodes.command("list")
@@ -27,14 +29,14 @@ def nodes_list(context: typer.Context, token: Token, url: Url = LOCAL, as_json: 
 
 @nodes.command()
 def drain(name: NodeName, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Let a node take no new calls, until `undrain` or its next start. Its calls go on."""
+    """Drain a node: it accepts no new calls until `undrain` or its next start. Live calls continue."""
     with connected(url, token) as client:
         tell(client.drain_node(name), as_json, lambda found: _table(NodePage(nodes=(found,))))
 
 
 @nodes.command()
 def undrain(name: NodeName, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Let a node take calls again."""
+    """Undrain a node: it accepts calls again."""
     with connected(url, token) as client:
         tell(client.undrain_node(name), as_json, lambda found: _table(NodePage(nodes=(found,))))
 

@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def serve(
     config: ConfigPath = DEFAULT_CONFIG,
     workers: Annotated[bool, typer.Option(help="Start bridge workers on this machine.")] = True,
-    takeover: Annotated[bool, typer.Option(help="Take our Stasis app from the controller that serves it.")] = False,
+    takeover: Annotated[bool, typer.Option(help="Take the Stasis app from the controller that uses it.")] = False,
 ) -> None:
     """Run the controller and, by default, its bridge workers.
 

@@ -24,7 +24,7 @@ def show(
     group: Annotated[str, typer.Option(help="day, agent or trunk")] = "day",
     zone: Zone = None,
     direction: Annotated[str | None, typer.Option(help="inbound or outbound")] = None,
-    agent: Annotated[str | None, typer.Option(help="Only of this agent.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only calls of this agent.")] = None,
     trunk: Trunk = None,
     as_json: Json = False,
 ) -> None:

@@ -24,17 +24,17 @@ WAIT_S = 20.0
 
 @app.command("try", rich_help_panel=AGENTS)
 def try_agent(
-    agent: Annotated[str, typer.Argument(help="The agent's name in the config.")],
+    agent: Annotated[str, typer.Argument(help="The name of the agent.")],
     token: Token,
     url: Url = LOCAL,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="You answer the tools over HTTP.")] = False,
-    draft: Annotated[bool, typer.Option("--draft", help="The agent's draft, not what is published.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Answer HTTP tools yourself.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Use the draft of the agent.")] = False,
     var: Annotated[list[str] | None, typer.Option(help="name=text for the agent's {{name}}; may be repeated.")] = None,
     instructions: Annotated[
-        Path | None, typer.Option(help="A file with instructions to try instead of the agent's own.", exists=True)
+        Path | None, typer.Option(help="A file with instructions instead of the agent's own.", exists=True)
     ] = None,
-    save_test: Annotated[str | None, typer.Option(help="Keep the conversation as a test of this name.")] = None,
-    to: Annotated[Path | None, typer.Option(help="The file for --save-test; default: shown at the end.")] = None,
+    save_test: Annotated[str | None, typer.Option(help="Save the conversation as a test with this name.")] = None,
+    to: Annotated[Path | None, typer.Option(help="The file for --save-test; default: print it.")] = None,
 ) -> None:
     """Talk to an agent by typing. An empty line or Ctrl-D ends it.
 

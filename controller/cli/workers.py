@@ -14,7 +14,7 @@ workers = typer.Typer(help="Bridge workers: list, drain, replace.", invoke_witho
 @workers.command("list")
 @workers.callback()
 def workers_list(context: typer.Context, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """List the bridge workers and their load."""
+    """List bridge workers and their load."""
     if context.invoked_subcommand is not None:
         return
     with connected(url, token) as client:
@@ -26,10 +26,12 @@ def drain(
     name: str,
     token: Token,
     url: Url = LOCAL,
-    seconds: Annotated[float | None, typer.Option(help="Time for its calls; then other workers take over.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds for its calls; then other workers take them over.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """End a worker after its calls; its supervisor (controller, systemd, compose) starts the next one."""
+    """Drain a worker: it ends after its calls, and controller, systemd or compose starts the next one."""
     with connected(url, token) as client:
         done = client.drain_worker(name, seconds=seconds)
         tell(done, as_json, lambda found: _table(WorkerPage(workers=(found,))))
@@ -37,7 +39,7 @@ def drain(
 
 @workers.command()
 def replace(token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Replace the workers of the controller's machine one by one, as after an upgrade; no call is lost."""
+    """Replace the workers of the controller's machine one by one, as after an upgrade. No call is lost."""
     with connected(url, token) as client:
         tell(client.replace_workers(), as_json, _table)
 

@@ -100,12 +100,12 @@ class Data(Part):
     call: str
     """The call's id, as in /v1/calls/{id}."""
     attempt: int
-    """To call somebody, from 1: a call that was not answered may be tried again. Always 1 for an inbound call."""
+    """The number of the attempt to place the call, from 1. Always 1 for an inbound call."""
     number: int
-    """Which event of this attempt it is, from 1, without holes: what is missing or doubled shows here. 0 where the
-    queue tells of the call between its attempts."""
+    """The number of the event in this attempt, from 1 without gaps, so that you can detect missing and repeated events.
+    0 in events of the queue between attempts."""
     metadata: dict[str, str] = Field(default_factory=dict, exclude_if=_empty, repr=False)
-    """Of the call, as it was when this happened; absent if it has none."""
+    """The metadata of the call at this time; missing if it has none."""
 
     def __init_subclass__(cls, *, type: str, facts: tuple[type, ...], once: bool = False) -> None:
         cls.facts, cls.once = facts, once

@@ -15,10 +15,10 @@ from controller.events.webhooks import signing
 
 _PREFIX = "event."
 _HEADERS = {
-    signing.ID: "The event's id: the same each time it is sent.",
-    signing.TIMESTAMP: "Seconds since 1970, of this attempt.",
-    signing.SIGNATURE: "`v1,` and base64 of HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<body>`; several of "
-    "them, with spaces between, while a secret is being replaced.",
+    signing.ID: "The id of the event, the same for every attempt.",
+    signing.TIMESTAMP: "The time of this attempt in seconds since 1970.",
+    signing.SIGNATURE: "`v1,` and the base64 of HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<body>`. "
+    "Several, separated by spaces, while a secret is being replaced.",
 }
 
 
@@ -49,8 +49,8 @@ def _operation(kind: type[Event]) -> dict[str, Any]:
         ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": reference(kind)}}},
         "responses": {
-            "2XX": {"description": "Taken. Do the work afterwards."},
-            "410": {"description": "Not wanted any more: becomes a dead letter at once."},
-            "default": {"description": "Everything else is a failure; the event is sent again later."},
+            "2XX": {"description": "Accepted. Process the event afterwards."},
+            "410": {"description": "Not wanted any more: the event becomes a dead letter at once."},
+            "default": {"description": "A failure. The event is sent again later."},
         },
     }

@@ -25,46 +25,45 @@ Direction = Literal["inbound", "outbound"]
 
 
 class Queued(Data, type="call.queued", facts=(lifecycle.CallQueued,)):
-    """The call waits to be placed: for the first time, or for another attempt."""
+    """A call enters the outbound queue, for the first time or for another attempt."""
 
     agent: str
     trunk: str
-    caller: str | None = personal("The caller id that is to be shown.")
-    callee: str | None = personal("The number to be called.")
+    caller: str | None = personal("The caller ID that will be shown.")
+    callee: str | None = personal("The number to call.")
     due_at: Moment
-    """Not before."""
+    """The call is not dialed before this time."""
     expires_at: Moment
 
 
 class Started(Data, type="call.started", facts=(lifecycle.CallBegan,)):
-    """A call began: a caller arrived, or one is about to be dialled."""
+    """A call starts: a caller has arrived, or a callee is about to be dialed."""
 
     direction: Direction
     agent: str
     agent_version: int | None = None
-    """Which version of the agent; 0: a draft; null: not known."""
+    """The version of the agent. 0: a draft. null: unknown."""
     trunk: str | None
-    caller: str | None = personal("Who calls; for an outbound call the caller id that is shown.")
-    callee: str | None = personal("The number called.")
+    caller: str | None = personal("The caller's number; for an outbound call, the caller ID that is shown.")
+    callee: str | None = personal("The called number.")
 
 
 class Adopted(Data, type="call.adopted", facts=(lifecycle.CallAdopted,)):
-    """The controller was killed or restarted while the call went on, and the next one has taken it over. From here on
-    `number` counts anew."""
+    """A restarted controller has taken over the call. `number` starts again at 1."""
 
     state: str
     """As in `call.state`."""
 
 
 class Ringing(Data, type="call.ringing", facts=(lifecycle.CallRang,), once=True):
-    """The caller hears ringing, or the callee's telephone rings."""
+    """The caller hears ringing, or the callee's phone rings."""
 
 
 class Answered(Data, type="call.answered", facts=(lifecycle.CallAnswered,)):
-    """The call was answered: by us, or by who was called."""
+    """The call was answered, by voiceai or by the callee."""
 
     after_s: float
-    """Seconds from `call.started`, which follows the look-up of a caller and precedes the dialling of a callee."""
+    """Seconds since `call.started`, which comes after the look-up of a caller and before the dialing of a callee."""
 
     @classmethod
     def of(cls, fact: lifecycle.CallAnswered, at: datetime) -> dict[str, Any]:
@@ -72,7 +71,7 @@ class Answered(Data, type="call.answered", facts=(lifecycle.CallAnswered,)):
 
 
 class StateChange(Data, type="call.state", facts=(lifecycle.StateChanged,)):
-    """The call went from one state to another."""
+    """The state of the call has changed."""
 
     state: str
     """As in the call's `state`: connecting, talking, holding, closing, transferring, transferred, fallback, …"""
@@ -84,21 +83,21 @@ class StateChange(Data, type="call.state", facts=(lifecycle.StateChanged,)):
 
 
 class Said(Data, type="call.said", facts=(contract.Said,)):
-    """Somebody has finished saying something."""
+    """Somebody has finished an utterance."""
 
     item: str = ""
-    """The provider's id of it: told twice, it is the same."""
+    """The provider's id of the utterance. If it is reported twice, the id is the same."""
     spoken_at: Moment | None = None
-    """When it was over. What a caller said is written down later, and not always in its order: sort by this."""
+    """The end of the utterance. Transcriptions arrive later and not always in order, so sort by this time."""
     started_at: Moment | None = None
-    """When it began; null: not known."""
+    """The start of the utterance. null: unknown."""
     who: Literal["caller", "agent", "target"]
-    """`target`: of an attended transfer."""
-    text: str | None = words("The words; of an agent that was interrupted, up to what was heard.")
+    """`target`: the target of an attended transfer."""
+    text: str | None = words("The text. If the agent was interrupted, only the part that was heard.")
     interrupted: bool
     heard_ms: int | None
     consultation: bool
-    """Said between agent and target, before the transfer: the caller heard nothing of it."""
+    """true: said between agent and target before the transfer. The caller did not hear it."""
 
     @classmethod
     def of(cls, fact: contract.Said, at: datetime) -> dict[str, Any]:
@@ -108,37 +107,37 @@ class Said(Data, type="call.said", facts=(contract.Said,)):
 
 
 class Turn(Data, type="call.turn", facts=(contract.TurnMeasured,)):
-    """The agent has answered the caller; how fast."""
+    """The agent has answered; with the response times."""
 
     turn: int
     endpointing_ms: float | None = Field(validation_alias=AliasChoices("endpointing_ms", "stopped_to_told_ms"))
-    """From the caller's last sound to the AI's word that the caller stopped."""
+    """Milliseconds from the end of the caller's speech until the AI provider reported it."""
     first_delta_ms: float | None
-    """From that word to the first sound from the AI."""
+    """Milliseconds from that report to the first audio of the AI provider."""
     first_frame_ms: float | None
-    """From that word to the first sound to the caller."""
+    """Milliseconds from that report to the first audio for the caller."""
 
 
 class BargeIn(Data, type="call.barge_in", facts=(contract.BargedIn,)):
     """The caller has interrupted the agent."""
 
     heard_ms: int
-    """How much was heard of what was cut off."""
+    """How much of the interrupted answer was heard."""
     latency_ms: float = Field(validation_alias=AliasChoices("latency_ms", "cut_ms"))
-    """From the caller's first sound to silence."""
+    """Milliseconds from the start of the caller's speech until the agent was silent."""
 
 
 class Tool(Data, type="call.tool", facts=(lifecycle.ToolAsked, lifecycle.ToolTimed)):
     """The agent has called a tool, or got its answer."""
 
     tool: str
-    """Its name; `unknown` for one that the agent does not have."""
+    """The name of the tool; `unknown` if the agent does not have it."""
     state: Literal["called", "answered"]
     seconds: float | None = None
-    """From call to answer."""
+    """Seconds from the call to the answer."""
     ok: bool | None = None
     reason: str | None = None
-    """Of a request over HTTP that failed, or was cut: `dns`, `refused`, `timeout`, … (docs/metrics.md, tools)."""
+    """Why an HTTP request failed or its answer was cut: `dns`, `refused`, `timeout`, … (docs/metrics.md, tools)."""
 
     @classmethod
     def of(cls, fact: lifecycle.ToolAsked | lifecycle.ToolTimed, at: datetime) -> dict[str, Any]:
@@ -148,15 +147,15 @@ class Tool(Data, type="call.tool", facts=(lifecycle.ToolAsked, lifecycle.ToolTim
 
 
 class Transfer(Data, type="call.transfer", facts=(lifecycle.TransferMoved,)):
-    """A transfer has begun, or gone on."""
+    """A transfer has started or changed."""
 
     transfer: int
-    """Which transfer of this attempt, from 1."""
+    """The number of the transfer in this attempt, from 1."""
     state: str
-    """As in the call's `transfer`: ringing (it has begun), answered, failed, …"""
-    to: str | None = personal("What was asked for.")
+    """As in the call's `transfer`: ringing (it has started), answered, failed, …"""
+    to: str | None = personal("The requested destination.")
     by: str
-    """A token's name, `agent`, `digit` or `rescue`."""
+    """The name of a token, `agent`, `digit` or `rescue`."""
     outcome: str | None
     """Why it failed: busy, no_answer, declined, …"""
     kind: str | None = None
@@ -168,30 +167,30 @@ class Transfer(Data, type="call.transfer", facts=(lifecycle.TransferMoved,)):
 
 
 class Participant(Data, type="call.participant", facts=(lifecycle.ParticipantMoved,)):
-    """Somebody is dialled into the call, has joined, left, or did not come."""
+    """A participant is dialed, has joined, has left, or could not be reached."""
 
     leg: str
     """As in the call's `participants`."""
     state: Literal["ringing", "joined", "left", "failed"]
-    to: str | None = personal("What was asked for.")
+    to: str | None = personal("The requested destination.")
     by: str
-    """A token's name."""
+    """The name of a token."""
     outcome: str | None
-    """Of the dialling: answered, busy, no_answer, declined, …"""
+    """The result of dialing: answered, busy, no_answer, declined, …"""
 
 
 class Supervision(Data, type="call.supervision", facts=(lifecycle.SupervisionMoved,)):
-    """A supervisor is dialled, listens, hears the call in another way, or has left."""
+    """A supervisor is dialed, has joined, has changed the mode, or has left."""
 
     supervision: int
-    """Which supervision of this attempt, from 1."""
+    """The number of the supervision in this attempt, from 1."""
     state: Literal["ringing", "on", "left", "failed"]
     mode: Literal["listen", "whisper", "take_over"]
-    to: str | None = personal("Who it is, as the config names them.")
+    to: str | None = personal("The name of the supervisor in the configuration.")
     by: str
-    """A token's name."""
+    """The name of a token."""
     outcome: str | None
-    """Of the dialling: answered, busy, no_answer, declined, …"""
+    """The result of dialing: answered, busy, no_answer, declined, …"""
 
     @classmethod
     def of(cls, fact: lifecycle.SupervisionMoved, at: datetime) -> dict[str, Any]:
@@ -199,68 +198,70 @@ class Supervision(Data, type="call.supervision", facts=(lifecycle.SupervisionMov
 
 
 class Instructed(Data, type="call.instructed", facts=(lifecycle.AgentInstructed,)):
-    """An operator has told the agent something, or has given the call to another agent."""
+    """An operator has instructed the agent, or has given the call to another agent."""
 
     by: str
-    """A token's name."""
+    """The name of a token."""
     action: Literal["say", "instruct", "switch_agent"]
-    """Say the text word for word; follow it; go on with the agent `agent`, or with other instructions."""
-    text: str | None = words("What it was told; null: another agent, without instructions.")
+    """say: say the text word for word. instruct: follow the text. switch_agent: continue with another agent or with
+    other instructions."""
+    text: str | None = words("The text. null: another agent, without instructions.")
     agent: str
-    """With `switch_agent` the one that goes on."""
+    """The agent; with `switch_agent` the new one."""
     agent_version: int | None = None
-    """Which version of the agent; 0: a draft; null: not known."""
+    """The version of the agent. 0: a draft. null: unknown."""
 
 
 class Control(Data, type="call.control", facts=(lifecycle.ControlChanged,)):
-    """Another agent speaks, somebody is on hold or muted, the recording goes or rests: all of it as it is now."""
+    """Agent, hold, mute or recording has changed. The event has all present values."""
 
     agent: str
     agent_version: int | None = None
-    """Which version of the agent; 0: a draft; null: not known."""
+    """The version of the agent. 0: a draft. null: unknown."""
     held_by: str | None
-    """Who put the caller on hold: a token's name, or `agent`; null: nobody."""
+    """Who put the caller on hold: the name of a token, or `agent`. null: nobody."""
     caller_hold: bool
-    """The caller's or callee's own telephone holds the call: the agent is paused."""
+    """true: the phone of the caller or callee has put the call on hold, and the agent is paused."""
     muted: tuple[Literal["caller", "agent"], ...]
-    """Who is not heard by the other."""
+    """The muted sides."""
     recording: Literal["off", "on", "paused"]
 
 
 class MetadataChange(Data, type="call.metadata", facts=(lifecycle.MetadataChanged,)):
-    """Somebody has changed the metadata of the call (`PATCH /v1/calls/{id}`): `metadata` is all of it as it is now."""
+    """The metadata of the call was changed (`PATCH /v1/calls/{id}`). `metadata` has all present values."""
 
 
 class Reconnected(Data, type="call.reconnected", facts=(contract.Reconnected,)):
-    """The line to the AI broke, or was renewed, and is back."""
+    """The connection to the AI provider was lost, or renewed as planned, and works again."""
 
     provider: str
     gap_ms: int
-    """From the loss of the AI's line to its being ready again."""
+    """Milliseconds from the loss of the connection until it works again."""
     planned: bool
 
 
 class AiWarning(Data, type="call.ai_warning", facts=(contract.AiWarning,)):
-    """Something went wrong at the AI's side, and the call goes on."""
+    """An error at the AI provider that does not end the call."""
 
     kind: str
     """response_incomplete, response_failed, rate_limited, transcription_failed, mcp_call_failed, …"""
     code: str
-    """The provider's short name of the reason, or the label of an MCP server; empty: none was told."""
+    """The provider's code of the reason, or the label of an MCP server. Empty: none was given."""
     times: int
-    """How many this stands for: the first ones of a kind are told one by one, the rest at the end."""
+    """The number of errors that this event stands for. The first ones of a kind are reported one by one, the rest
+    together at the end."""
 
 
 class Used(Data, type="call.used", facts=(lifecycle.UsageReported,)):
-    """A response or a transcription was paid for."""
+    """A response or a transcription was billed."""
 
     provider: str
     model: str
     kind: Literal["response", "transcription"]
     tokens: dict[str, int]
-    """By kind, as the provider counts them."""
+    """Tokens by kind, as the provider counts them."""
     seconds: float | None
-    """Of audio, for a transcription that is billed by time."""
+    """Seconds of audio, for transcription that is billed by time."""
     cost: float
     """US dollars."""
 
@@ -273,7 +274,7 @@ class Recorded(Data, type="call.recorded", facts=(contract.Recorded,)):
     """The recording is complete."""
 
     path: str
-    """On the machine of the worker that made it."""
+    """The path on the worker's machine."""
     seconds: float
 
 
@@ -282,41 +283,42 @@ class Durations(Part):
 
     total: float
     until_answer: float | None
-    """null: it was not answered."""
+    """null: the call was not answered."""
     talked: float
     """From the answer to the end."""
 
 
 class FirstFrame(Part):
-    """Milliseconds from the caller's end of speech to the agent's first sound, over all turns kept."""
+    """Response time in milliseconds: from the end of the caller's speech to the first audio of the agent, over all
+    stored turns."""
 
     p50: float
     max: float
 
 
 class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.CallLost, lifecycle.CallerRefused)):
-    """The call is over, or, if it came from the queue, this attempt of it."""
+    """The call is over; for a call from the queue, this attempt is over."""
 
     direction: Direction
     agent: str
     agent_version: int | None = None
-    """Which version of the agent; 0: a draft; null: not known."""
+    """The version of the agent. 0: a draft. null: unknown."""
     trunk: str | None
-    caller: str | None = personal("Who called; for an outbound call the caller id that was shown.")
-    callee: str | None = personal("The number called.")
+    caller: str | None = personal("The caller's number; for an outbound call, the caller ID that was shown.")
+    callee: str | None = personal("The called number.")
     outcome: str
     """answered, busy, no_answer, declined, congestion, invalid_number, redirected, incompatible, trunk_fault,
-    cancelled, failed, node_lost (it ended with the node that had it), …"""
+    cancelled, failed, node_lost (its node died), …"""
     ended_by: str | None
     cause: int | None
-    """Q.850, where Asterisk told it."""
+    """The Q.850 cause, if Asterisk reported it."""
     sip_status: int | None = None
-    """Of the network's answer to a call that we placed, where it was refused."""
+    """The SIP status with which the network refused an outbound call."""
     detail: str | None
     durations: Durations
     turns: int
     first_frame: FirstFrame | None
-    """null: there was no turn."""
+    """null: the agent gave no answer."""
     cost: float
     """US dollars."""
 
@@ -342,19 +344,19 @@ class Ended(Data, type="call.ended", facts=(lifecycle.CallOver, lifecycle.CallLo
 
 
 class Settled(Data, type="call.settled", facts=(lifecycle.CallSettled,)):
-    """The queue is done with the call: nothing comes after it."""
+    """A call from the queue has its final result. This is its last event."""
 
     agent: str
     trunk: str
-    caller: str | None = personal("The caller id that was to be shown.")
-    callee: str | None = personal("The number to be called.")
+    caller: str | None = personal("The caller ID of the call.")
+    callee: str | None = personal("The number to call.")
     outcome: str
-    """Of the last attempt: answered, machine, busy, …; or rejected, expired, cancelled, interrupted, without one."""
+    """The outcome of the last attempt: answered, machine, busy, …; or rejected, expired, cancelled, interrupted."""
     detail: str | None
     cause: int | None = None
-    """Of the last attempt: Q.850, where Asterisk told it."""
+    """The Q.850 cause of the last attempt, if Asterisk reported it."""
     sip_status: int | None = None
-    """Of the network's answer that ended the last attempt, where it was refused."""
+    """The SIP status with which the network refused the last attempt."""
 
 
 KINDS: tuple[type[Data], ...] = (

@@ -27,9 +27,9 @@ class AsyncCallsOperations:
         limit: int | None = None,
         before: str | None = None,
     ) -> CallPage:
-        """Calls, live ones first, then the newest. Scope: read.
+        """List calls, live ones first. Scope: read.
 
-        state: Only those.
+        state: Only calls in this state.
         metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         limit: Calls per page. Default: 100.
         before: The `next` of the page before this one.
@@ -92,24 +92,23 @@ class AsyncCallsOperations:
         expires: datetime | None = None,
         idempotency_key: str | None = None,
     ) -> CallAnswer:
-        """Call somebody. Scope: call. Problems: not-allowed, unknown-name, wrong-moment, at-limit, not-ready,
-        refused.
+        """Place a call. Scope: call. Problems: not-allowed, unknown-name, wrong-moment, at-limit, not-ready, refused.
 
         to: The number to call.
-        trunk: A name from `trunks` in the config; the first one if not given.
-        agent: A name from `agents` in the config; the first one if not given.
+        trunk: A name from `trunks` in the config. Default: the first one.
+        agent: A name from `agents` in the config. Default: the first one.
         caller_id: The number that the callee sees, if the trunk allows it; default: the trunk's own.
-        variables: Fill `{{name}}` in the agent's instructions and greeting.
-        metadata: For your own use, such as an order number: comes back with the call, in its events and webhooks
-            and in the history. Neither the model nor the dialplan sees it. No secrets.
-        timeout: Seconds it may ring; the trunk's own if not given.
+        variables: Values for `{{name}}` in instructions and greeting.
+        metadata: Data for your own use, such as an order number. It is returned with the call, in events, webhooks
+            and the history. The model and the dialplan do not see it. Do not put secrets here.
+        timeout: The ring time in seconds. Default: that of the trunk.
         answer_detection: Listen for a few seconds whether a machine answers; the agent gets the tool `voicemail`.
             Default: `false`.
         webhook: The URL that gets the signed events of this call; needs `call_webhooks` in the config.
-        priority: Higher comes first; equal ones in order of arrival. Default: `0`.
-        not_before: RFC 3339, with its offset. The call waits until then.
-        expires: RFC 3339, with its offset. A call that was not placed by then is given up
-            (`outbound.expire_after_s`).
+        priority: Higher priorities are dialed first, equal ones in order of arrival. Default: `0`.
+        not_before: RFC 3339 with offset. The call waits until then.
+        expires: RFC 3339 with offset. A call that was not placed until then expires. Default:
+            `outbound.expire_after_s`.
         """
         sent = given(
             {
@@ -132,21 +131,21 @@ class AsyncCallsOperations:
         )
 
     async def show(self, id: str) -> CallDetailAnswer:
-        """One call, with what was said. Scope: read."""
+        """Get a call with its words. Scope: read."""
         url = path_of("/v1/calls/{id}", id=id)
         return await self._http.ask(CallDetailAnswer, Request("GET", url))
 
     async def change(self, id: str, *, metadata: Mapping[str, str | None]) -> CallAnswer:
         """Change the metadata of a call. Scope: control.
 
-        metadata: A value replaces the one with its key, null removes it; other keys stay as they are.
+        metadata: A value replaces that of the same key. null removes the key. Other keys do not change.
         """
         url = path_of("/v1/calls/{id}", id=id)
         sent = set_or_cleared({"metadata": metadata})
         return await self._http.ask(CallAnswer, Request("PATCH", url, body=sent))
 
     async def hang_up(self, id: str, *, idempotency_key: str | None = None) -> CallAnswer:
-        """End a call, or cancel one that waits. Scope: control."""
+        """Hang up or cancel a call. Scope: control."""
         url = path_of("/v1/calls/{id}/hangup", id=id)
         return await self._http.ask(CallAnswer, Request("POST", url, body={}, idempotency_key=idempotency_key))
 
@@ -165,7 +164,7 @@ class AsyncCallsOperations:
     ) -> CallAnswer:
         """Mute a side: the other does not hear it. Scope: control.
 
-        side: caller: the agent does not hear the caller, nor keys. agent: nobody hears the agent.
+        side: caller: the agent hears neither the caller nor DTMF. agent: nobody hears the agent.
         """
         url = path_of("/v1/calls/{id}/mute", id=id)
         sent = given({"side": side})
@@ -176,7 +175,7 @@ class AsyncCallsOperations:
     ) -> CallAnswer:
         """End a mute. Scope: control.
 
-        side: caller: the agent does not hear the caller, nor keys. agent: nobody hears the agent.
+        side: caller: the agent hears neither the caller nor DTMF. agent: nobody hears the agent.
         """
         url = path_of("/v1/calls/{id}/unmute", id=id)
         sent = given({"side": side})
@@ -197,7 +196,7 @@ class AsyncCallsOperations:
         """Make the agent say a text or follow an instruction. Scope: control.
 
         text: What the agent says now, or an instruction.
-        exact: Word for word; false: `text` is an instruction. Default: `true`.
+        exact: true: `text` is said word for word. false: `text` is an instruction. Default: `true`.
         """
         url = path_of("/v1/calls/{id}/say", id=id)
         sent = given({"text": text, "exact": exact})
@@ -214,9 +213,9 @@ class AsyncCallsOperations:
     ) -> CallAnswer:
         """Change the agent or its instructions. Scope: control. Problems: unknown-name.
 
-        agent: A name from `agents` in the config. At least one of the three is needed.
-        instructions: Replace the agent's own; they are no template.
-        variables: Fill `{{name}}` in the agent's texts, besides those with which the call was placed.
+        agent: A name from `agents` in the config. At least one of the three fields is required.
+        instructions: Instructions instead of the agent's own. They are not a template.
+        variables: Values for `{{name}}` in the agent's texts, in addition to those of the call.
         """
         url = path_of("/v1/calls/{id}/agent", id=id)
         sent = given({"agent": agent, "instructions": instructions, "variables": variables})
@@ -227,7 +226,7 @@ class AsyncCallsOperations:
     ) -> CallAnswer:
         """Start, pause, resume or stop the recording. Scope: control.
 
-        action: pause: the file gets silence. stop: the file is complete; start begins another one.
+        action: pause: silence is recorded. stop: the file is complete; start begins a new file.
         """
         url = path_of("/v1/calls/{id}/recording", id=id)
         sent = given({"action": action})
@@ -244,15 +243,15 @@ class AsyncCallsOperations:
         decide_timeout: float | None = None,
         idempotency_key: str | None = None,
     ) -> CallAnswer:
-        """Connect the caller with another party. Scope: control and call. Problems: not-allowed.
+        """Transfer the call. Scope: control and call. Problems: not-allowed.
 
         to: A number or extension, `sip:user@host`, `extension@context`, `softphone:user` or `softphone:*`
             (somebody in the console), or a name from `transfer.targets` in the config.
         kind: blind: joined at the answer. attended: the target talks with the agent first, and accepts or refuses.
             refer: the caller's trunk does it. Default: as in the config, for the target or the agent.
         announce: attended: what the agent says first to the target, word for word. Default: a summary of the call.
-        timeout: Seconds it may ring; the trunk's own if not given.
-        decide_timeout: attended: seconds in which the target has to accept. Default: `transfer.decide_s`.
+        timeout: The ring time in seconds. Default: that of the trunk.
+        decide_timeout: attended: seconds within which the target must accept. Default: `transfer.decide_s`.
         """
         url = path_of("/v1/calls/{id}/transfer", id=id)
         sent = given(
@@ -298,8 +297,8 @@ class AsyncCallsOperations:
     async def add_participant(self, id: str, *, to: str, idempotency_key: str | None = None) -> ParticipantAnswer:
         """Dial another party into the call. Scope: control and call. Problems: not-allowed.
 
-        to: As for a transfer: a number or extension, `sip:user@host`, `extension@context`, or a name from
-            `transfer.targets` in the config.
+        to: A number or extension, `sip:user@host`, `extension@context`, or a name from `transfer.targets` in the
+            config.
         """
         url = path_of("/v1/calls/{id}/participants", id=id)
         sent = given({"to": to})
@@ -318,7 +317,7 @@ class AsyncCallsOperations:
         last_event_id: str | None = None,
         reconnect_for_s: float = RECONNECT_SECONDS,
     ) -> AsyncEventStream:
-        """What happens in one call, until it ends. Scope: read. Problems: too-many-streams.
+        """Stream the events of one call. Scope: read. Problems: too-many-streams.
 
         type: Only events of this type; `call.*` matches all types with this beginning. May be given more than
             once.
@@ -329,6 +328,6 @@ class AsyncCallsOperations:
         return self._http.events(Request("GET", url, query=asked), last_event_id, reconnect_for_s, one_call=True)
 
     async def trace(self, id: str) -> TraceAnswer:
-        """What happened in a call, step by step. Scope: read."""
+        """Get the trace of a call. Scope: read."""
         url = path_of("/v1/calls/{id}/trace", id=id)
         return await self._http.ask(TraceAnswer, Request("GET", url))

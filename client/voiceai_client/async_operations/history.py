@@ -33,11 +33,11 @@ class AsyncHistoryOperations:
         order: Literal["desc", "asc"] | None = None,
         totals: bool | None = None,
     ) -> HistoryPage:
-        """Calls of the past, newest first. Scope: read.
+        """List past calls. Scope: read.
 
         since: Calls that started at this time or later.
         until: Calls that started before this time.
-        number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
+        number: The number of the caller or callee in any spelling, or at least three digits of it.
         text: A part of the transcript.
         metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         least_talked_s: Calls of at least so many seconds from the answer to the end.
@@ -132,15 +132,15 @@ class AsyncHistoryOperations:
         most_talked_s: float | None = None,
         format: Literal["csv", "json", "cdr"] | None = None,
     ) -> AsyncIterator[bytes]:
-        """Calls of the past as a file. Scope: read. Problems: too-many-streams.
+        """Export past calls. Scope: read. Problems: too-many-streams.
 
         since: Calls that started at this time or later.
         until: Calls that started before this time.
-        number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
+        number: The number of the caller or callee in any spelling, or at least three digits of it.
         text: A part of the transcript.
         metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         least_talked_s: Calls of at least so many seconds from the answer to the end.
-        format: json: one object a line; cdr: the columns of Asterisk's Master.csv. Default: 'csv'.
+        format: json: one object per line. cdr: the columns of Asterisk's Master.csv. Default: 'csv'.
         """
         asked = given(
             {
@@ -161,9 +161,9 @@ class AsyncHistoryOperations:
         return self._http.pieces(Request("GET", "/v1/history/export", query=asked))
 
     async def forget_caller(self, *, number: str, idempotency_key: str | None = None) -> Forgotten:
-        """Delete all that is kept of a number. Scope: admin.
+        """Delete the data of a number. Scope: admin.
 
-        number: Of the caller or the callee, as it was written down.
+        number: The number of the caller or callee, as stored.
         """
         sent = given({"number": number})
         return await self._http.ask(
@@ -171,7 +171,7 @@ class AsyncHistoryOperations:
         )
 
     async def show(self, id: str, *, attempt: int | None = None) -> PastCallDetail:
-        """A call of the past. Scope: read.
+        """Get a past call. Scope: read.
 
         attempt: The number of the attempt to place the call, from 1; default: the latest one.
         """

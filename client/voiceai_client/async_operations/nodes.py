@@ -14,11 +14,11 @@ class AsyncNodesOperations:
         return await self._http.ask(NodePage, Request("GET", "/v1/nodes"))
 
     async def drain(self, name: str, *, idempotency_key: str | None = None) -> NodeAnswer:
-        """Let a node take no new calls. Scope: admin. Problems: unknown-node, refused."""
+        """Drain a node. Scope: admin. Problems: unknown-node, refused."""
         url = path_of("/v1/nodes/{name}/drain", name=name)
         return await self._http.ask(NodeAnswer, Request("POST", url, body={}, idempotency_key=idempotency_key))
 
     async def undrain(self, name: str, *, idempotency_key: str | None = None) -> NodeAnswer:
-        """Let a node take calls again. Scope: admin. Problems: unknown-node, refused."""
+        """Undrain a node. Scope: admin. Problems: unknown-node, refused."""
         url = path_of("/v1/nodes/{name}/undrain", name=name)
         return await self._http.ask(NodeAnswer, Request("POST", url, body={}, idempotency_key=idempotency_key))

@@ -24,10 +24,10 @@ class AsyncQueueOperations:
         limit: int | None = None,
         before: int | None = None,
     ) -> QueuePage:
-        """Calls that we place, newest first. Scope: read.
+        """List outbound calls. Scope: read.
 
-        status: Only those; active: queued and dialing.
-        asked_by: The name of the token that placed them.
+        status: Only calls with this status. active: queued and dialing.
+        asked_by: The name of the token that placed the calls.
         metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         limit: Calls per page. Default: 100.
         before: The `next` of the page before this one.
@@ -74,9 +74,9 @@ class AsyncQueueOperations:
             before = page.next
 
     async def pause(self, *, trunk: str | None = None, idempotency_key: str | None = None) -> QueueAnswer:
-        """Place no more calls. Scope: control. Problems: unknown-name.
+        """Pause dialing. Scope: control. Problems: unknown-name.
 
-        trunk: A name from `trunks` in the config; all of them if not given.
+        trunk: A name from `trunks` in the config. Default: all trunks.
         """
         sent = given({"trunk": trunk})
         return await self._http.ask(
@@ -84,9 +84,9 @@ class AsyncQueueOperations:
         )
 
     async def resume(self, *, trunk: str | None = None, idempotency_key: str | None = None) -> QueueAnswer:
-        """Place calls again. Scope: control. Problems: unknown-name.
+        """Resume dialing. Scope: control. Problems: unknown-name.
 
-        trunk: A name from `trunks` in the config; all of them if not given.
+        trunk: A name from `trunks` in the config. Default: all trunks.
         """
         sent = given({"trunk": trunk})
         return await self._http.ask(
@@ -105,14 +105,14 @@ class AsyncQueueOperations:
         expected: int | None = None,
         idempotency_key: str | None = None,
     ) -> Cancelled:
-        """Cancel calls that wait. Scope: control. Problems: count-changed.
+        """Cancel queued calls. Scope: control. Problems: count-changed.
 
-        calls: Their ids.
-        asked_by: The name of the token that placed them.
+        calls: Ids of calls.
+        asked_by: The name of the token that placed the calls.
         metadata: They have all of this, such as `{"campaign": "spring"}`.
-        all: Every call that waits. Default: `false`.
-        expected: How many calls are to be cancelled. If another number fits, none is, and the answer is 409.
-            Without it calls are counted and none is cancelled, unless `calls` names them.
+        all: All queued calls. Default: `false`.
+        expected: The expected number of matching calls. If the actual number differs, no call is cancelled, and
+            the answer is 409. Without it, calls are only counted, unless `calls` lists them.
         """
         sent = given(
             {

@@ -24,14 +24,14 @@ class AsyncRoutesOperations:
         routes: Sequence[Mapping[str, Any]] | None = None,
         idempotency_key: str | None = None,
     ) -> RouteAnswer:
-        """Which agent would answer. Scope: read. Problems: unknown-name, invalid-config.
+        """Find the agent of a call. Scope: read. Problems: unknown-name, invalid-config.
 
-        to: The number called.
+        to: The called number.
         caller: The caller's number; empty: withheld.
-        trunk: The trunk by which the call comes in.
-        variables: What the dialplan says.
-        at: When the call comes in. Default: now.
-        routes: These instead of those in force, as in config.yaml; needs the scope `config`.
+        trunk: The trunk of the inbound call.
+        variables: Variables that the dialplan sets.
+        at: The time of the call. Default: now.
+        routes: Routes to test instead of the effective ones, as in config.yaml. Needs the scope `config`.
         """
         sent = given({"to": to, "caller": caller, "trunk": trunk, "variables": variables, "at": at, "routes": routes})
         return await self._http.ask(

@@ -10,7 +10,7 @@ class AsyncSessionsOperations:
         self._http = http
 
     async def list(self) -> ConsoleSessionPage:
-        """Who is logged in to the console. Scope: admin."""
+        """List console sessions. Scope: admin."""
         return await self._http.ask(ConsoleSessionPage, Request("GET", "/v1/sessions"))
 
     async def end(self, id: str) -> None:

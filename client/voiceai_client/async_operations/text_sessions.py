@@ -26,15 +26,14 @@ class AsyncTextSessionsOperations:
         """Try an agent by typing. Scope: call. Problems: unknown-name, invalid-config, unknown-resource, at-limit,
         not-ready, no-ai-session.
 
-        draft: The agent's draft, instead of what is published. Default: `false`.
-        tools: Tools over HTTP: `call`: they are really asked; `by_hand`: you answer them (POST …/tool-results);
-            `none`: the model is told that they were not run. Built-in tools are never carried out, only told.
-            Remote tool servers (MCP) are there with `call` only: the AI provider asks them by itself. Default:
-            `"call"`.
-        results: By the tool's name: what it answers, instead of being asked. A `transfer` with one fails with it,
-            and the conversation goes on.
-        variables: Fill `{{name}}` in the agent's texts.
-        instructions: Replace the agent's own for this session; they are no template.
+        draft: true: the draft of the agent instead of the published version. Default: `false`.
+        tools: HTTP tools. `call`: they are really called. `by_hand`: you answer them (POST …/tool-results).
+            `none`: the model gets an error. Built-in tools are only reported, never executed. Remote tool servers
+            (MCP) are available only with `call`, because the AI provider calls them. Default: `"call"`.
+        results: Answers of tools by name. These tools are not called. A `transfer` with an answer fails with it,
+            and the conversation continues.
+        variables: Values for `{{name}}` in the agent's texts.
+        instructions: Instructions instead of the agent's own. They are not a template.
         """
         url = path_of("/v1/agents/{name}/text-sessions", name=name)
         sent = given(
@@ -51,8 +50,8 @@ class AsyncTextSessionsOperations:
     async def read(self, id: str, *, after: int | None = None, wait_s: float | None = None) -> TextEventPage:
         """What was said and done, and what comes next. Scope: call. Problems: unknown-text-session.
 
-        after: The number of the last event that you have.
-        wait_s: If there is no later one: wait for it, at most for so many seconds.
+        after: The number of the last event that you have received.
+        wait_s: If there is no later event, wait for one, at most for this many seconds.
         """
         url = path_of("/v1/text-sessions/{id}/events", id=id)
         asked = given({"after": after, "wait_s": wait_s})
@@ -72,7 +71,7 @@ class AsyncTextSessionsOperations:
     ) -> TextSessionAnswer:
         """Answer a tool call by hand. Scope: call. Problems: unknown-text-session.
 
-        tool_call: Of the event that awaits a result.
+        tool_call: The `tool_call` of the event that awaits a result.
         output: What the model reads.
         ok: false: the tool failed. Default: `true`.
         """

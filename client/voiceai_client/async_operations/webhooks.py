@@ -20,7 +20,7 @@ class AsyncWebhooksOperations:
         after: int | None = None,
         limit: int | None = None,
     ) -> LetterPage:
-        """Messages that no receiver took. Scope: read.
+        """List dead letters. Scope: read.
 
         after: The `next` of the page before this one.
         limit: Default: 100.
@@ -63,9 +63,9 @@ class AsyncWebhooksOperations:
         all: Literal[True] | None = None,
         idempotency_key: str | None = None,
     ) -> Discarded:
-        """Forget several. Scope: admin.
+        """Delete several. Scope: admin.
 
-        all: Needed to delete all of them: without receiver and call.
+        all: true deletes all dead letters. Then receiver and call must be missing.
         """
         sent = given({"receiver": receiver, "call": call, "all": all})
         return await self._http.ask(
@@ -73,6 +73,6 @@ class AsyncWebhooksOperations:
         )
 
     async def discard_dead_letter(self, number: str | int) -> None:
-        """Forget one. Scope: admin. Problems: unknown-dead-letter, not-found."""
+        """Delete one. Scope: admin. Problems: unknown-dead-letter, not-found."""
         url = path_of("/v1/webhooks/dead-letters/{number}", number=number)
         await self._http.send(Request("DELETE", url))

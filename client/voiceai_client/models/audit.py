@@ -13,20 +13,20 @@ class AuditEntryAnswer(Model):
     number: int
     at: datetime
     by: str
-    """A token's name; empty: a wrong token was shown."""
+    """The name of the token. Empty: the token was wrong."""
     operation: str
     call: str | None
     asked: Mapping[str, Any]
-    """The body or query, with masked numbers and without words."""
+    """The body or query, with masked numbers and without personal texts."""
     status: int
-    """Of the answer."""
+    """The HTTP status of the answer."""
     request_id: str
     source: str | None
-    """The address of the client, or of a proxy in between."""
+    """The address of the client, or of the proxy in front of the API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AuditPage(Model):
     entries: tuple[AuditEntryAnswer, ...]
     next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""

@@ -74,11 +74,11 @@ class UnreachableNode(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallPage(Model):
-    """Of several nodes: the calls of all of them."""
+    """With several nodes, the calls of all nodes."""
 
     calls: tuple[CallAnswer, ...]
     next: str | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""
     unreachable_nodes: tuple[UnreachableNode, ...] = ()
     """The nodes whose calls are missing here."""
 
@@ -105,16 +105,16 @@ class SpokenAnswer(Model):
 class StepAnswer(Model):
     at: datetime
     side: str
-    """asterisk (its events), call (states; requests to Asterisk and worker), worker, ai (types of Realtime events: →
-    to the provider, ← from it; present after the session), or queue (of a call that we place: queued, attempts,
-    end)."""
+    """asterisk (its events), call (states, and requests to Asterisk and worker), worker, ai (types of Realtime
+    events: → to the provider, ← from it; available after the session), or queue (of an outbound call: queued,
+    attempts, end)."""
     what: str
     facts: Mapping[str, str | int | float | bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TraceAnswer(Model):
-    """One call for the search for errors. Without numbers and words."""
+    """One call for troubleshooting, without numbers and transcripts."""
 
     id: str
     direction: str

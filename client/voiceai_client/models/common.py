@@ -16,9 +16,9 @@ class AttemptAnswer(Model):
     trunk: str | None
     """The trunk of this attempt."""
     cause: int | None
-    """Q.850, where Asterisk told it."""
+    """The Q.850 cause, if Asterisk reported it."""
     sip_status: int | None
-    """The SIP status with which the network refused it."""
+    """The SIP status with which the network refused the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -31,7 +31,7 @@ class TransferAnswer(Model):
     kind: str
     """blind, attended or refer."""
     detail: str | None
-    """Why it was not tried."""
+    """Why the transfer was not tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -43,7 +43,7 @@ class SpreadAnswer(Model):
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Latency(Model):
     first_frame_ms: SpreadAnswer | None
-    """From the caller's end of speech to the agent's first sound."""
+    """Response time: from the end of the caller's speech to the first audio of the agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -73,9 +73,9 @@ class WaitingAnswer(Model):
     """not_before, calling_hours, retry, paused, draining, not_ready, trunk_suspended, no_worker, concurrency_limit,
     rate_limit, minutes_limit, spend_limit, limit or turn (docs/outbound.md)."""
     detail: str
-    """The same in a sentence."""
+    """The reason in words."""
     until: datetime | None
-    """When that is over; null: not known."""
+    """When the reason ends. null: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -91,9 +91,9 @@ class QueuePlace(Model):
     expires_at: datetime
     asked_by: str
     place: int | None
-    """The place of a due call in the line of its trunk; 1 is next. Only in the answer for a single call."""
+    """The position of a due call on its trunk; 1 is next. Only in the answer for a single call."""
     waiting: WaitingAnswer | None
-    """null: it does not wait."""
+    """null: the call does not wait."""
     attempts: tuple[AttemptAnswer, ...]
     """The ended attempts."""
 
@@ -108,7 +108,7 @@ class CallAnswer(Model):
     state: str
     agent: str
     agent_version: int | None
-    """The version of the agent with which it began, or that it was given to; 0: a draft; null: not known."""
+    """The version of the present agent. 0: a draft. null: unknown."""
     trunk: str | None
     caller: str | None
     callee: str | None
@@ -116,17 +116,17 @@ class CallAnswer(Model):
     answered_at: datetime | None
     ended_at: datetime | None
     outcome: str | None
-    """null until it ended; docs/api.md lists the outcomes."""
+    """null until the call has ended. docs/outbound.md lists the outcomes."""
     ended_by: str | None
     cause: int | None
-    """Q.850, where Asterisk told it."""
+    """The Q.850 cause, if Asterisk reported it."""
     sip_status: int | None
     """The SIP status with which the network refused an outbound call, if Asterisk reports it."""
     detail: str | None
     transfer: TransferAnswer | None
-    """The latest one."""
+    """The latest transfer."""
     turns: int
-    """How often the agent answered."""
+    """The number of answers of the agent."""
     latency: Latency
     cost: float
     """US dollars so far."""
@@ -139,22 +139,21 @@ class CallAnswer(Model):
     recording: str
     """off, on or paused."""
     supervision: SupervisionAnswer | None
-    """The latest one."""
+    """The latest transfer."""
     participants: tuple[ParticipantAnswer, ...]
     place: int | None
-    """The place of a caller in the waiting line; 1 is next."""
+    """The position of an inbound caller in the waiting queue; 1 is next."""
     queue: QueuePlace | None
     """null for an inbound call."""
     metadata: Mapping[str, str]
-    """What the client has given the call; neither the model nor the dialplan sees it."""
+    """Data of the API client. The model and the dialplan do not see it."""
     node: str | None
-    """The node that has the call, or had it lately (`GET /v1/nodes`); null: it waits in the queue, or only the queue
-    was asked."""
+    """The node that has or had the call (`GET /v1/nodes`). null: it is queued, or the answer is from the queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TurnAnswer(Model):
-    """Milliseconds from the caller's end of speech."""
+    """Milliseconds since the end of the caller's speech."""
 
     at: datetime
     turn: int
@@ -168,19 +167,19 @@ class UtteranceAnswer(Model):
     """If the agent was interrupted, the text ends with what the caller heard."""
 
     at: datetime
-    """When it was over."""
+    """The end of the utterance."""
     started_at: datetime | None
-    """When it began; null: not known."""
+    """The start of the utterance. null: unknown."""
     who: str
-    """caller, agent, target (of an attended transfer), or operator: what somebody told the agent."""
+    """caller, agent, target (of an attended transfer), or operator (an instruction to the agent)."""
     text: str
     interrupted: bool
     heard_ms: int | None
     consultation: bool
-    """Said between agent and target, before the transfer: the caller did not hear it."""
+    """true: said between agent and target before the transfer. The caller did not hear it."""
     by: str | None
-    """Of an operator: the name of the token."""
+    """For an operator: the name of the token."""
     action: str | None
-    """Of an operator: say (word for word), instruct, or switch_agent (`text`: the new instructions, if any)."""
+    """For an operator: say (word for word), instruct, or switch_agent (`text`: the new instructions, if any)."""
     agent: str | None
-    """Of an operator: the agent that was told, or that goes on."""
+    """For an operator: the instructed agent, or the new agent."""

@@ -10,20 +10,20 @@ from voiceai_client.decoding import Model
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ConfigAnswer(Model):
     config: Mapping[str, Any]
-    """As config.yaml, with defaults. Secrets are stars."""
+    """As in config.yaml, with defaults. Secrets are replaced by stars."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Imported(Model):
     changed: tuple[str, ...]
-    """`kind/name` of what has changed, or would."""
+    """`kind/name` of the changed resources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ReloadAnswer(Model):
     changed: tuple[str, ...]
-    """Dotted keys that differ and count from now on."""
+    """Dotted keys that have changed and now apply."""
     restart: tuple[str, ...]
-    """Dotted keys that differ from what is in force and count after a restart only."""
+    """Dotted keys that have changed and apply after a restart."""
     ignored: tuple[str, ...]
-    """Sections of the file that the store has in its place."""
+    """Sections of the file that are ignored, because the database has them."""

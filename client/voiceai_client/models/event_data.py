@@ -14,14 +14,15 @@ class Durations(Model):
 
     total: float
     until_answer: float | None
-    """null: it was not answered."""
+    """null: the call was not answered."""
     talked: float
     """From the answer to the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FirstFrame(Model):
-    """Milliseconds from the caller's end of speech to the agent's first sound, over all turns kept."""
+    """Response time in milliseconds: from the end of the caller's speech to the first audio of the agent, over all
+    stored turns."""
 
     p50: float
     max: float
@@ -34,12 +35,12 @@ class EventData(Model):
     call: str
     """The call's id, as in /v1/calls/{id}."""
     attempt: int
-    """To call somebody, from 1: a call that was not answered may be tried again. Always 1 for an inbound call."""
+    """The number of the attempt to place the call, from 1. Always 1 for an inbound call."""
     number: int
-    """Which event of this attempt it is, from 1, without holes: what is missing or doubled shows here. 0 where the
-    queue tells of the call between its attempts."""
+    """The number of the event in this attempt, from 1 without gaps, so that you can detect missing and repeated
+    events. 0 in events of the queue between attempts."""
     metadata: Mapping[str, str]
-    """Of the call, as it was when this happened; absent if it has none."""
+    """The metadata of the call at this time; missing if it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -53,36 +54,37 @@ class AiWarning(EventData):
     kind: str
     """response_incomplete, response_failed, rate_limited, transcription_failed, mcp_call_failed, …"""
     code: str
-    """The provider's short name of the reason, or the label of an MCP server; empty: none was told."""
+    """The provider's code of the reason, or the label of an MCP server. Empty: none was given."""
     times: int
-    """How many this stands for: the first ones of a kind are told one by one, the rest at the end."""
+    """The number of errors that this event stands for. The first ones of a kind are reported one by one, the rest
+    together at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Answered(EventData):
     after_s: float
-    """Seconds from `call.started`, which follows the look-up of a caller and precedes the dialling of a callee."""
+    """Seconds since `call.started`, which comes after the look-up of a caller and before the dialing of a callee."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BargeIn(EventData):
     heard_ms: int
-    """How much was heard of what was cut off."""
+    """How much of the interrupted answer was heard."""
     latency_ms: float
-    """From the caller's first sound to silence."""
+    """Milliseconds from the start of the caller's speech until the agent was silent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Control(EventData):
     agent: str
     agent_version: int | None = None
-    """Which version of the agent; 0: a draft; null: not known."""
+    """The version of the agent. 0: a draft. null: unknown."""
     held_by: str | None
-    """Who put the caller on hold: a token's name, or `agent`; null: nobody."""
+    """Who put the caller on hold: the name of a token, or `agent`. null: nobody."""
     caller_hold: bool
-    """The caller's or callee's own telephone holds the call: the agent is paused."""
+    """true: the phone of the caller or callee has put the call on hold, and the agent is paused."""
     muted: tuple[Literal["caller", "agent"] | str, ...]
-    """Who is not heard by the other."""
+    """The muted sides."""
     recording: Literal["off", "on", "paused"] | str
 
 
@@ -91,25 +93,25 @@ class Ended(EventData):
     direction: Literal["inbound", "outbound"] | str
     agent: str
     agent_version: int | None = None
-    """Which version of the agent; 0: a draft; null: not known."""
+    """The version of the agent. 0: a draft. null: unknown."""
     trunk: str | None
     caller: str | None = None
-    """Who called; for an outbound call the caller id that was shown."""
+    """The caller's number; for an outbound call, the caller ID that was shown."""
     callee: str | None = None
-    """The number called."""
+    """The called number."""
     outcome: str
     """answered, busy, no_answer, declined, congestion, invalid_number, redirected, incompatible, trunk_fault,
-    cancelled, failed, node_lost (it ended with the node that had it), …"""
+    cancelled, failed, node_lost (its node died), …"""
     ended_by: str | None
     cause: int | None
-    """Q.850, where Asterisk told it."""
+    """The Q.850 cause, if Asterisk reported it."""
     sip_status: int | None = None
-    """Of the network's answer to a call that we placed, where it was refused."""
+    """The SIP status with which the network refused an outbound call."""
     detail: str | None
     durations: Durations
     turns: int
     first_frame: FirstFrame | None
-    """null: there was no turn."""
+    """null: the agent gave no answer."""
     cost: float
     """US dollars."""
 
@@ -117,15 +119,16 @@ class Ended(EventData):
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Instructed(EventData):
     by: str
-    """A token's name."""
+    """The name of a token."""
     action: Literal["say", "instruct", "switch_agent"] | str
-    """Say the text word for word; follow it; go on with the agent `agent`, or with other instructions."""
+    """say: say the text word for word. instruct: follow the text. switch_agent: continue with another agent or with
+    other instructions."""
     text: str | None = None
-    """What it was told; null: another agent, without instructions."""
+    """The text. null: another agent, without instructions."""
     agent: str
-    """With `switch_agent` the one that goes on."""
+    """The agent; with `switch_agent` the new one."""
     agent_version: int | None = None
-    """Which version of the agent; 0: a draft; null: not known."""
+    """The version of the agent. 0: a draft. null: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -139,11 +142,11 @@ class Participant(EventData):
     """As in the call's `participants`."""
     state: Literal["ringing", "joined", "left", "failed"] | str
     to: str | None = None
-    """What was asked for."""
+    """The requested destination."""
     by: str
-    """A token's name."""
+    """The name of a token."""
     outcome: str | None
-    """Of the dialling: answered, busy, no_answer, declined, …"""
+    """The result of dialing: answered, busy, no_answer, declined, …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -151,11 +154,11 @@ class Queued(EventData):
     agent: str
     trunk: str
     caller: str | None = None
-    """The caller id that is to be shown."""
+    """The caller ID that will be shown."""
     callee: str | None = None
-    """The number to be called."""
+    """The number to call."""
     due_at: datetime
-    """Not before."""
+    """The call is not dialed before this time."""
     expires_at: datetime
 
 
@@ -163,14 +166,14 @@ class Queued(EventData):
 class Reconnected(EventData):
     provider: str
     gap_ms: int
-    """From the loss of the AI's line to its being ready again."""
+    """Milliseconds from the loss of the connection until it works again."""
     planned: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Recorded(EventData):
     path: str
-    """On the machine of the worker that made it."""
+    """The path on the worker's machine."""
     seconds: float
 
 
@@ -182,19 +185,19 @@ class Ringing(EventData):
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Said(EventData):
     item: str = ""
-    """The provider's id of it: told twice, it is the same."""
+    """The provider's id of the utterance. If it is reported twice, the id is the same."""
     spoken_at: datetime | None = None
-    """When it was over. What a caller said is written down later, and not always in its order: sort by this."""
+    """The end of the utterance. Transcriptions arrive later and not always in order, so sort by this time."""
     started_at: datetime | None = None
-    """When it began; null: not known."""
+    """The start of the utterance. null: unknown."""
     who: Literal["caller", "agent", "target"] | str
-    """`target`: of an attended transfer."""
+    """`target`: the target of an attended transfer."""
     text: str | None = None
-    """The words; of an agent that was interrupted, up to what was heard."""
+    """The text. If the agent was interrupted, only the part that was heard."""
     interrupted: bool
     heard_ms: int | None
     consultation: bool
-    """Said between agent and target, before the transfer: the caller heard nothing of it."""
+    """true: said between agent and target before the transfer. The caller did not hear it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -202,16 +205,16 @@ class Settled(EventData):
     agent: str
     trunk: str
     caller: str | None = None
-    """The caller id that was to be shown."""
+    """The caller ID of the call."""
     callee: str | None = None
-    """The number to be called."""
+    """The number to call."""
     outcome: str
-    """Of the last attempt: answered, machine, busy, …; or rejected, expired, cancelled, interrupted, without one."""
+    """The outcome of the last attempt: answered, machine, busy, …; or rejected, expired, cancelled, interrupted."""
     detail: str | None
     cause: int | None = None
-    """Of the last attempt: Q.850, where Asterisk told it."""
+    """The Q.850 cause of the last attempt, if Asterisk reported it."""
     sip_status: int | None = None
-    """Of the network's answer that ended the last attempt, where it was refused."""
+    """The SIP status with which the network refused the last attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -219,12 +222,12 @@ class Started(EventData):
     direction: Literal["inbound", "outbound"] | str
     agent: str
     agent_version: int | None = None
-    """Which version of the agent; 0: a draft; null: not known."""
+    """The version of the agent. 0: a draft. null: unknown."""
     trunk: str | None
     caller: str | None = None
-    """Who calls; for an outbound call the caller id that is shown."""
+    """The caller's number; for an outbound call, the caller ID that is shown."""
     callee: str | None = None
-    """The number called."""
+    """The called number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -237,39 +240,39 @@ class StateChange(EventData):
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Supervision(EventData):
     supervision: int
-    """Which supervision of this attempt, from 1."""
+    """The number of the supervision in this attempt, from 1."""
     state: Literal["ringing", "on", "left", "failed"] | str
     mode: Literal["listen", "whisper", "take_over"] | str
     to: str | None = None
-    """Who it is, as the config names them."""
+    """The name of the supervisor in the configuration."""
     by: str
-    """A token's name."""
+    """The name of a token."""
     outcome: str | None
-    """Of the dialling: answered, busy, no_answer, declined, …"""
+    """The result of dialing: answered, busy, no_answer, declined, …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Tool(EventData):
     tool: str
-    """Its name; `unknown` for one that the agent does not have."""
+    """The name of the tool; `unknown` if the agent does not have it."""
     state: Literal["called", "answered"] | str
     seconds: float | None = None
-    """From call to answer."""
+    """Seconds from the call to the answer."""
     ok: bool | None = None
     reason: str | None = None
-    """Of a request over HTTP that failed, or was cut: `dns`, `refused`, `timeout`, … (docs/metrics.md, tools)."""
+    """Why an HTTP request failed or its answer was cut: `dns`, `refused`, `timeout`, … (docs/metrics.md, tools)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Transfer(EventData):
     transfer: int
-    """Which transfer of this attempt, from 1."""
+    """The number of the transfer in this attempt, from 1."""
     state: str
-    """As in the call's `transfer`: ringing (it has begun), answered, failed, …"""
+    """As in the call's `transfer`: ringing (it has started), answered, failed, …"""
     to: str | None = None
-    """What was asked for."""
+    """The requested destination."""
     by: str
-    """A token's name, `agent`, `digit` or `rescue`."""
+    """The name of a token, `agent`, `digit` or `rescue`."""
     outcome: str | None
     """Why it failed: busy, no_answer, declined, …"""
     kind: str | None = None
@@ -280,11 +283,11 @@ class Transfer(EventData):
 class Turn(EventData):
     turn: int
     endpointing_ms: float | None
-    """From the caller's last sound to the AI's word that the caller stopped."""
+    """Milliseconds from the end of the caller's speech until the AI provider reported it."""
     first_delta_ms: float | None
-    """From that word to the first sound from the AI."""
+    """Milliseconds from that report to the first audio of the AI provider."""
     first_frame_ms: float | None
-    """From that word to the first sound to the caller."""
+    """Milliseconds from that report to the first audio for the caller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -293,8 +296,8 @@ class Used(EventData):
     model: str
     kind: Literal["response", "transcription"] | str
     tokens: Mapping[str, int]
-    """By kind, as the provider counts them."""
+    """Tokens by kind, as the provider counts them."""
     seconds: float | None
-    """Of audio, for a transcription that is billed by time."""
+    """Seconds of audio, for transcription that is billed by time."""
     cost: float
     """US dollars."""

@@ -44,7 +44,7 @@ class Event(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallQueued(Event):
-    """The call waits to be placed: for the first time, or for another attempt."""
+    """A call enters the outbound queue, for the first time or for another attempt."""
 
     type: Literal["call.queued"] = "call.queued"
     data: Queued
@@ -52,7 +52,7 @@ class CallQueued(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallStarted(Event):
-    """A call began: a caller arrived, or one is about to be dialled."""
+    """A call starts: a caller has arrived, or a callee is about to be dialed."""
 
     type: Literal["call.started"] = "call.started"
     data: Started
@@ -60,8 +60,7 @@ class CallStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallAdopted(Event):
-    """The controller was killed or restarted while the call went on, and the next one has taken it over. From here on
-    `number` counts anew."""
+    """A restarted controller has taken over the call. `number` starts again at 1."""
 
     type: Literal["call.adopted"] = "call.adopted"
     data: Adopted
@@ -69,7 +68,7 @@ class CallAdopted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallRinging(Event):
-    """The caller hears ringing, or the callee's telephone rings."""
+    """The caller hears ringing, or the callee's phone rings."""
 
     type: Literal["call.ringing"] = "call.ringing"
     data: Ringing
@@ -77,7 +76,7 @@ class CallRinging(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallAnswered(Event):
-    """The call was answered: by us, or by who was called."""
+    """The call was answered, by voiceai or by the callee."""
 
     type: Literal["call.answered"] = "call.answered"
     data: Answered
@@ -85,7 +84,7 @@ class CallAnswered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallState(Event):
-    """The call went from one state to another."""
+    """The state of the call has changed."""
 
     type: Literal["call.state"] = "call.state"
     data: StateChange
@@ -93,7 +92,7 @@ class CallState(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallSaid(Event):
-    """Somebody has finished saying something."""
+    """Somebody has finished an utterance."""
 
     type: Literal["call.said"] = "call.said"
     data: Said
@@ -101,7 +100,7 @@ class CallSaid(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallTurn(Event):
-    """The agent has answered the caller; how fast."""
+    """The agent has answered; with the response times."""
 
     type: Literal["call.turn"] = "call.turn"
     data: Turn
@@ -125,7 +124,7 @@ class CallTool(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallTransfer(Event):
-    """A transfer has begun, or gone on."""
+    """A transfer has started or changed."""
 
     type: Literal["call.transfer"] = "call.transfer"
     data: Transfer
@@ -133,7 +132,7 @@ class CallTransfer(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallParticipant(Event):
-    """Somebody is dialled into the call, has joined, left, or did not come."""
+    """A participant is dialed, has joined, has left, or could not be reached."""
 
     type: Literal["call.participant"] = "call.participant"
     data: Participant
@@ -141,7 +140,7 @@ class CallParticipant(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallSupervision(Event):
-    """A supervisor is dialled, listens, hears the call in another way, or has left."""
+    """A supervisor is dialed, has joined, has changed the mode, or has left."""
 
     type: Literal["call.supervision"] = "call.supervision"
     data: Supervision
@@ -149,7 +148,7 @@ class CallSupervision(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallInstructed(Event):
-    """An operator has told the agent something, or has given the call to another agent."""
+    """An operator has instructed the agent, or has given the call to another agent."""
 
     type: Literal["call.instructed"] = "call.instructed"
     data: Instructed
@@ -157,7 +156,7 @@ class CallInstructed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallControl(Event):
-    """Another agent speaks, somebody is on hold or muted, the recording goes or rests: all of it as it is now."""
+    """Agent, hold, mute or recording has changed. The event has all present values."""
 
     type: Literal["call.control"] = "call.control"
     data: Control
@@ -165,7 +164,7 @@ class CallControl(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallMetadata(Event):
-    """Somebody has changed the metadata of the call (`PATCH /v1/calls/{id}`): `metadata` is all of it as it is now."""
+    """The metadata of the call was changed (`PATCH /v1/calls/{id}`). `metadata` has all present values."""
 
     type: Literal["call.metadata"] = "call.metadata"
     data: MetadataChange
@@ -173,7 +172,7 @@ class CallMetadata(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallReconnected(Event):
-    """The line to the AI broke, or was renewed, and is back."""
+    """The connection to the AI provider was lost, or renewed as planned, and works again."""
 
     type: Literal["call.reconnected"] = "call.reconnected"
     data: Reconnected
@@ -181,7 +180,7 @@ class CallReconnected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallAiWarning(Event):
-    """Something went wrong at the AI's side, and the call goes on."""
+    """An error at the AI provider that does not end the call."""
 
     type: Literal["call.ai_warning"] = "call.ai_warning"
     data: AiWarning
@@ -189,7 +188,7 @@ class CallAiWarning(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallUsed(Event):
-    """A response or a transcription was paid for."""
+    """A response or a transcription was billed."""
 
     type: Literal["call.used"] = "call.used"
     data: Used
@@ -205,7 +204,7 @@ class CallRecorded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallEnded(Event):
-    """The call is over, or, if it came from the queue, this attempt of it."""
+    """The call is over; for a call from the queue, this attempt is over."""
 
     type: Literal["call.ended"] = "call.ended"
     data: Ended
@@ -213,7 +212,7 @@ class CallEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallSettled(Event):
-    """The queue is done with the call: nothing comes after it."""
+    """A call from the queue has its final result. This is its last event."""
 
     type: Literal["call.settled"] = "call.settled"
     data: Settled

@@ -10,9 +10,9 @@ from voiceai_client.decoding import Model
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AlertAnswer(Model):
     type: str
-    """Stable: docs/metrics.md lists them."""
+    """A stable name, listed in docs/metrics.md."""
     severity: Literal["critical", "warning", "info"] | str
-    """critical: calls can't be handled, or data is lost; warning: it may become so; info: somebody has set it so."""
+    """critical: calls cannot be handled, or data is lost. warning: this may happen soon. info: set by an operator."""
     subject: str | None
     """The name of the trunk, worker, node, task or folder. null: the controller itself."""
     message: str
@@ -38,5 +38,5 @@ class Readiness(Model):
     parts: Mapping[str, bool]
     """Each part that a call needs, and whether it is ready."""
     warnings: tuple[str, ...] = ()
-    """Failures that are tried again and do not stop calls, such as the start of one worker of several, or a worker
-    that Asterisk does not reach."""
+    """Problems that do not stop calls and that voiceai tries to solve itself, such as one of several workers that
+    does not start, or a worker that Asterisk cannot reach."""

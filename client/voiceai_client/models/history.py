@@ -25,12 +25,12 @@ class PastCall(Model):
     number: int
     id: str
     attempt: int
-    """The number of the attempt to place the call, from 1; 0: nobody was dialled."""
+    """The number of the attempt to place the call, from 1. 0: nothing was dialed."""
     url: str
     direction: str
     agent: str
     agent_version: int | None
-    """0: a draft of it; null: not known."""
+    """0: a draft. null: unknown."""
     trunk: str | None
     caller: str | None
     callee: str | None
@@ -39,10 +39,10 @@ class PastCall(Model):
     ended_at: datetime | None
     """null: the call is live."""
     outcome: str | None
-    """As in /v1/calls; `interrupted`: the controller was killed, and nobody saw the end."""
+    """As in /v1/calls. `interrupted`: the controller was killed, and the end is unknown."""
     ended_by: str | None
     cause: int | None
-    """Q.850, where Asterisk told it."""
+    """The Q.850 cause, if Asterisk reported it."""
     sip_status: int | None
     """The SIP status with which an outbound call was refused."""
     detail: str | None
@@ -50,11 +50,11 @@ class PastCall(Model):
     talked_s: float | None
     turns: int
     first_frame_ms: SpreadAnswer | None
-    """From the caller's end of speech to the agent's first sound."""
+    """Response time: from the end of the caller's speech to the first audio of the agent."""
     cost: float
     """US dollars."""
     metadata: Mapping[str, str]
-    """What the client has given the call."""
+    """Data of the API client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -73,7 +73,7 @@ class HistoryPage(Model):
     totals: HistoryTotals | None
     """null: not asked for."""
     next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -87,7 +87,7 @@ class LegAnswer(Model):
     by: str | None
     began_at: datetime
     at: datetime
-    """Of its latest change."""
+    """The time of its latest change."""
     state: str
     outcome: str | None
 
@@ -115,12 +115,13 @@ class UsageAnswer(Model):
 class PastSound(Model):
     number: int
     at: datetime
-    """When it was complete."""
+    """When the recording was complete."""
     seconds: float
     url: str | None
-    """null: the file is not on the controller's machine (any more)."""
+    """null: the file is not on the machine of the controller."""
     ended_with: str
-    """call; transfer or take_over: the agent left the call then, and the rest is not recorded; stop: it was stopped."""
+    """call: recorded until the end. transfer or take_over: the agent left the call, and the rest is not recorded.
+    stop: the recording was stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

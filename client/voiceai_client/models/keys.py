@@ -9,35 +9,35 @@ from voiceai_client.decoding import Model
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class KeyAnswer(Model):
     id: str | None
-    """null: a token of the config, which is changed there."""
+    """null: a token of the configuration file; change it there."""
     prefix: str | None
-    """What the key begins with."""
+    """The start of the key."""
     name: str
     scopes: tuple[str, ...]
     agents: tuple[str, ...] | None
-    """null here and below: no limit."""
+    """null: no limit. The same for the fields below."""
     trunks: tuple[str, ...] | None
     sources: tuple[str, ...] | None
     expires_at: datetime | None
     comment: str
     version: int
-    """One more with each change; in the `ETag` of a single key."""
+    """Increases with each change. It is the `ETag` of the key."""
     created_at: datetime | None
     created_by: str
     changed_at: datetime | None
     changed_by: str
     used_at: datetime | None
-    """The latest request that was let in. It may lack the last minute before a controller was killed."""
+    """The time of the latest accepted request. After a kill of the controller, the last minute may be missing."""
     used_from: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class KeyCreated(KeyAnswer):
     key: str
-    """The key itself. It is shown here, and never again."""
+    """The key. It is shown only in this answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class KeyPage(Model):
     keys: tuple[KeyAnswer, ...]
-    """Those of the store, newest first; then the tokens of the config."""
+    """Keys of the database, newest first, then the tokens of the configuration."""

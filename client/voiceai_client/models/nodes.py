@@ -10,31 +10,31 @@ from voiceai_client.decoding import Model
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NodeAnswer(Model):
     name: str
-    """`cluster.node` of its config."""
+    """The name of the node: `cluster.node` in its configuration."""
     epoch: int
-    """Counts its starts."""
+    """The number of starts of this node."""
     this: bool
-    """It is the node that answers."""
+    """true for the answering node."""
     version: str
     state: Literal["accepting", "draining", "unknown", "away", "stopped", "lost"] | str
-    """`accepting` or `draining` (no new calls; those that it has go on); `unknown` (its signs of life in the store
-    are fresh, and it tells no more: no `cluster.url`, or that server is away), `away` (nothing is heard of it),
-    `stopped` (in order), or `lost` (others have ended its calls)."""
+    """`accepting`; `draining` (no new calls, live calls continue); `unknown` (recent heartbeats in the database, but
+    no lease: no `cluster.url`, or Valkey is down); `away` (no sign of the node); `stopped` (shut down); or `lost`
+    (other nodes have ended its calls)."""
     calls: int | None
-    """Live calls; null: not known now."""
+    """Live calls. null: unknown."""
     capacity: int | None
-    """As many can its workers carry; null: not known."""
+    """The capacity of its workers. null: unknown."""
     lease_s: float | None
-    """Seconds until its lease expires, below 0: since when it has. null: none is known, as without `cluster.url`."""
+    """Seconds until its lease expires; negative: seconds since it has expired. null: no lease is known, as without
+    `cluster.url`."""
     silent_s: float | None
-    """Seconds since its latest sign of life in the store; null: the store does not say, or this node answers."""
+    """Seconds since its latest heartbeat in the database. null: unknown, or the answering node."""
     api_url: str | None
-    """Where it says that other nodes reach it."""
+    """The URL under which other nodes reach it."""
     started_at: datetime | None
     trouble: str | None = None
-    """What keeps it from its part in the cluster until somebody mends it, as far as the node that answers has
-    noticed: it has refused that node's `cluster.token`; or, of that node itself, `cluster.url` leads to a Valkey
-    that it can't use."""
+    """A problem that an operator must solve, as far as the answering node knows: the node refuses the
+    `cluster.token`; or the answering node itself cannot use the Valkey in `cluster.url`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -11,42 +11,42 @@ from voiceai_client.models.common import CallAnswer
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Cancelled(Model):
     matching: int
-    """How many calls that wait fit."""
+    """The number of matching queued calls."""
     cancelled: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SuspendedTrunkAnswer(Model):
-    """A trunk that failed several times in a row (`trunks.*.circuit_breaker`): no queued call is placed over it."""
+    """A trunk that failed several times in a row (`trunks.*.circuit_breaker`). No queued calls are placed over it."""
 
     trunk: str
     since: datetime
     faults: int
-    """In a row."""
+    """The number of failures in a row."""
     next_probe_at: datetime
-    """When one call tries the trunk."""
+    """When the next test call is placed over the trunk."""
     probing: bool
-    """Whether this time has come."""
+    """true: the test call is due or in progress."""
     outcome: str
-    """Of the latest fault."""
+    """The outcome of the latest failure."""
     sip_status: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class QueueAnswer(Model):
     counts: Mapping[str, int]
-    """By status."""
+    """The number of calls by status."""
     paused: bool
-    """No calls are placed over any trunk."""
+    """true: no calls are dialed over any trunk."""
     paused_trunks: tuple[str, ...]
     suspended_trunks: tuple[SuspendedTrunkAnswer, ...] = ()
-    """`resume` tries them at once."""
+    """Trunks that are suspended by their circuit breaker. `resume` ends this at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class QueuePage(QueueAnswer):
     calls: tuple[CallAnswer, ...]
     matching: int
-    """How many calls fit the query, on all pages."""
+    """The number of matching calls on all pages."""
     next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""

@@ -11,7 +11,7 @@ from voiceai_client.decoding import Model
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ChangeAnswer(Model):
     path: str
-    """Dotted; empty: the whole."""
+    """Dotted path. Empty: the whole value."""
     kind: str
     """added, removed or changed."""
     before: Any
@@ -20,49 +20,49 @@ class ChangeAnswer(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Checked(Model):
-    """It could be published."""
+    """The content can be published."""
 
     valid: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Measure(Model):
-    """A mean over calls, and between which values it may well lie for all calls to come (95 % confidence interval)."""
+    """A mean over calls with its 95 % confidence interval."""
 
     name: str
     """answered, transferred (shares of the calls, from 0 to 1), talked_s, turns, interruptions (of calls that were
     answered), first_frame_ms, cost."""
     calls: int
-    """Of how many calls it is the mean."""
+    """The number of calls."""
     mean: float | None
     low: float | None
-    """null: too few calls to say, fewer than 30."""
+    """null: fewer than 30 calls."""
     high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class VersionFigures(Model):
-    """Of all ended calls that an agent had with one of its versions."""
+    """Figures of all ended calls of one version of an agent."""
 
     version: int | None
-    """null: not known."""
+    """null: unknown."""
     calls: int
     outcomes: Mapping[str, int]
-    """How many calls ended so."""
+    """The number of calls by outcome."""
     mean_talked_s: float | None
-    """Of calls that were answered."""
+    """Of answered calls."""
     turns: int
     interruptions: int
-    """How often a caller spoke while the agent did."""
+    """The number of interruptions of the agent by callers."""
     transfers: int
-    """Calls to somebody else that were begun."""
+    """The number of transfers that were started."""
     first_frame_ms: int | None
-    """The mean of the calls' medians: from the caller's end of speech to the agent's first sound."""
+    """The mean of the median response times of the calls."""
     cost: float
     """US dollars, all calls."""
     cost_per_call: float
     measures: tuple[Measure, ...]
-    """To compare the versions with: if the intervals of two do not touch, they differ by more than chance explains."""
+    """If the intervals of two versions do not overlap, the difference is probably not random."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -75,7 +75,7 @@ class ComparisonAnswer(Model):
 class DiffAnswer(Model):
     changes: tuple[ChangeAnswer, ...]
     lines: tuple[str, ...]
-    """A unified diff of both as YAML; each line begins with a blank, `+`, `-` or `@@`."""
+    """A unified diff of both as YAML. Each line starts with a space, `+`, `-` or `@@`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -95,7 +95,7 @@ class DraftInfo(Model):
 class VersionInfo(Model):
     version: int
     by: str
-    """Who has published it; `file`: it was read from the config file."""
+    """The user who published the version. `file`: it was read from the config file."""
     at: datetime
     comment: str
 
@@ -103,14 +103,14 @@ class VersionInfo(Model):
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class VersionAnswer(VersionInfo):
     content: Mapping[str, Any] | tuple[Any, ...]
-    """As in config.yaml. Secrets are references such as `${NAME}`, or stars."""
+    """As in config.yaml. Secrets are references such as `${NAME}`, or replaced by stars."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TrialAnswer(Model):
     version: int
     share: int
-    """Of 100 new calls."""
+    """Percent of the new calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -118,12 +118,12 @@ class ResourceAnswer(Model):
     kind: str
     name: str
     etag: str
-    """For `If-Match`: names the state of published version and draft together."""
+    """For `If-Match`. It stands for the published version and the draft together."""
     published: VersionAnswer | None
-    """null: only a draft."""
+    """null: there is only a draft."""
     draft: DraftAnswer | None
     trial: TrialAnswer | None
-    """Another version of an agent, which gets a share of its calls."""
+    """A trial: another version of the agent that gets a share of the calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -131,43 +131,43 @@ class ResourceInfo(Model):
     kind: str
     name: str
     etag: str
-    """For `If-Match`: names the state of published version and draft together."""
+    """For `If-Match`. It stands for the published version and the draft together."""
     published: VersionInfo | None
-    """null: only a draft."""
+    """null: there is only a draft."""
     draft: DraftInfo | None
     trial: TrialAnswer | None
-    """Another version of an agent, which gets a share of its calls."""
+    """A trial: another version of the agent that gets a share of the calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ResourcePage(Model):
     source: str
-    """`file`: the config file has the resources, and nobody writes them here; `store`."""
+    """`file`: resources are in the config file and are read-only here. `store`: resources are in the database."""
     resources: tuple[ResourceInfo, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ToolTried(Model):
-    """What a call would have got. Values of secrets are stars wherever they stand."""
+    """What the agent would get in a call. Secrets are replaced by stars."""
 
     ok: bool
-    """What the model is told of it: it went well, or it failed."""
+    """Whether the model would see a success."""
     output: str
     """The text that the model would read."""
     reason: str | None
     """Why it failed, as in the metric of tools' failures; `too_large`: the text is cut."""
     detail: str
-    """The cause in words, for whoever sets the tool up."""
+    """The cause in words, for the person who configures the tool."""
     status: int | None
-    """Of the server's answer; null: there was none."""
+    """The HTTP status of the server. null: no answer."""
     duration_ms: int
     method: str
     url: str | None
-    """What was asked; null: nothing, because the arguments do not fit."""
+    """The URL of the request. null: nothing was sent, because the arguments do not match the schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class VersionPage(Model):
     versions: tuple[VersionInfo, ...]
     next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""

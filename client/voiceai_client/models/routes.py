@@ -8,15 +8,15 @@ from voiceai_client.decoding import Model
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RouteAnswer(Model):
-    """How a call would be routed. Limits, and whether there is room for it, are not looked at."""
+    """How a call would be routed. Limits and capacity are not checked."""
 
     route: int | None
-    """The first route that fits, counted from 0; null: none fits, or there are no routes."""
+    """The index of the first matching route, from 0. null: no route matches, or there are no routes."""
     agent: str | None
-    """Who answers. null: nobody, or one of `agents`, drawn for each call."""
+    """The agent that answers. null: none, or one of `agents`, chosen for each call."""
     agents: Mapping[str, int]
-    """All whom the route may choose, by weight; empty: the call is declined."""
+    """The agents of the route with their weights. Empty: the call is declined."""
     variables: Mapping[str, str]
-    """For the agent's templates, besides what a look-up tells."""
+    """Variables for the agent's templates, without those of a look-up."""
     nearest: str | None
-    """If no route fits: the one that comes nearest, and which of its keys do not fit."""
+    """If no route matches: the nearest route, and which of its keys do not match."""

@@ -10,13 +10,13 @@ from voiceai_client.decoding import Model
 class ConsoleSessionAnswer(Model):
     id: str
     name: str
-    """Whose it is: a key's or a token's name, or `sso:` and a person's."""
+    """The user: the name of a key or token, or `sso:` and the name of a person."""
     began_at: datetime
     used_at: datetime
     source: str | None
-    """The address of the log-in."""
+    """The address from which the user logged in."""
     current: bool
-    """The one that this request came with."""
+    """true for the session of this request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -14,7 +14,7 @@ class ConsultationLine(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class IceServerAnswer(Model):
-    """As RTCPeerConnection takes it."""
+    """In the form of RTCPeerConnection."""
 
     urls: tuple[str, ...]
     username: str | None
@@ -23,39 +23,39 @@ class IceServerAnswer(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SoftphoneAnswer(Model):
-    """All that a SIP library needs. The password is shown this once."""
+    """Everything that a SIP library needs. The password is shown only in this answer."""
 
     id: str
     websocket: str
-    """Where SIP goes: a path of this API, or the URL of Asterisk's own websocket. Subprotocol `sip`."""
+    """The websocket for SIP (subprotocol `sip`): a path of this API, or the URL of Asterisk's websocket."""
     uri: str
     """The SIP address of this session."""
     password: str
     target: str | None
-    """What to call; null: nothing, it is rung."""
+    """The address to call. null: none, because this session is called."""
     call: str | None
-    """The id that its call will have; null: it is a supervisor's."""
+    """The id of the coming call. null: a supervisor's session."""
     ice_servers: tuple[IceServerAnswer, ...]
     unused_s: float
-    """Seconds after which it is over if there is no call by then."""
+    """Seconds after which the session ends if it has no call."""
     max_s: float
-    """The longest that it may last, from now."""
+    """The longest duration of the session in seconds, from now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TransferOffer(Model):
-    """The call that is transferred to a browser. Numbers and words are personal."""
+    """The call that is transferred to a browser. Numbers and texts are personal."""
 
     id: str
-    """Of the session."""
+    """The id of the session."""
     call: str | None = None
     """null: none yet."""
     agent: str | None = None
     person: str | None = None
-    """Who is transferred: the caller, or the callee of a call that we placed."""
+    """The number of the person who is transferred: the caller, or the callee of an outbound call."""
     kind: str | None = None
     """blind or attended."""
     state: str | None = None
-    """Of the transfer: ringing, consulting, answered, failed."""
+    """The state of the transfer: ringing, consulting, answered or failed."""
     consultation: tuple[ConsultationLine, ...] = ()
-    """What agent and target have said to each other, before the call is taken."""
+    """The consultation of agent and target, before the call is accepted."""

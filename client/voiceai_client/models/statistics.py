@@ -11,28 +11,29 @@ from voiceai_client.decoding import Model
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DistributionAnswer(Model):
     count: int
-    """How many values there are."""
+    """The number of values."""
     mean: float | None
     median: float | None
     p95: float | None
-    """95 % of the values are not greater."""
+    """The 95th percentile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FiguresAnswer(Model):
-    """Of ended calls. Each attempt of an outbound call counts as a call."""
+    """Figures of ended calls. Each attempt of an outbound call counts as a call."""
 
     calls: int
     answered: int
     outcomes: Mapping[str, int]
-    """How many calls ended so."""
+    """The number of calls by outcome."""
     talked_s: DistributionAnswer
     """Seconds of the calls that were answered; median and p95 to 1 s."""
     response_ms: DistributionAnswer
-    """Milliseconds from the caller's end of speech to the agent's first sound, of all turns; to 10 ms."""
+    """Response time in milliseconds: from the end of the caller's speech to the first audio of the agent, of all
+    turns, rounded to 10 ms."""
     turns: int
     interruptions: int
-    """How often a caller spoke while the agent did."""
+    """The number of interruptions of the agent by callers."""
     cost: float
     """US dollars."""
 
@@ -42,7 +43,7 @@ class StatisticsGroup(FiguresAnswer):
     day: str | None
     """null: the calls are grouped by agent or trunk."""
     name: str | None
-    """Of the agent or the trunk. null: calls without a trunk, or a day."""
+    """The name of the agent or trunk. null: calls without a trunk, or the group is a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -52,5 +53,5 @@ class StatisticsAnswer(Model):
     zone: str
     group: Literal["day", "agent", "trunk"] | str
     groups: tuple[StatisticsGroup, ...]
-    """All days of the period in order; agents and trunks that had calls, those with the most calls first."""
+    """All days of the period in order, or the agents or trunks with calls, those with the most calls first."""
     total: FiguresAnswer

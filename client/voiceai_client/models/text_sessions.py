@@ -16,23 +16,23 @@ class TextEventAnswer(Model):
     type: Literal["user", "agent", "tool_call", "tool_result", "turn", "ended"] | str
     """`turn`: the agent has finished, and it is the user's turn."""
     text: str | None
-    """What was said; of a `tool_result` what the model reads; of `ended` how, and why."""
+    """The text. `tool_result`: what the model reads. `ended`: how and why the session ended."""
     tool_call: str | None
     tool: str | None
     arguments: Mapping[str, Any] | None
     awaits_result: bool
-    """Of a `tool_call`: answer it with POST …/tool-results."""
+    """In a `tool_call`: true if you must answer it with POST …/tool-results."""
     ok: bool | None
-    """Of a `tool_result`: false for a refusal or a failure."""
+    """In a `tool_result`: false if the tool was refused or failed."""
     by: str | None
     """Of a `tool_result`: tool, test (`results`), hand, built_in, check (the arguments do not fit, or the destination
     is not allowed), nobody. Of `ended`: agent, user, limit, error."""
     to: str | None
-    """Of an end by a transfer: the destination, as the agent named it."""
+    """If the session ended with a transfer: the destination, as the agent named it."""
     latency_ms: int | None
-    """Of a `turn`: how long the agent took."""
+    """In a `turn`: how long the agent took."""
     cost: float | None
-    """Of a `turn` and of `ended`: US dollars so far."""
+    """In `turn` and `ended`: US dollars so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -41,7 +41,7 @@ class TextSessionAnswer(Model):
     agent: str
     state: Literal["opening", "open", "ended"] | str
     users_turn: bool
-    """A message may be sent."""
+    """true: the agent waits for a message of the user."""
     tools: Literal["call", "by_hand", "none"] | str
     began_at: datetime
     model: str

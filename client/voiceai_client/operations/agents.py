@@ -31,12 +31,12 @@ class AgentsOperations:
     ) -> Iterator[StreamEvent]:
         """Run tests of an agent by text. Scope: call. Problems: unknown-name, invalid-config, unknown-resource.
 
-        tests: Names from the agent's `tests`. null: all of them, unless there are `cases`.
-        cases: Further tests, of the form that `agents.*.tests` has in the config.
-        repeat: How often each is run. Default: `1`.
-        instructions: Replace the agent's own; they are no template.
-        draft: The agent as its draft has it, tests included, instead of what is in force. Default: `false`.
-        version: The agent as this version of it, tests included.
+        tests: Names from the agent's `tests`. null: all tests, unless there are `cases`.
+        cases: Further tests, in the form of `agents.*.tests` in the config.
+        repeat: How often each test is run. Default: `1`.
+        instructions: Instructions instead of the agent's own. They are not a template.
+        draft: true: the draft of the agent with its tests, instead of the published version. Default: `false`.
+        version: This version of the agent, with its tests.
         """
         url = path_of("/v1/agents/{name}/tests/run", name=name)
         sent = given(

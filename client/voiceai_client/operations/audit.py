@@ -23,10 +23,10 @@ class AuditOperations:
         limit: int | None = None,
         before: int | None = None,
     ) -> AuditPage:
-        """Who did what, newest first. Scope: admin.
+        """List the audit log, newest first. Scope: admin.
 
-        by: A token's name; empty: wrong tokens.
-        operation: Its operationId.
+        by: The name of a token. Empty: requests with wrong tokens.
+        operation: The operationId of the request.
         since: Requests at this time or later.
         until: Requests before this time.
         limit: Default: 100.

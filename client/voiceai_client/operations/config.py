@@ -14,23 +14,22 @@ class ConfigOperations:
         return self._http.ask(ConfigAnswer, Request("GET", "/v1/config"))
 
     def reload(self, *, idempotency_key: str | None = None) -> ReloadAnswer:
-        """Read the config file again. Scope: config. Problems: invalid-config."""
+        """Reload the config file. Scope: config. Problems: invalid-config."""
         return self._http.ask(
             ReloadAnswer, Request("POST", "/v1/config/reload", body={}, idempotency_key=idempotency_key)
         )
 
     def export(self) -> str:
-        """What is published, as a part of a config file. Scope: read."""
+        """Export the published resources. Scope: read."""
         return self._http.text(Request("GET", "/v1/config/export"))
 
     def import_yaml(
         self, *, yaml: str, comment: str | None = None, dry_run: bool | None = None, idempotency_key: str | None = None
     ) -> Imported:
-        """Publish what a config file says. Scope: config. Problems: file-source, changed-meanwhile, invalid-config.
+        """Import a config file. Scope: config. Problems: file-source, changed-meanwhile, invalid-config.
 
-        yaml: A config file, an export, or a part of one. Sections that it has replace those of the store, all of
-            them.
-        dry_run: Only check it and tell what would change. Default: `false`.
+        yaml: A config file, an export, or a part of one. Its sections replace those in the database completely.
+        dry_run: true: only check the file and list what would change. Default: `false`.
         """
         sent = given({"yaml": yaml, "comment": comment, "dry_run": dry_run})
         return self._http.ask(

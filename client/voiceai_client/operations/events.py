@@ -19,7 +19,7 @@ class EventsOperations:
         last_event_id: str | None = None,
         reconnect_for_s: float = RECONNECT_SECONDS,
     ) -> EventStream:
-        """What happens in all calls, as it happens. Scope: read. Problems: too-many-streams.
+        """Stream the events of all calls. Scope: read. Problems: too-many-streams.
 
         type: Only events of this type; `call.*` matches all types with this beginning. May be given more than
             once.
@@ -31,7 +31,7 @@ class EventsOperations:
     def live(self, *, call: str | None = None) -> Iterator[StreamEvent]:
         """Who speaks, how loud, and the agent's words, twice a second. Scope: read. Problems: too-many-streams.
 
-        call: Only this one.
+        call: Only this call.
         """
         asked = given({"call": call})
         return self._http.stream(Request("GET", "/v1/live", query=asked))

@@ -10,13 +10,13 @@ class HealthOperations:
         self._http = http
 
     def __call__(self) -> Health:
-        """Does the process live?"""
+        """Is the process alive?"""
         return self._http.ask(Health, Request("GET", "/healthz"))
 
     def readiness(self) -> Readiness:
-        """Could a call be carried now?"""
+        """Can a call be handled now?"""
         return self._http.ask(Readiness, Request("GET", "/readyz", fine=(503,)))
 
     def list_alerts(self) -> AlertList:
-        """What needs attention now, the most severe first. Scope: read."""
+        """List alerts, the most severe first. Scope: read."""
         return self._http.ask(AlertList, Request("GET", "/v1/alerts"))

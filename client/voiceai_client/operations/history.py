@@ -33,11 +33,11 @@ class HistoryOperations:
         order: Literal["desc", "asc"] | None = None,
         totals: bool | None = None,
     ) -> HistoryPage:
-        """Calls of the past, newest first. Scope: read.
+        """List past calls. Scope: read.
 
         since: Calls that started at this time or later.
         until: Calls that started before this time.
-        number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
+        number: The number of the caller or callee in any spelling, or at least three digits of it.
         text: A part of the transcript.
         metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         least_talked_s: Calls of at least so many seconds from the answer to the end.
@@ -131,15 +131,15 @@ class HistoryOperations:
         most_talked_s: float | None = None,
         format: Literal["csv", "json", "cdr"] | None = None,
     ) -> Iterator[bytes]:
-        """Calls of the past as a file. Scope: read. Problems: too-many-streams.
+        """Export past calls. Scope: read. Problems: too-many-streams.
 
         since: Calls that started at this time or later.
         until: Calls that started before this time.
-        number: Of the caller or the callee: the number in any spelling, or at least three digits of it.
+        number: The number of the caller or callee in any spelling, or at least three digits of it.
         text: A part of the transcript.
         metadata: `key=value`: calls with this metadata. May be repeated: calls with all of it.
         least_talked_s: Calls of at least so many seconds from the answer to the end.
-        format: json: one object a line; cdr: the columns of Asterisk's Master.csv. Default: 'csv'.
+        format: json: one object per line. cdr: the columns of Asterisk's Master.csv. Default: 'csv'.
         """
         asked = given(
             {
@@ -160,9 +160,9 @@ class HistoryOperations:
         return self._http.pieces(Request("GET", "/v1/history/export", query=asked))
 
     def forget_caller(self, *, number: str, idempotency_key: str | None = None) -> Forgotten:
-        """Delete all that is kept of a number. Scope: admin.
+        """Delete the data of a number. Scope: admin.
 
-        number: Of the caller or the callee, as it was written down.
+        number: The number of the caller or callee, as stored.
         """
         sent = given({"number": number})
         return self._http.ask(
@@ -170,7 +170,7 @@ class HistoryOperations:
         )
 
     def show(self, id: str, *, attempt: int | None = None) -> PastCallDetail:
-        """A call of the past. Scope: read.
+        """Get a past call. Scope: read.
 
         attempt: The number of the attempt to place the call, from 1; default: the latest one.
         """

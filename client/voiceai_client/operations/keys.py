@@ -28,12 +28,12 @@ class KeysOperations:
         expires_at: datetime | None = None,
         comment: str | None = None,
     ) -> KeyCreated:
-        """Make an API key. Scope: admin. Problems: name-taken, refused.
+        """Add an API key. Scope: admin. Problems: name-taken, refused.
 
-        name: Who it is for: appears in logs and in the audit log. No other key and no token of the config has it.
-        agents: Only calls of these agents are seen and placed. Default: of all.
-        trunks: Only calls over these trunks are seen and placed. Default: over all.
-        sources: Addresses and networks from which it may be used, such as 10.1.0.0/16. Default: from everywhere.
+        name: The name in logs and in the audit log. It must be unique among keys and tokens of the configuration.
+        agents: The key sees and places only calls of these agents. Default: all agents.
+        trunks: The key sees and places only calls over these trunks. Default: all trunks.
+        sources: Addresses and networks from which the key may be used, such as 10.1.0.0/16. Default: all.
         expires_at: Default: never.
         """
         sent = given(
@@ -70,7 +70,7 @@ class KeysOperations:
     ) -> KeyAnswer:
         """Change the scopes or limits of an API key. Scope: admin. Problems: unknown-key, changed-meanwhile.
 
-        agents: null: no limit any more; so for `trunks`, `sources` and `expires_at`.
+        agents: null removes the limit, also for `trunks`, `sources` and `expires_at`.
         if_match: The `ETag` of what is changed: nobody else's change is undone.
         """
         url = path_of("/v1/keys/{id}", id=id)

@@ -11,7 +11,7 @@ class RecordingsOperations:
         self._http = http
 
     def get(self, id: str, number: str | int, *, attempt: int | None = None) -> Iterator[bytes]:
-        """The sound of a call. Scope: recordings. Problems: not-found, too-many-streams.
+        """Get a recording. Scope: recordings. Problems: not-found, too-many-streams.
 
         attempt: The number of the attempt to place the call, from 1; default: the latest one.
         """

@@ -24,18 +24,18 @@ class ResourcesOperations:
         self._http = http
 
     def list(self, kind: str) -> ResourcePage:
-        """All resources of a kind. Scope: read. Problems: unknown-resource."""
+        """List resources. Scope: read. Problems: unknown-resource."""
         url = path_of("/v1/resources/{kind}", kind=kind)
         return self._http.ask(ResourcePage, Request("GET", url))
 
     def show(self, kind: str, name: str) -> ResourceAnswer:
-        """A resource: what is published, and the draft if there is one. Scope: read. Problems: unknown-resource."""
+        """Get a resource: published version and draft. Scope: read. Problems: unknown-resource."""
         url = path_of("/v1/resources/{kind}/{name}", kind=kind, name=name)
         return self._http.ask(ResourceAnswer, Request("GET", url))
 
     def delete(self, kind: str, name: str, *, if_match: str | None = None, if_none_match: str | None = None) -> None:
-        """Delete what nothing names any more. Scope: config. Problems: unknown-resource, file-source,
-        changed-meanwhile, precondition-required, invalid-config.
+        """Delete an unused resource. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
+        precondition-required, invalid-config.
 
         if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
         if_none_match: `*`, instead, for what is new.
@@ -66,15 +66,15 @@ class ResourcesOperations:
             before = page.next
 
     def show_version(self, kind: str, name: str, version: str | int) -> VersionAnswer:
-        """One version. Scope: read. Problems: unknown-resource."""
+        """Get version. Scope: read. Problems: unknown-resource."""
         url = path_of("/v1/resources/{kind}/{name}/versions/{version}", kind=kind, name=name, version=version)
         return self._http.ask(VersionAnswer, Request("GET", url))
 
     def diff_versions(self, kind: str, name: str, *, from_: str | None = None, to: str | None = None) -> DiffAnswer:
-        """What differs between two versions. Scope: read. Problems: unknown-resource.
+        """Compare two versions. Scope: read. Problems: unknown-resource.
 
-        from_: A version's number, `published` or `draft`. Default: 'published'.
-        to: Likewise. Default: 'draft'.
+        from_: The number of a version, `published` or `draft`. Default: 'published'.
+        to: As for the other version. Default: 'draft'.
         """
         url = path_of("/v1/resources/{kind}/{name}/diff", kind=kind, name=name)
         asked = given({"from": from_, "to": to})
@@ -89,10 +89,10 @@ class ResourcesOperations:
         if_match: str | None = None,
         if_none_match: str | None = None,
     ) -> ResourceAnswer:
-        """Keep a draft. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
+        """Save a draft. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
         precondition-required, invalid-config.
 
-        content: As in config.yaml; of routes the whole list.
+        content: As in config.yaml. For routes, the whole list.
         if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
         if_none_match: `*`, instead, for what is new.
         """
@@ -106,7 +106,7 @@ class ResourcesOperations:
     def drop_draft(
         self, kind: str, name: str, *, if_match: str | None = None, if_none_match: str | None = None
     ) -> ResourceAnswer | None:
-        """Drop the draft. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
+        """Delete it. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
         precondition-required.
 
         if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
@@ -126,9 +126,9 @@ class ResourcesOperations:
         content: Mapping[str, Any] | Sequence[Any] | None = None,
         idempotency_key: str | None = None,
     ) -> Checked:
-        """Whether it could be published. Scope: config. Problems: unknown-resource, invalid-config.
+        """Check a draft. Scope: config. Problems: unknown-resource, invalid-config.
 
-        content: Default: the draft that is kept.
+        content: Default: the saved draft.
         """
         url = path_of("/v1/resources/{kind}/{name}/validate", kind=kind, name=name)
         sent = given({"content": content})
@@ -144,10 +144,10 @@ class ResourcesOperations:
         if_none_match: str | None = None,
         idempotency_key: str | None = None,
     ) -> ResourceAnswer:
-        """Publish the draft: the next call has it. Scope: config. Problems: unknown-resource, file-source,
-        changed-meanwhile, precondition-required, invalid-config.
+        """Publish the draft for new calls. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
+        precondition-required, invalid-config.
 
-        comment: What is different, for whoever reads the history.
+        comment: What was changed, for the list of versions.
         if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
         if_none_match: `*`, instead, for what is new.
         """
@@ -175,8 +175,8 @@ class ResourcesOperations:
         if_none_match: str | None = None,
         idempotency_key: str | None = None,
     ) -> ResourceAnswer:
-        """Publish what an older version says. Scope: config. Problems: unknown-resource, file-source,
-        changed-meanwhile, precondition-required, invalid-config.
+        """Publish an older version again. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
+        precondition-required, invalid-config.
 
         if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
         if_none_match: `*`, instead, for what is new.
@@ -207,7 +207,7 @@ class ResourcesOperations:
         """Give a version a share of an agent's new calls. Scope: config. Problems: unknown-resource, file-source,
         changed-meanwhile, precondition-required, invalid-config.
 
-        share: Of 100 new calls of this agent; the published version gets the others.
+        share: Percent of the new calls of this agent. The published version gets the others.
         if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
         if_none_match: `*`, instead, for what is new.
         """
@@ -221,8 +221,8 @@ class ResourcesOperations:
     def end_trial(
         self, kind: str, name: str, *, if_match: str | None = None, if_none_match: str | None = None
     ) -> ResourceAnswer:
-        """All new calls get the published version. Scope: config. Problems: unknown-resource, file-source,
-        changed-meanwhile, precondition-required, invalid-config.
+        """End a trial. Scope: config. Problems: unknown-resource, file-source, changed-meanwhile,
+        precondition-required, invalid-config.
 
         if_match: The ETag of what is changed: nobody else's change is undone. `*`: whatever is there. Needed.
         if_none_match: `*`, instead, for what is new.
@@ -243,8 +243,8 @@ class ResourcesOperations:
     ) -> ToolTried:
         """Try a tool: one real request. Scope: config. Problems: unknown-resource, invalid-config.
 
-        arguments: As a model would write them.
-        draft: The draft; default: what is published.
+        arguments: Arguments, as the model would send them.
+        draft: true: the draft. Default: the published version.
         """
         url = path_of("/v1/resources/http_tools/{name}/try", name=name)
         sent = given({"arguments": arguments, "draft": draft})
@@ -255,7 +255,7 @@ class ResourcesOperations:
     def compare_versions(
         self, name: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> ComparisonAnswer:
-        """How the versions of an agent do, by its calls. Scope: read.
+        """Compare versions by their calls. Scope: read.
 
         since: Calls that started at this time or later.
         until: Calls that started before this time.

@@ -10,7 +10,7 @@ class SessionsOperations:
         self._http = http
 
     def list(self) -> ConsoleSessionPage:
-        """Who is logged in to the console. Scope: admin."""
+        """List console sessions. Scope: admin."""
         return self._http.ask(ConsoleSessionPage, Request("GET", "/v1/sessions"))
 
     def end(self, id: str) -> None:

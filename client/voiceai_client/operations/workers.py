@@ -14,7 +14,7 @@ class WorkersOperations:
         return self._http.ask(WorkerPage, Request("GET", "/v1/workers"))
 
     def drain(self, name: str, *, seconds: float | None = None, idempotency_key: str | None = None) -> WorkerAnswer:
-        """Let a worker end and be replaced. Scope: admin. Problems: unknown-worker, refused.
+        """Drain a worker. Scope: admin. Problems: unknown-worker, refused.
 
         seconds: How long its calls may continue; then other workers take them over. Default:
             `shutdown.worker_drain_s`.

@@ -60,7 +60,7 @@ class Session:
     began_s: float
     used_s: float
     source: str | None = None
-    """The address of the log-in."""
+    """The address from which the user logged in."""
     roles: tuple[str, ...] | None = None
     """Of a person, as the provider told them."""
     written_at: datetime | None = None

@@ -11,17 +11,17 @@ from controller.config.models.agent_tests import AgentTest
 
 class RunAgentTests(Body):
     tests: Annotated[tuple[Name, ...], Field(max_length=200)] | None = Field(None, strict=False)
-    """Names from the agent's `tests`. null: all of them, unless there are `cases`."""
+    """Names from the agent's `tests`. null: all tests, unless there are `cases`."""
     cases: Annotated[dict[Name, AgentTest], Field(max_length=200)] = Field(default_factory=dict)
-    """Further tests, of the form that `agents.*.tests` has in the config."""
+    """Further tests, in the form of `agents.*.tests` in the config."""
     repeat: int = Field(1, ge=1, le=100)
-    """How often each is run."""
+    """How often each test is run."""
     instructions: Prompt | None = None
-    """Replace the agent's own; they are no template."""
+    """Instructions instead of the agent's own. They are not a template."""
     draft: bool = False
-    """The agent as its draft has it, tests included, instead of what is in force."""
+    """true: the draft of the agent with its tests, instead of the published version."""
     version: int | None = Field(None, ge=1, le=2**31 - 1)
-    """The agent as this version of it, tests included."""
+    """This version of the agent, with its tests."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:

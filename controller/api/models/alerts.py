@@ -7,9 +7,9 @@ from controller.api.models.base import Answer
 
 class AlertAnswer(Answer):
     type: str
-    """Stable: docs/metrics.md lists them."""
+    """A stable name, listed in docs/metrics.md."""
     severity: Literal["critical", "warning", "info"]
-    """critical: calls can't be handled, or data is lost; warning: it may become so; info: somebody has set it so."""
+    """critical: calls cannot be handled, or data is lost. warning: this may happen soon. info: set by an operator."""
     subject: str | None
     """The name of the trunk, worker, node, task or folder. null: the controller itself."""
     message: str

@@ -9,9 +9,9 @@ from controller.api.models.base import Answer, Body, Instant, Moment
 
 class AuditQuery(Body):
     by: str | None = Field(None, max_length=64)
-    """A token's name; empty: wrong tokens."""
+    """The name of a token. Empty: requests with wrong tokens."""
     operation: str | None = Field(None, max_length=64)
-    """Its operationId."""
+    """The operationId of the request."""
     call: str | None = Field(None, max_length=64)
     since: Instant | None = None
     """Requests at this time or later."""
@@ -26,19 +26,19 @@ class AuditEntryAnswer(Answer):
     number: int
     at: Moment
     by: str
-    """A token's name; empty: a wrong token was shown."""
+    """The name of the token. Empty: the token was wrong."""
     operation: str
     call: str | None
     asked: dict[str, Any]
-    """The body or query, with masked numbers and without words."""
+    """The body or query, with masked numbers and without personal texts."""
     status: int
-    """Of the answer."""
+    """The HTTP status of the answer."""
     request_id: str
     source: str | None
-    """The address of the client, or of a proxy in between."""
+    """The address of the client, or of the proxy in front of the API."""
 
 
 class AuditPage(Answer):
     entries: tuple[AuditEntryAnswer, ...]
     next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""

@@ -25,8 +25,9 @@ class ReasonAnswer(Answer):
 class StepAnswer(Answer):
     at: Moment
     side: str
-    """asterisk (its events), call (states; requests to Asterisk and worker), worker, ai (types of Realtime events: → to
-    the provider, ← from it; present after the session), or queue (of a call that we place: queued, attempts, end)."""
+    """asterisk (its events), call (states, and requests to Asterisk and worker), worker, ai (types of Realtime events:
+    → to the provider, ← from it; available after the session), or queue (of an outbound call: queued, attempts,
+    end)."""
     what: str
     facts: dict[str, str | int | float | bool]
 
@@ -42,7 +43,7 @@ class SpokenAnswer(Answer):
 
 
 class TraceAnswer(Answer):
-    """One call for the search for errors. Without numbers and words."""
+    """One call for troubleshooting, without numbers and transcripts."""
 
     id: str
     direction: str

@@ -31,9 +31,9 @@ class AttemptAnswer(Answer):
     trunk: str | None
     """The trunk of this attempt."""
     cause: int | None
-    """Q.850, where Asterisk told it."""
+    """The Q.850 cause, if Asterisk reported it."""
     sip_status: int | None
-    """The SIP status with which the network refused it."""
+    """The SIP status with which the network refused the call."""
 
 
 class WaitingAnswer(Answer):
@@ -43,9 +43,9 @@ class WaitingAnswer(Answer):
     """not_before, calling_hours, retry, paused, draining, not_ready, trunk_suspended, no_worker, concurrency_limit,
     rate_limit, minutes_limit, spend_limit, limit or turn (docs/outbound.md)."""
     detail: str
-    """The same in a sentence."""
+    """The reason in words."""
     until: Moment | None
-    """When that is over; null: not known."""
+    """When the reason ends. null: unknown."""
 
 
 class QueuePlace(Answer):
@@ -60,9 +60,9 @@ class QueuePlace(Answer):
     expires_at: Moment
     asked_by: str
     place: int | None
-    """The place of a due call in the line of its trunk; 1 is next. Only in the answer for a single call."""
+    """The position of a due call on its trunk; 1 is next. Only in the answer for a single call."""
     waiting: WaitingAnswer | None
-    """null: it does not wait."""
+    """null: the call does not wait."""
     attempts: tuple[AttemptAnswer, ...]
     """The ended attempts."""
 
@@ -76,7 +76,7 @@ class TransferAnswer(Answer):
     kind: str
     """blind, attended or refer."""
     detail: str | None
-    """Why it was not tried."""
+    """Why the transfer was not tried."""
 
 
 class SupervisionAnswer(Answer):
@@ -103,7 +103,7 @@ class SpreadAnswer(Answer):
 
 class Latency(Answer):
     first_frame_ms: SpreadAnswer | None
-    """From the caller's end of speech to the agent's first sound."""
+    """Response time: from the end of the caller's speech to the first audio of the agent."""
 
 
 class CallAnswer(Answer):
@@ -115,7 +115,7 @@ class CallAnswer(Answer):
     state: str
     agent: str
     agent_version: int | None
-    """The version of the agent with which it began, or that it was given to; 0: a draft; null: not known."""
+    """The version of the present agent. 0: a draft. null: unknown."""
     trunk: str | None
     caller: str | None
     callee: str | None
@@ -123,17 +123,17 @@ class CallAnswer(Answer):
     answered_at: Moment | None
     ended_at: Moment | None
     outcome: str | None
-    """null until it ended; docs/api.md lists the outcomes."""
+    """null until the call has ended. docs/outbound.md lists the outcomes."""
     ended_by: str | None
     cause: int | None
-    """Q.850, where Asterisk told it."""
+    """The Q.850 cause, if Asterisk reported it."""
     sip_status: int | None
     """The SIP status with which the network refused an outbound call, if Asterisk reports it."""
     detail: str | None
     transfer: TransferAnswer | None
-    """The latest one."""
+    """The latest transfer."""
     turns: int
-    """How often the agent answered."""
+    """The number of answers of the agent."""
     latency: Latency
     cost: float
     """US dollars so far."""
@@ -146,17 +146,16 @@ class CallAnswer(Answer):
     recording: str
     """off, on or paused."""
     supervision: SupervisionAnswer | None
-    """The latest one."""
+    """The latest transfer."""
     participants: tuple[ParticipantAnswer, ...]
     place: int | None
-    """The place of a caller in the waiting line; 1 is next."""
+    """The position of an inbound caller in the waiting queue; 1 is next."""
     queue: QueuePlace | None
     """null for an inbound call."""
     metadata: Metadata = Field(default_factory=dict)
-    """What the client has given the call; neither the model nor the dialplan sees it."""
+    """Data of the API client. The model and the dialplan do not see it."""
     node: str | None
-    """The node that has the call, or had it lately (`GET /v1/nodes`); null: it waits in the queue, or only the queue
-    was asked."""
+    """The node that has or had the call (`GET /v1/nodes`). null: it is queued, or the answer is from the queue."""
 
     @classmethod
     def of(cls, call: view.CallView, node: str | None = None) -> "CallAnswer":
@@ -167,22 +166,22 @@ class UtteranceAnswer(Answer):
     """If the agent was interrupted, the text ends with what the caller heard."""
 
     at: Moment
-    """When it was over."""
+    """The end of the utterance."""
     started_at: Moment | None
-    """When it began; null: not known."""
+    """The start of the utterance. null: unknown."""
     who: str
-    """caller, agent, target (of an attended transfer), or operator: what somebody told the agent."""
+    """caller, agent, target (of an attended transfer), or operator (an instruction to the agent)."""
     text: str
     interrupted: bool
     heard_ms: int | None
     consultation: bool
-    """Said between agent and target, before the transfer: the caller did not hear it."""
+    """true: said between agent and target before the transfer. The caller did not hear it."""
     by: str | None
-    """Of an operator: the name of the token."""
+    """For an operator: the name of the token."""
     action: str | None
-    """Of an operator: say (word for word), instruct, or switch_agent (`text`: the new instructions, if any)."""
+    """For an operator: say (word for word), instruct, or switch_agent (`text`: the new instructions, if any)."""
     agent: str | None
-    """Of an operator: the agent that was told, or that goes on."""
+    """For an operator: the instructed agent, or the new agent."""
 
 
 def utterances(rows: Iterable[Any]) -> tuple[UtteranceAnswer, ...]:
@@ -190,7 +189,7 @@ def utterances(rows: Iterable[Any]) -> tuple[UtteranceAnswer, ...]:
 
 
 class TurnAnswer(Answer):
-    """Milliseconds from the caller's end of speech."""
+    """Milliseconds since the end of the caller's speech."""
 
     at: Moment
     turn: int
@@ -271,11 +270,11 @@ class UnreachableNode(Answer):
 
 
 class CallPage(Answer):
-    """Of several nodes: the calls of all of them."""
+    """With several nodes, the calls of all nodes."""
 
     calls: tuple[CallAnswer, ...]
     next: str | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""
     unreachable_nodes: tuple[UnreachableNode, ...] = ()
     """The nodes whose calls are missing here."""
 
@@ -298,38 +297,38 @@ class PlaceCall(Body):
     to: Name
     """The number to call."""
     trunk: Name | None = None
-    """A name from `trunks` in the config; the first one if not given."""
+    """A name from `trunks` in the config. Default: the first one."""
     agent: Name | None = None
-    """A name from `agents` in the config; the first one if not given."""
+    """A name from `agents` in the config. Default: the first one."""
     caller_id: Name | None = None
     """The number that the callee sees, if the trunk allows it; default: the trunk's own."""
     variables: Variables = Field(default_factory=dict)
-    """Fill `{{name}}` in the agent's instructions and greeting."""
+    """Values for `{{name}}` in instructions and greeting."""
     metadata: Metadata = Field(default_factory=dict)
-    """For your own use, such as an order number: comes back with the call, in its events and webhooks and in the
-    history. Neither the model nor the dialplan sees it. No secrets."""
+    """Data for your own use, such as an order number. It is returned with the call, in events, webhooks and the
+    history. The model and the dialplan do not see it. Do not put secrets here."""
     timeout: float | None = Field(None, gt=0, le=300)
-    """Seconds it may ring; the trunk's own if not given."""
+    """The ring time in seconds. Default: that of the trunk."""
     answer_detection: bool = False
     """Listen for a few seconds whether a machine answers; the agent gets the tool `voicemail`."""
     webhook: WebhookUrl | None = None
     """The URL that gets the signed events of this call; needs `call_webhooks` in the config."""
     priority: int = Field(0, ge=-1000, le=1000)
-    """Higher comes first; equal ones in order of arrival."""
+    """Higher priorities are dialed first, equal ones in order of arrival."""
     not_before: Instant | None = None
-    """RFC 3339, with its offset. The call waits until then."""
+    """RFC 3339 with offset. The call waits until then."""
     expires: Instant | None = None
-    """RFC 3339, with its offset. A call that was not placed by then is given up (`outbound.expire_after_s`)."""
+    """RFC 3339 with offset. A call that was not placed until then expires. Default: `outbound.expire_after_s`."""
 
 
 class ChangeCall(Body):
     metadata: MetadataChanges
-    """A value replaces the one with its key, null removes it; other keys stay as they are."""
+    """A value replaces that of the same key. null removes the key. Other keys do not change."""
 
 
 class CallQuery(Body):
     state: Literal["active", "ended"] | None = None
-    """Only those."""
+    """Only calls in this state."""
     direction: Literal["inbound", "outbound"] | None = None
     agent: str | None = Field(None, max_length=128)
     trunk: str | None = Field(None, max_length=128)

@@ -10,19 +10,19 @@ Named = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r
 
 
 class Replay(Body):
-    """Which dead letters are sent again: all of them, or those of a receiver, a call, or both."""
+    """Selects the dead letters to send again: of a receiver, of a call, of both, or all."""
 
     receiver: Named | None = None
     call: Named | None = None
 
 
 class Discard(Body):
-    """Which dead letters are deleted: those of a receiver, a call, or both; or all of them."""
+    """Selects the dead letters to delete: of a receiver, of a call, of both, or all."""
 
     receiver: Named | None = None
     call: Named | None = None
     all: Literal[True] | None = None
-    """Needed to delete all of them: without receiver and call."""
+    """true deletes all dead letters. Then receiver and call must be missing."""
 
     @model_validator(mode="after")
     def _says_which(self) -> "Discard":

@@ -22,7 +22,7 @@ class HistoryFilter(Body):
     trunk: str | None = Field(None, max_length=128)
     outcome: str | None = Field(None, max_length=32)
     number: str | None = Field(None, min_length=1, max_length=300)
-    """Of the caller or the callee: the number in any spelling, or at least three digits of it."""
+    """The number of the caller or callee in any spelling, or at least three digits of it."""
     text: str | None = Field(None, min_length=1, max_length=200)
     """A part of the transcript."""
     metadata: tuple[MetadataFilter, ...] = Field((), max_length=16)
@@ -52,7 +52,7 @@ class HistoryQuery(HistoryFilter):
 
 class ExportQuery(HistoryFilter):
     format: export.Format = "csv"
-    """json: one object a line; cdr: the columns of Asterisk's Master.csv."""
+    """json: one object per line. cdr: the columns of Asterisk's Master.csv."""
 
 
 class ComparisonQuery(Body):
@@ -63,41 +63,41 @@ class ComparisonQuery(Body):
 
 
 class Measure(Answer):
-    """A mean over calls, and between which values it may well lie for all calls to come (95 % confidence interval)."""
+    """A mean over calls with its 95 % confidence interval."""
 
     name: str
     """answered, transferred (shares of the calls, from 0 to 1), talked_s, turns, interruptions (of calls that were
     answered), first_frame_ms, cost."""
     calls: int
-    """Of how many calls it is the mean."""
+    """The number of calls."""
     mean: float | None
     low: float | None
-    """null: too few calls to say, fewer than 30."""
+    """null: fewer than 30 calls."""
     high: float | None
 
 
 class VersionFigures(Answer):
-    """Of all ended calls that an agent had with one of its versions."""
+    """Figures of all ended calls of one version of an agent."""
 
     version: int | None
-    """null: not known."""
+    """null: unknown."""
     calls: int
     outcomes: dict[str, int]
-    """How many calls ended so."""
+    """The number of calls by outcome."""
     mean_talked_s: float | None
-    """Of calls that were answered."""
+    """Of answered calls."""
     turns: int
     interruptions: int
-    """How often a caller spoke while the agent did."""
+    """The number of interruptions of the agent by callers."""
     transfers: int
-    """Calls to somebody else that were begun."""
+    """The number of transfers that were started."""
     first_frame_ms: int | None
-    """The mean of the calls' medians: from the caller's end of speech to the agent's first sound."""
+    """The mean of the median response times of the calls."""
     cost: float
     """US dollars, all calls."""
     cost_per_call: float
     measures: tuple[Measure, ...]
-    """To compare the versions with: if the intervals of two do not touch, they differ by more than chance explains."""
+    """If the intervals of two versions do not overlap, the difference is probably not random."""
 
     @classmethod
     def of(cls, found: VersionTotals) -> "VersionFigures":
@@ -150,7 +150,7 @@ class AttemptQuery(Body):
 
 class Forget(Body):
     number: str = Field(min_length=1, max_length=300)
-    """Of the caller or the callee, as it was written down."""
+    """The number of the caller or callee, as stored."""
 
 
 class Forgotten(Answer):
@@ -167,12 +167,12 @@ class PastCall(Answer):
     number: int
     id: str
     attempt: int
-    """The number of the attempt to place the call, from 1; 0: nobody was dialled."""
+    """The number of the attempt to place the call, from 1. 0: nothing was dialed."""
     url: str
     direction: str
     agent: str
     agent_version: int | None
-    """0: a draft of it; null: not known."""
+    """0: a draft. null: unknown."""
     trunk: str | None
     caller: str | None
     callee: str | None
@@ -181,10 +181,10 @@ class PastCall(Answer):
     ended_at: Moment | None
     """null: the call is live."""
     outcome: str | None
-    """As in /v1/calls; `interrupted`: the controller was killed, and nobody saw the end."""
+    """As in /v1/calls. `interrupted`: the controller was killed, and the end is unknown."""
     ended_by: str | None
     cause: int | None
-    """Q.850, where Asterisk told it."""
+    """The Q.850 cause, if Asterisk reported it."""
     sip_status: int | None
     """The SIP status with which an outbound call was refused."""
     detail: str | None
@@ -192,11 +192,11 @@ class PastCall(Answer):
     talked_s: float | None
     turns: int
     first_frame_ms: SpreadAnswer | None
-    """From the caller's end of speech to the agent's first sound."""
+    """Response time: from the end of the caller's speech to the first audio of the agent."""
     cost: float
     """US dollars."""
     metadata: Metadata = Field(default_factory=dict)
-    """What the client has given the call."""
+    """Data of the API client."""
 
     @classmethod
     def of(cls, row: Any) -> "PastCall":
@@ -220,7 +220,7 @@ class LegAnswer(Answer):
     by: str | None
     began_at: Moment
     at: Moment
-    """Of its latest change."""
+    """The time of its latest change."""
     state: str
     outcome: str | None
 
@@ -238,13 +238,13 @@ class UsageAnswer(Answer):
 class PastSound(Answer):
     number: int
     at: Moment
-    """When it was complete."""
+    """When the recording was complete."""
     seconds: float
     url: str | None
-    """null: the file is not on the controller's machine (any more)."""
+    """null: the file is not on the machine of the controller."""
     ended_with: str
-    """call; transfer or take_over: the agent left the call then, and the rest is not recorded; stop: it was
-    stopped."""
+    """call: recorded until the end. transfer or take_over: the agent left the call, and the rest is not recorded. stop:
+    the recording was stopped."""
 
 
 class PastEvent(Answer):
@@ -282,7 +282,7 @@ class HistoryPage(Answer):
     totals: HistoryTotals | None
     """null: not asked for."""
     next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""
 
 
 def fields_of(row: Any) -> dict[str, Any]:

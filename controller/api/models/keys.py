@@ -16,25 +16,25 @@ Scopes = Annotated[list[Scope], Field(min_length=1, max_length=20)]
 
 class CreateKey(Body):
     name: KeyName
-    """Who it is for: appears in logs and in the audit log. No other key and no token of the config has it."""
+    """The name in logs and in the audit log. It must be unique among keys and tokens of the configuration."""
     scopes: Scopes
     agents: Names | None = None
-    """Only calls of these agents are seen and placed. Default: of all."""
+    """The key sees and places only calls of these agents. Default: all agents."""
     trunks: Names | None = None
-    """Only calls over these trunks are seen and placed. Default: over all."""
+    """The key sees and places only calls over these trunks. Default: all trunks."""
     sources: Sources | None = None
-    """Addresses and networks from which it may be used, such as 10.1.0.0/16. Default: from everywhere."""
+    """Addresses and networks from which the key may be used, such as 10.1.0.0/16. Default: all."""
     expires_at: Instant | None = None
     """Default: never."""
     comment: Comment = ""
 
 
 class ChangeKey(Body):
-    """What is left out stays as it is."""
+    """Missing fields are not changed."""
 
     scopes: Scopes | None = None
     agents: Names | None = None
-    """null: no limit any more; so for `trunks`, `sources` and `expires_at`."""
+    """null removes the limit, also for `trunks`, `sources` and `expires_at`."""
     trunks: Names | None = None
     sources: Sources | None = None
     expires_at: Instant | None = None
@@ -43,48 +43,48 @@ class ChangeKey(Body):
 
 class KeyAnswer(Answer):
     id: str | None
-    """null: a token of the config, which is changed there."""
+    """null: a token of the configuration file; change it there."""
     prefix: str | None
-    """What the key begins with."""
+    """The start of the key."""
     name: str
     scopes: tuple[str, ...]
     agents: tuple[str, ...] | None
-    """null here and below: no limit."""
+    """null: no limit. The same for the fields below."""
     trunks: tuple[str, ...] | None
     sources: tuple[str, ...] | None
     expires_at: Moment | None
     comment: str
     version: int
-    """One more with each change; in the `ETag` of a single key."""
+    """Increases with each change. It is the `ETag` of the key."""
     created_at: Moment | None
     created_by: str
     changed_at: Moment | None
     changed_by: str
     used_at: Moment | None
-    """The latest request that was let in. It may lack the last minute before a controller was killed."""
+    """The time of the latest accepted request. After a kill of the controller, the last minute may be missing."""
     used_from: str | None
 
 
 class KeyCreated(KeyAnswer):
     key: str
-    """The key itself. It is shown here, and never again."""
+    """The key. It is shown only in this answer."""
 
 
 class KeyPage(Answer):
     keys: tuple[KeyAnswer, ...]
-    """Those of the store, newest first; then the tokens of the config."""
+    """Keys of the database, newest first, then the tokens of the configuration."""
 
 
 class ConsoleSessionAnswer(Answer):
     id: str
     name: str
-    """Whose it is: a key's or a token's name, or `sso:` and a person's."""
+    """The user: the name of a key or token, or `sso:` and the name of a person."""
     began_at: Moment
     used_at: Moment
     source: str | None
-    """The address of the log-in."""
+    """The address from which the user logged in."""
     current: bool
-    """The one that this request came with."""
+    """true for the session of this request."""
 
 
 class ConsoleSessionPage(Answer):

@@ -15,7 +15,7 @@ _SWITCHED = ("agent", "instructions", "variables")
 
 class MuteCall(Body):
     side: Literal["caller", "agent"]
-    """caller: the agent does not hear the caller, nor keys. agent: nobody hears the agent."""
+    """caller: the agent hears neither the caller nor DTMF. agent: nobody hears the agent."""
 
 
 class SendDigits(Body):
@@ -27,18 +27,18 @@ class Say(Body):
     text: Words
     """What the agent says now, or an instruction."""
     exact: bool = True
-    """Word for word; false: `text` is an instruction."""
+    """true: `text` is said word for word. false: `text` is an instruction."""
 
 
 class SwitchAgent(Body):
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in _SWITCHED]})
 
     agent: Name | None = None
-    """A name from `agents` in the config. At least one of the three is needed."""
+    """A name from `agents` in the config. At least one of the three fields is required."""
     instructions: Words | None = None
-    """Replace the agent's own; they are no template."""
+    """Instructions instead of the agent's own. They are not a template."""
     variables: Variables = Field(default_factory=dict)
-    """Fill `{{name}}` in the agent's texts, besides those with which the call was placed."""
+    """Values for `{{name}}` in the agent's texts, in addition to those of the call."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -49,10 +49,9 @@ class SwitchAgent(Body):
 
 class RecordCall(Body):
     action: Literal["start", "pause", "resume", "stop"]
-    """pause: the file gets silence. stop: the file is complete; start begins another one."""
+    """pause: silence is recorded. stop: the file is complete; start begins a new file."""
 
 
 class AddParticipant(Body):
     to: Name
-    """As for a transfer: a number or extension, `sip:user@host`, `extension@context`, or a name from
-    `transfer.targets` in the config."""
+    """A number or extension, `sip:user@host`, `extension@context`, or a name from `transfer.targets` in the config."""

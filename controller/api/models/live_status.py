@@ -9,7 +9,7 @@ from controller.api.models.base import Answer, Body
 
 class SceneQuery(Body):
     call: str | None = Field(None, max_length=64)
-    """Only this one."""
+    """Only this call."""
 
 
 class SceneAnswer(Answer):

@@ -14,33 +14,33 @@ from controller.calls.reporting import view
 
 class PauseQueue(Body):
     trunk: Name | None = None
-    """A name from `trunks` in the config; all of them if not given."""
+    """A name from `trunks` in the config. Default: all trunks."""
 
 
 class SuspendedTrunkAnswer(Answer):
-    """A trunk that failed several times in a row (`trunks.*.circuit_breaker`): no queued call is placed over it."""
+    """A trunk that failed several times in a row (`trunks.*.circuit_breaker`). No queued calls are placed over it."""
 
     trunk: str
     since: Moment
     faults: int
-    """In a row."""
+    """The number of failures in a row."""
     next_probe_at: Moment
-    """When one call tries the trunk."""
+    """When the next test call is placed over the trunk."""
     probing: bool
-    """Whether this time has come."""
+    """true: the test call is due or in progress."""
     outcome: str
-    """Of the latest fault."""
+    """The outcome of the latest failure."""
     sip_status: int | None
 
 
 class QueueAnswer(Answer):
     counts: dict[str, int]
-    """By status."""
+    """The number of calls by status."""
     paused: bool
-    """No calls are placed over any trunk."""
+    """true: no calls are dialed over any trunk."""
     paused_trunks: tuple[str, ...]
     suspended_trunks: tuple[SuspendedTrunkAnswer, ...] = ()
-    """`resume` tries them at once."""
+    """Trunks that are suspended by their circuit breaker. `resume` ends this at once."""
 
     @classmethod
     def of(cls, summary: Summary) -> "QueueAnswer":
@@ -50,9 +50,9 @@ class QueueAnswer(Answer):
 class QueuePage(QueueAnswer):
     calls: tuple[CallAnswer, ...]
     matching: int
-    """How many calls fit the query, on all pages."""
+    """The number of matching calls on all pages."""
     next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""
 
     @classmethod
     def of_page(cls, summary: Summary, calls: Sequence[view.CallView], matching: int, next_: int | None) -> "QueuePage":
@@ -71,11 +71,11 @@ def _queue_fields(summary: Summary) -> dict[str, Any]:
 
 class QueueQuery(Body):
     status: Literal["queued", "dialing", "ended", "active"] | None = None
-    """Only those; active: queued and dialing."""
+    """Only calls with this status. active: queued and dialing."""
     trunk: Name | None = None
     agent: Name | None = None
     asked_by: Name | None = None
-    """The name of the token that placed them."""
+    """The name of the token that placed the calls."""
     metadata: tuple[MetadataFilter, ...] = Field((), max_length=16)
     """`key=value`: calls with this metadata. May be repeated: calls with all of it."""
     limit: int = Field(100, ge=1, le=1000)
@@ -90,21 +90,21 @@ class QueueQuery(Body):
 
 
 class CancelQueued(Body):
-    """Calls that fit all of these; at least one is needed, or `all`."""
+    """Selects queued calls that match all given fields. At least one field is required, or `all`."""
 
     calls: list[Name] | None = Field(None, min_length=1, max_length=1000)
-    """Their ids."""
+    """Ids of calls."""
     trunk: Name | None = None
     agent: Name | None = None
     asked_by: Name | None = None
-    """The name of the token that placed them."""
+    """The name of the token that placed the calls."""
     metadata: Metadata = Field(default_factory=dict)
     """They have all of this, such as `{"campaign": "spring"}`."""
     all: bool = False
-    """Every call that waits."""
+    """All queued calls."""
     expected: int | None = Field(None, ge=0)
-    """How many calls are to be cancelled. If another number fits, none is, and the answer is 409. Without it calls are
-    counted and none is cancelled, unless `calls` names them."""
+    """The expected number of matching calls. If the actual number differs, no call is cancelled, and the answer is 409.
+    Without it, calls are only counted, unless `calls` lists them."""
 
     @model_validator(mode="after")
     def _says_which(self) -> "CancelQueued":
@@ -120,5 +120,5 @@ class CancelQueued(Body):
 
 class Cancelled(Answer):
     matching: int
-    """How many calls that wait fit."""
+    """The number of matching queued calls."""
     cancelled: int

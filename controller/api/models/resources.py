@@ -15,17 +15,17 @@ _Comment = Field("", max_length=1000)
 
 class PutDraft(Body):
     content: Content
-    """As in config.yaml; of routes the whole list."""
+    """As in config.yaml. For routes, the whole list."""
 
 
 class CheckDraft(Body):
     content: Content | None = None
-    """Default: the draft that is kept."""
+    """Default: the saved draft."""
 
 
 class Publish(Body):
     comment: str = _Comment
-    """What is different, for whoever reads the history."""
+    """What was changed, for the list of versions."""
 
 
 class RollBack(Body):
@@ -35,16 +35,16 @@ class RollBack(Body):
 
 class ImportConfig(Body):
     yaml: str = Field(max_length=4 << 20)
-    """A config file, an export, or a part of one. Sections that it has replace those of the store, all of them."""
+    """A config file, an export, or a part of one. Its sections replace those in the database completely."""
     comment: str = _Comment
     dry_run: bool = False
-    """Only check it and tell what would change."""
+    """true: only check the file and list what would change."""
 
 
 class SetTrial(Body):
     version: int = Field(ge=1, le=2**31 - 1)
     share: int = Field(ge=1, le=100)
-    """Of 100 new calls of this agent; the published version gets the others."""
+    """Percent of the new calls of this agent. The published version gets the others."""
 
 
 class VersionQuery(Body):
@@ -54,8 +54,8 @@ class VersionQuery(Body):
 
 
 _ENDS: dict[str, Any] = {
-    "from": (str, Field("published", pattern=_WHICH, description="A version's number, `published` or `draft`.")),
-    "to": (str, Field("draft", pattern=_WHICH, description="Likewise.")),
+    "from": (str, Field("published", pattern=_WHICH, description="The number of a version, `published` or `draft`.")),
+    "to": (str, Field("draft", pattern=_WHICH, description="As for the other version.")),
 }
 DiffQuery = create_model("DiffQuery", __base__=Body, **_ENDS)
 
@@ -63,14 +63,14 @@ DiffQuery = create_model("DiffQuery", __base__=Body, **_ENDS)
 class VersionInfo(Answer):
     version: int
     by: str
-    """Who has published it; `file`: it was read from the config file."""
+    """The user who published the version. `file`: it was read from the config file."""
     at: Moment
     comment: str
 
 
 class VersionAnswer(VersionInfo):
     content: Content
-    """As in config.yaml. Secrets are references such as `${NAME}`, or stars."""
+    """As in config.yaml. Secrets are references such as `${NAME}`, or replaced by stars."""
 
     @classmethod
     def of(cls, found: Version) -> "VersionAnswer":
@@ -89,31 +89,31 @@ class DraftAnswer(DraftInfo):
 class TrialAnswer(Answer):
     version: int
     share: int
-    """Of 100 new calls."""
+    """Percent of the new calls."""
 
 
 class ResourceInfo(Answer):
     kind: str
     name: str
     etag: str
-    """For `If-Match`: names the state of published version and draft together."""
+    """For `If-Match`. It stands for the published version and the draft together."""
     published: VersionInfo | None
-    """null: only a draft."""
+    """null: there is only a draft."""
     draft: DraftInfo | None
     trial: TrialAnswer | None
-    """Another version of an agent, which gets a share of its calls."""
+    """A trial: another version of the agent that gets a share of the calls."""
 
 
 class ResourceAnswer(Answer):
     kind: str
     name: str
     etag: str
-    """For `If-Match`: names the state of published version and draft together."""
+    """For `If-Match`. It stands for the published version and the draft together."""
     published: VersionAnswer | None
-    """null: only a draft."""
+    """null: there is only a draft."""
     draft: DraftAnswer | None
     trial: TrialAnswer | None
-    """Another version of an agent, which gets a share of its calls."""
+    """A trial: another version of the agent that gets a share of the calls."""
 
     @classmethod
     def of(cls, found: Resource) -> "ResourceAnswer":
@@ -122,19 +122,19 @@ class ResourceAnswer(Answer):
 
 class ResourcePage(Answer):
     source: str
-    """`file`: the config file has the resources, and nobody writes them here; `store`."""
+    """`file`: resources are in the config file and are read-only here. `store`: resources are in the database."""
     resources: tuple[ResourceInfo, ...]
 
 
 class VersionPage(Answer):
     versions: tuple[VersionInfo, ...]
     next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
+    """The value of `before` for the next page; null on the last page."""
 
 
 class ChangeAnswer(Answer):
     path: str
-    """Dotted; empty: the whole."""
+    """Dotted path. Empty: the whole value."""
     kind: str
     """added, removed or changed."""
     before: Any
@@ -148,18 +148,18 @@ class ChangeAnswer(Answer):
 class DiffAnswer(Answer):
     changes: tuple[ChangeAnswer, ...]
     lines: tuple[str, ...]
-    """A unified diff of both as YAML; each line begins with a blank, `+`, `-` or `@@`."""
+    """A unified diff of both as YAML. Each line starts with a space, `+`, `-` or `@@`."""
 
 
 class Checked(Answer):
-    """It could be published."""
+    """The content can be published."""
 
     valid: bool = True
 
 
 class Imported(Answer):
     changed: tuple[str, ...]
-    """`kind/name` of what has changed, or would."""
+    """`kind/name` of the changed resources."""
 
 
 def etag_of(found: Resource) -> str:

@@ -11,29 +11,29 @@ _Number = Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00-\x1
 
 class RouteTest(Body):
     to: Annotated[_Number, Field(min_length=1)]
-    """The number called."""
+    """The called number."""
     caller: _Number = ""
     """The caller's number; empty: withheld."""
     trunk: Name | None = None
-    """The trunk by which the call comes in."""
+    """The trunk of the inbound call."""
     variables: Variables = Field(default_factory=dict)
-    """What the dialplan says."""
+    """Variables that the dialplan sets."""
     at: Instant | None = None
-    """When the call comes in. Default: now."""
+    """The time of the call. Default: now."""
     routes: Annotated[list[dict[str, Any]], Field(max_length=10_000)] | None = None
-    """These instead of those in force, as in config.yaml; needs the scope `config`."""
+    """Routes to test instead of the effective ones, as in config.yaml. Needs the scope `config`."""
 
 
 class RouteAnswer(Answer):
-    """How a call would be routed. Limits, and whether there is room for it, are not looked at."""
+    """How a call would be routed. Limits and capacity are not checked."""
 
     route: int | None
-    """The first route that fits, counted from 0; null: none fits, or there are no routes."""
+    """The index of the first matching route, from 0. null: no route matches, or there are no routes."""
     agent: str | None
-    """Who answers. null: nobody, or one of `agents`, drawn for each call."""
+    """The agent that answers. null: none, or one of `agents`, chosen for each call."""
     agents: dict[str, int]
-    """All whom the route may choose, by weight; empty: the call is declined."""
+    """The agents of the route with their weights. Empty: the call is declined."""
     variables: dict[str, str]
-    """For the agent's templates, besides what a look-up tells."""
+    """Variables for the agent's templates, without those of a look-up."""
     nearest: str | None
-    """If no route fits: the one that comes nearest, and which of its keys do not fit."""
+    """If no route matches: the nearest route, and which of its keys do not match."""

@@ -13,21 +13,19 @@ class Talk(Body):
     agent: Name
     """A name from `agents` in the config."""
     version: Annotated[int, Field(ge=1)] | Literal["draft"] | None = None
-    """The agent's draft, or one of its versions (`GET /v1/resources/agents/{name}/versions`); null: as it is published,
-    as for every caller."""
+    """`draft`, or the number of a version (`GET /v1/resources/agents/{name}/versions`). null: the published version."""
     variables: Variables = Field(default_factory=dict)
-    """Fill `{{name}}` in the agent's texts."""
+    """Values for `{{name}}` in the agent's texts."""
 
 
 class SupervisorPhone(Body):
     call: Name | None = None
-    """The id of the live call that it is for. Needed where another of several nodes has the call: the session is opened
-    there."""
+    """The id of the live call. Required if another node has the call, because the session is opened there."""
 
 
 class PhoneQuery(Body):
     call: str | None = Field(None, max_length=128)
-    """As it stands in the session's `websocket`."""
+    """The value in the `websocket` URL of the session."""
 
 
 class SuperviseHere(Body):
@@ -38,7 +36,7 @@ class SuperviseHere(Body):
 
 
 class IceServerAnswer(Answer):
-    """As RTCPeerConnection takes it."""
+    """In the form of RTCPeerConnection."""
 
     urls: tuple[str, ...]
     username: str | None
@@ -46,23 +44,23 @@ class IceServerAnswer(Answer):
 
 
 class SoftphoneAnswer(Answer):
-    """All that a SIP library needs. The password is shown this once."""
+    """Everything that a SIP library needs. The password is shown only in this answer."""
 
     id: str
     websocket: str
-    """Where SIP goes: a path of this API, or the URL of Asterisk's own websocket. Subprotocol `sip`."""
+    """The websocket for SIP (subprotocol `sip`): a path of this API, or the URL of Asterisk's websocket."""
     uri: str
     """The SIP address of this session."""
     password: str
     target: str | None
-    """What to call; null: nothing, it is rung."""
+    """The address to call. null: none, because this session is called."""
     call: str | None
-    """The id that its call will have; null: it is a supervisor's."""
+    """The id of the coming call. null: a supervisor's session."""
     ice_servers: tuple[IceServerAnswer, ...]
     unused_s: float
-    """Seconds after which it is over if there is no call by then."""
+    """Seconds after which the session ends if it has no call."""
     max_s: float
-    """The longest that it may last, from now."""
+    """The longest duration of the session in seconds, from now."""
 
 
 class ConsultationLine(Answer):
@@ -71,21 +69,21 @@ class ConsultationLine(Answer):
 
 
 class TransferOffer(Answer):
-    """The call that is transferred to a browser. Numbers and words are personal."""
+    """The call that is transferred to a browser. Numbers and texts are personal."""
 
     id: str
-    """Of the session."""
+    """The id of the session."""
     call: str | None = None
     """null: none yet."""
     agent: str | None = None
     person: str | None = None
-    """Who is transferred: the caller, or the callee of a call that we placed."""
+    """The number of the person who is transferred: the caller, or the callee of an outbound call."""
     kind: str | None = None
     """blind or attended."""
     state: str | None = None
-    """Of the transfer: ringing, consulting, answered, failed."""
+    """The state of the transfer: ringing, consulting, answered or failed."""
     consultation: tuple[ConsultationLine, ...] = ()
-    """What agent and target have said to each other, before the call is taken."""
+    """The consultation of agent and target, before the call is accepted."""
 
     @classmethod
     def of(cls, session: str, found: CallDetail, since: datetime) -> "TransferOffer":

@@ -25,11 +25,11 @@ class StatisticsQuery(Body):
 
 class DistributionAnswer(Answer):
     count: int
-    """How many values there are."""
+    """The number of values."""
     mean: float | None
     median: float | None
     p95: float | None
-    """95 % of the values are not greater."""
+    """The 95th percentile."""
 
     @classmethod
     def of(cls, found: Distribution) -> "DistributionAnswer":
@@ -38,19 +38,20 @@ class DistributionAnswer(Answer):
 
 
 class FiguresAnswer(Answer):
-    """Of ended calls. Each attempt of an outbound call counts as a call."""
+    """Figures of ended calls. Each attempt of an outbound call counts as a call."""
 
     calls: int
     answered: int
     outcomes: dict[str, int]
-    """How many calls ended so."""
+    """The number of calls by outcome."""
     talked_s: DistributionAnswer
     """Seconds of the calls that were answered; median and p95 to 1 s."""
     response_ms: DistributionAnswer
-    """Milliseconds from the caller's end of speech to the agent's first sound, of all turns; to 10 ms."""
+    """Response time in milliseconds: from the end of the caller's speech to the first audio of the agent, of all turns,
+    rounded to 10 ms."""
     turns: int
     interruptions: int
-    """How often a caller spoke while the agent did."""
+    """The number of interruptions of the agent by callers."""
     cost: float
     """US dollars."""
 
@@ -76,7 +77,7 @@ class StatisticsGroup(FiguresAnswer):
     day: date | None
     """null: the calls are grouped by agent or trunk."""
     name: str | None
-    """Of the agent or the trunk. null: calls without a trunk, or a day."""
+    """The name of the agent or trunk. null: calls without a trunk, or the group is a day."""
 
 
 class StatisticsAnswer(Answer):
@@ -85,5 +86,5 @@ class StatisticsAnswer(Answer):
     zone: str
     group: Literal["day", "agent", "trunk"]
     groups: tuple[StatisticsGroup, ...]
-    """All days of the period in order; agents and trunks that had calls, those with the most calls first."""
+    """All days of the period in order, or the agents or trunks with calls, those with the most calls first."""
     total: FiguresAnswer

@@ -17,8 +17,8 @@ class Readiness(Answer):
     parts: dict[str, bool]
     """Each part that a call needs, and whether it is ready."""
     warnings: tuple[str, ...] = ()
-    """Failures that are tried again and do not stop calls, such as the start of one worker of several, or a worker that
-    Asterisk does not reach."""
+    """Problems that do not stop calls and that voiceai tries to solve itself, such as one of several workers that does
+    not start, or a worker that Asterisk cannot reach."""
 
 
 class DrainWorker(Body):
@@ -35,28 +35,28 @@ class WorkerAnswer(Answer):
     name: str
     pid: int
     media: str
-    """Where Asterisk connects to."""
+    """The address to which Asterisk connects."""
     state: str
-    """`up`, `late` (it is, or its core is nearly used up: no new calls until it has been well for a while), `draining`,
-    `away` (its link is broken), or `unreached` (Asterisk does not reach its AudioSocket port: no calls until then)."""
+    """`up`; `late` (audio is late, or its CPU core is almost fully used: no new calls until it has recovered);
+    `draining`; `away` (its control link is down); or `unreached` (Asterisk cannot reach its AudioSocket port: no calls
+    meanwhile)."""
     reason: str | None
     """Why it is `unreached`."""
     calls: int
-    """Of this node."""
+    """Live calls of this node."""
     capacity: int
-    """Calls of all nodes that it carries at most."""
+    """The maximum number of calls of all nodes together."""
     late_ms: float
     """Lateness of its 20 ms tick, p99 of the last half second."""
     busy: float
-    """Share of its core that it used in the last half second."""
+    """The share of its CPU core that it used in the last half second."""
     link_version: int = 9
-    """The version of the control link that it and the controller speak: lower than others' while it is of an older
-    release."""
+    """The version of the control link. It is lower for a worker of an older release."""
     home: str | None = None
-    """The node that it belongs to, if that is another one: it is used when this node's own workers are full, draining
+    """The home node, if it is another node. Then this node uses the worker only if its own workers are full, draining
     or lost."""
     users: tuple[WorkerUserAnswer, ...] = ()
-    """The nodes that use it, where several do, and how many calls it carries for each."""
+    """The nodes that share the worker, with their number of calls."""
 
     @classmethod
     def of(cls, worker: Worker) -> "WorkerAnswer":
@@ -87,30 +87,30 @@ def _state(worker: Worker) -> str:
 
 
 class RefusedWorkerAnswer(Answer):
-    """A worker that the controller does not let in. It goes on trying."""
+    """A worker that the controller refuses. The worker keeps trying."""
 
     name: str
     remote: str
-    """The address that it comes from."""
+    """The address of the worker."""
     reason: str
-    """What is wrong, and what to change: such as versions of the link that have none in common."""
+    """The problem and its fix, such as no common version of the control link."""
 
 
 class WorkerPage(Answer):
     workers: tuple[WorkerAnswer, ...]
     refused: tuple[RefusedWorkerAnswer, ...] = ()
-    """Those of the last minute."""
+    """Workers that were refused in the last minute."""
 
 
 class ReloadAnswer(Answer):
     changed: tuple[str, ...]
-    """Dotted keys that differ and count from now on."""
+    """Dotted keys that have changed and now apply."""
     restart: tuple[str, ...]
-    """Dotted keys that differ from what is in force and count after a restart only."""
+    """Dotted keys that have changed and apply after a restart."""
     ignored: tuple[str, ...]
-    """Sections of the file that the store has in its place."""
+    """Sections of the file that are ignored, because the database has them."""
 
 
 class ConfigAnswer(Answer):
     config: dict[str, Any]
-    """As config.yaml, with defaults. Secrets are stars."""
+    """As in config.yaml, with defaults. Secrets are replaced by stars."""

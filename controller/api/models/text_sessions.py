@@ -16,18 +16,18 @@ ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 class OpenTextSession(Body):
     draft: bool = False
-    """The agent's draft, instead of what is published."""
+    """true: the draft of the agent instead of the published version."""
     tools: Literal["call", "by_hand", "none"] = "call"
-    """Tools over HTTP: `call`: they are really asked; `by_hand`: you answer them (POST …/tool-results); `none`: the
-    model is told that they were not run. Built-in tools are never carried out, only told. Remote tool servers (MCP) are
-    there with `call` only: the AI provider asks them by itself."""
+    """HTTP tools. `call`: they are really called. `by_hand`: you answer them (POST …/tool-results). `none`: the model
+    gets an error. Built-in tools are only reported, never executed. Remote tool servers (MCP) are available only with
+    `call`, because the AI provider calls them."""
     results: Annotated[dict[ToolName, Result], Field(max_length=64)] = Field(default_factory=dict)
-    """By the tool's name: what it answers, instead of being asked. A `transfer` with one fails with it, and the
-    conversation goes on."""
+    """Answers of tools by name. These tools are not called. A `transfer` with an answer fails with it, and the
+    conversation continues."""
     variables: Variables = Field(default_factory=dict)
-    """Fill `{{name}}` in the agent's texts."""
+    """Values for `{{name}}` in the agent's texts."""
     instructions: Prompt | None = None
-    """Replace the agent's own for this session; they are no template."""
+    """Instructions instead of the agent's own. They are not a template."""
 
 
 class TypeMessage(Body):
@@ -37,7 +37,7 @@ class TypeMessage(Body):
 
 class ToolResult(Body):
     tool_call: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    """Of the event that awaits a result."""
+    """The `tool_call` of the event that awaits a result."""
     output: Result
     """What the model reads."""
     ok: bool = True
@@ -46,9 +46,9 @@ class ToolResult(Body):
 
 class TextEventQuery(Body):
     after: int = Field(0, ge=0)
-    """The number of the last event that you have."""
+    """The number of the last event that you have received."""
     wait_s: float = Field(0.0, ge=0, le=30)
-    """If there is no later one: wait for it, at most for so many seconds."""
+    """If there is no later event, wait for one, at most for this many seconds."""
 
 
 class TextEventAnswer(Answer):
@@ -58,23 +58,23 @@ class TextEventAnswer(Answer):
     type: Literal["user", "agent", "tool_call", "tool_result", "turn", "ended"]
     """`turn`: the agent has finished, and it is the user's turn."""
     text: str | None
-    """What was said; of a `tool_result` what the model reads; of `ended` how, and why."""
+    """The text. `tool_result`: what the model reads. `ended`: how and why the session ended."""
     tool_call: str | None
     tool: str | None
     arguments: dict[str, Any] | None
     awaits_result: bool
-    """Of a `tool_call`: answer it with POST …/tool-results."""
+    """In a `tool_call`: true if you must answer it with POST …/tool-results."""
     ok: bool | None
-    """Of a `tool_result`: false for a refusal or a failure."""
+    """In a `tool_result`: false if the tool was refused or failed."""
     by: str | None
     """Of a `tool_result`: tool, test (`results`), hand, built_in, check (the arguments do not fit, or the destination
     is not allowed), nobody. Of `ended`: agent, user, limit, error."""
     to: str | None
-    """Of an end by a transfer: the destination, as the agent named it."""
+    """If the session ended with a transfer: the destination, as the agent named it."""
     latency_ms: int | None
-    """Of a `turn`: how long the agent took."""
+    """In a `turn`: how long the agent took."""
     cost: float | None
-    """Of a `turn` and of `ended`: US dollars so far."""
+    """In `turn` and `ended`: US dollars so far."""
 
 
 class TextSessionAnswer(Answer):
@@ -82,7 +82,7 @@ class TextSessionAnswer(Answer):
     agent: str
     state: Literal["opening", "open", "ended"]
     users_turn: bool
-    """A message may be sent."""
+    """true: the agent waits for a message of the user."""
     tools: Literal["call", "by_hand", "none"]
     began_at: Moment
     model: str

@@ -9,25 +9,25 @@ from controller.api.models.base import Answer, Body
 
 class TryTool(Body):
     arguments: dict[str, Any] = Field(default_factory=dict)
-    """As a model would write them."""
+    """Arguments, as the model would send them."""
     draft: bool = False
-    """The draft; default: what is published."""
+    """true: the draft. Default: the published version."""
 
 
 class ToolTried(Answer):
-    """What a call would have got. Values of secrets are stars wherever they stand."""
+    """What the agent would get in a call. Secrets are replaced by stars."""
 
     ok: bool
-    """What the model is told of it: it went well, or it failed."""
+    """Whether the model would see a success."""
     output: str
     """The text that the model would read."""
     reason: str | None
     """Why it failed, as in the metric of tools' failures; `too_large`: the text is cut."""
     detail: str
-    """The cause in words, for whoever sets the tool up."""
+    """The cause in words, for the person who configures the tool."""
     status: int | None
-    """Of the server's answer; null: there was none."""
+    """The HTTP status of the server. null: no answer."""
     duration_ms: int
     method: str
     url: str | None
-    """What was asked; null: nothing, because the arguments do not fit."""
+    """The URL of the request. null: nothing was sent, because the arguments do not match the schema."""

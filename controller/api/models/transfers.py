@@ -18,9 +18,9 @@ class TransferCall(Body):
     announce: Words | None = Field(None, max_length=2000)
     """attended: what the agent says first to the target, word for word. Default: a summary of the call."""
     timeout: float | None = Field(None, gt=0, le=300)
-    """Seconds it may ring; the trunk's own if not given."""
+    """The ring time in seconds. Default: that of the trunk."""
     decide_timeout: float | None = Field(None, ge=5, le=600)
-    """attended: seconds in which the target has to accept. Default: `transfer.decide_s`."""
+    """attended: seconds within which the target must accept. Default: `transfer.decide_s`."""
 
 
 class DecideTransfer(Body):

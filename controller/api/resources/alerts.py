@@ -133,7 +133,7 @@ class AlertResources:
     def operations(self) -> tuple[Operation, ...]:
         return (
             Operation(
-                *("list_alerts", "GET", "/v1/alerts", "What needs attention now, the most severe first", self.list),
+                *("list_alerts", "GET", "/v1/alerts", "List alerts, the most severe first", self.list),
                 answer=AlertList,
                 scopes=("read",),
                 tag="health",

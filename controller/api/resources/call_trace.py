@@ -23,7 +23,7 @@ class TraceResources:
     def operations(self) -> tuple[Operation, ...]:
         return (
             Operation(
-                *("trace_call", "GET", "/v1/calls/{id}/trace", "What happened in a call, step by step", self.trace),
+                *("trace_call", "GET", "/v1/calls/{id}/trace", "Get the trace of a call", self.trace),
                 answer=TraceAnswer,
                 scopes=("read",),
                 limited=True,

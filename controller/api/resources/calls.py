@@ -49,20 +49,20 @@ class Resources:
     def operations(self) -> tuple[Operation, ...]:
         placed = {"status": HTTPStatus.ACCEPTED, "headers": {hdrs.LOCATION: "The call's URL."}}
         return (
-            Operation("health", "GET", "/healthz", "Does the process live?", self.health, Health, tag="health"),
+            Operation("health", "GET", "/healthz", "Is the process alive?", self.health, Health, tag="health"),
             Operation(
-                *("readiness", "GET", "/readyz", "Could a call be carried now?", self.readiness, Readiness),
+                *("readiness", "GET", "/readyz", "Can a call be handled now?", self.readiness, Readiness),
                 also={HTTPStatus.SERVICE_UNAVAILABLE: Readiness},
                 tag="health",
             ),
             Operation(
-                *("list_calls", "GET", "/v1/calls", "Calls, live ones first, then the newest", self.list, CallPage),
+                *("list_calls", "GET", "/v1/calls", "List calls, live ones first", self.list, CallPage),
                 scopes=("read",),
                 query=CallQuery,
                 limited=True,
             ),
             Operation(
-                *("place_call", "POST", "/v1/calls", "Call somebody", self.place, CallAnswer),
+                *("place_call", "POST", "/v1/calls", "Place a call", self.place, CallAnswer),
                 scopes=("call",),
                 body=PlaceCall,
                 repeatable=True,
@@ -79,7 +79,7 @@ class Resources:
                 **placed,  # type: ignore[arg-type]
             ),
             Operation(
-                *("show_call", "GET", "/v1/calls/{id}", "One call, with what was said", self.show, CallDetailAnswer),
+                *("show_call", "GET", "/v1/calls/{id}", "Get a call with its words", self.show, CallDetailAnswer),
                 scopes=("read",),
                 audited="with words",
                 limited=True,
@@ -95,7 +95,7 @@ class Resources:
                 of_call="path",
             ),
             Operation(
-                *("hang_up", "POST", "/v1/calls/{id}/hangup", "End a call, or cancel one that waits", self.hang_up),
+                *("hang_up", "POST", "/v1/calls/{id}/hangup", "Hang up or cancel a call", self.hang_up),
                 answer=CallAnswer,
                 scopes=("control",),
                 body=Nothing,

@@ -58,7 +58,7 @@ class ConfigResources:
                 tag="configuration",
             ),
             Operation(
-                *("reload_config", "POST", "/v1/config/reload", "Read the config file again", self.reload),
+                *("reload_config", "POST", "/v1/config/reload", "Reload the config file", self.reload),
                 answer=ReloadAnswer,
                 scopes=("config",),
                 body=Nothing,

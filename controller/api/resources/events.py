@@ -83,12 +83,12 @@ class EventResources:
         }
         return (
             Operation(
-                *("stream_events", "GET", "/v1/events", "What happens in all calls, as it happens", self.all),
+                *("stream_events", "GET", "/v1/events", "Stream the events of all calls", self.all),
                 problems=("too-many-streams",),
                 **stream,
             ),
             Operation(
-                *("stream_call_events", "GET", "/v1/calls/{id}/events", "What happens in one call, until it ends"),
+                *("stream_call_events", "GET", "/v1/calls/{id}/events", "Stream the events of one call"),
                 self.of_call,
                 problems=("unknown-call", "too-many-streams", "store-away"),
                 also={HTTPStatus.NO_CONTENT: None},
@@ -102,7 +102,7 @@ class EventResources:
         away = ("store-away",)
         return (
             Operation(
-                *("list_dead_letters", "GET", path, "Messages that no receiver took", self.dead_letters, LetterPage),
+                *("list_dead_letters", "GET", path, "List dead letters", self.dead_letters, LetterPage),
                 *(("read",), None, LetterQuery),
                 problems=away,
                 tag="webhooks",
@@ -120,13 +120,13 @@ class EventResources:
                 tag="webhooks",
             ),
             Operation(
-                *("discard_dead_letters", "POST", f"{path}/discard", "Forget several", self.discard_several, Discarded),
+                *("discard_dead_letters", "POST", f"{path}/discard", "Delete several", self.discard_several, Discarded),
                 *(("admin",), Discard, None, HTTPStatus.OK, away),
                 repeatable=True,
                 tag="webhooks",
             ),
             Operation(
-                *("discard_dead_letter", "DELETE", one, "Forget one", self.discard, None),
+                *("discard_dead_letter", "DELETE", one, "Delete one", self.discard, None),
                 *(("admin",), None, None, HTTPStatus.NO_CONTENT, ("unknown-dead-letter", "not-found", *away)),
                 tag="webhooks",
             ),

@@ -110,25 +110,25 @@ class HistoryResources:
         sound = "/v1/history/{id}/recordings/{number:[0-9]{1,4}}"
         return (
             Operation(
-                *("list_history", "GET", "/v1/history", "Calls of the past, newest first", self.list, HistoryPage),
+                *("list_history", "GET", "/v1/history", "List past calls", self.list, HistoryPage),
                 **common | {"query": HistoryQuery, "problems": ("store-away",), "audited": "with words"},
             ),
             Operation(
                 *("compare_versions", "GET", "/v1/resources/agents/{name}/comparison"),
-                *("How the versions of an agent do, by its calls", self.compare, ComparisonAnswer),
+                *("Compare versions by their calls", self.compare, ComparisonAnswer),
                 query=ComparisonQuery,
                 problems=("store-away",),
                 scopes=("read",),
                 tag="resources",
             ),
             Operation(
-                *("export_history", "GET", "/v1/history/export", "Calls of the past as a file", self.export),
+                *("export_history", "GET", "/v1/history/export", "Export past calls", self.export),
                 **common | {"query": ExportQuery, "problems": ("store-away", "too-many-streams"), "audited": "always"},
                 media="text/csv",
                 other_media=("application/x-ndjson",),
             ),
             Operation(
-                *("forget_caller", "POST", "/v1/history/forget", "Delete all that is kept of a number", self.forget),
+                *("forget_caller", "POST", "/v1/history/forget", "Delete the data of a number", self.forget),
                 **common
                 | {
                     "scopes": ("admin",),
@@ -140,12 +140,12 @@ class HistoryResources:
                 },
             ),
             Operation(
-                *("show_past_call", "GET", "/v1/history/{id}", "A call of the past", self.show, PastCallDetail),
+                *("show_past_call", "GET", "/v1/history/{id}", "Get a past call", self.show, PastCallDetail),
                 **common | {"query": AttemptQuery, "problems": ("unknown-call", "store-away"), "audited": "with words"},
                 of_call="path",
             ),
             Operation(
-                *("get_recording", "GET", sound, "The sound of a call", self.sound),
+                *("get_recording", "GET", sound, "Get a recording", self.sound),
                 **common
                 | {"scopes": ("recordings",), "audited": "always"}
                 | {"query": AttemptQuery, "problems": ("unknown-call", "not-found", "store-away", "too-many-streams")}

@@ -56,7 +56,7 @@ class KeyResources:
                 **common,
             ),
             Operation(
-                *("create_key", "POST", "/v1/keys", "Make an API key", self.create, KeyCreated),
+                *("create_key", "POST", "/v1/keys", "Add an API key", self.create, KeyCreated),
                 body=CreateKey,
                 status=HTTPStatus.CREATED,
                 headers=made | tagged,
@@ -77,7 +77,7 @@ class KeyResources:
                 **one,
             ),
             Operation(
-                *("list_sessions", "GET", "/v1/sessions", "Who is logged in to the console", self.sessions),
+                *("list_sessions", "GET", "/v1/sessions", "List console sessions", self.sessions),
                 answer=ConsoleSessionPage,
                 scopes=("admin",),
                 tag="keys",

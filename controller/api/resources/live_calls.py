@@ -71,7 +71,7 @@ VERBS: tuple[Verb[Any], ...] = (
         lambda verbs, sent, call, by: verbs.record(call, action=sent.action, by=by),
     ),
     Verb(
-        *("transfer", "transfer", "Connect the caller with another party", TransferCall),
+        *("transfer", "transfer", "Transfer the call", TransferCall),
         lambda verbs, sent, call, by: verbs.transfer(call, **dict(sent), by=by),
         ("not-allowed",),
         scopes=("control", "call"),

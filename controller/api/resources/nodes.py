@@ -40,13 +40,8 @@ class NodeResources:
                 scopes=("read",),
                 tag="nodes",
             ),
-            Operation(
-                *("drain_node", "POST", "/v1/nodes/{name}/drain", "Let a node take no new calls", self.drain), **common
-            ),
-            Operation(
-                *("undrain_node", "POST", "/v1/nodes/{name}/undrain", "Let a node take calls again", self.undrain),
-                **common,
-            ),
+            Operation(*("drain_node", "POST", "/v1/nodes/{name}/drain", "Drain a node", self.drain), **common),
+            Operation(*("undrain_node", "POST", "/v1/nodes/{name}/undrain", "Undrain a node", self.undrain), **common),
         )
 
     async def list(self, _: ApiRequest) -> NodePage:

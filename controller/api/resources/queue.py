@@ -17,14 +17,14 @@ class QueueResources:
     def operations(self) -> tuple[Operation, ...]:
         return (
             Operation(
-                *("list_queue", "GET", "/v1/queue", "Calls that we place, newest first", self.list, QueuePage),
+                *("list_queue", "GET", "/v1/queue", "List outbound calls", self.list, QueuePage),
                 scopes=("read",),
                 query=QueueQuery,
                 problems=("store-away",),
                 tag="queue",
             ),
             Operation(
-                *("pause_queue", "POST", "/v1/queue/pause", "Place no more calls", self.pause, QueueAnswer),
+                *("pause_queue", "POST", "/v1/queue/pause", "Pause dialing", self.pause, QueueAnswer),
                 scopes=("control",),
                 body=PauseQueue,
                 repeatable=True,
@@ -32,7 +32,7 @@ class QueueResources:
                 tag="queue",
             ),
             Operation(
-                *("resume_queue", "POST", "/v1/queue/resume", "Place calls again", self.resume, QueueAnswer),
+                *("resume_queue", "POST", "/v1/queue/resume", "Resume dialing", self.resume, QueueAnswer),
                 scopes=("control",),
                 body=PauseQueue,
                 repeatable=True,
@@ -40,7 +40,7 @@ class QueueResources:
                 tag="queue",
             ),
             Operation(
-                *("cancel_queued", "POST", "/v1/queue/cancel", "Cancel calls that wait", self.cancel, Cancelled),
+                *("cancel_queued", "POST", "/v1/queue/cancel", "Cancel queued calls", self.cancel, Cancelled),
                 scopes=("control",),
                 body=CancelQueued,
                 problems=("count-changed", "store-away"),

@@ -24,7 +24,7 @@ class RouteTestResources:
     def operations(self) -> tuple[Operation, ...]:
         return (
             Operation(
-                *("test_route", "POST", "/v1/routes/test", "Which agent would answer", self.test, RouteAnswer),
+                *("test_route", "POST", "/v1/routes/test", "Find the agent of a call", self.test, RouteAnswer),
                 body=RouteTest,
                 largest=LARGEST_WITH_PROMPT,
                 repeatable=True,

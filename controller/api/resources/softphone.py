@@ -71,7 +71,7 @@ class SoftphoneResources:
     def operations(self) -> tuple[Operation, ...]:
         return (
             Operation(
-                *("open_talk", "POST", TALKS, "SIP credentials for one call of a browser to an agent", self.talk),
+                *("open_talk", "POST", TALKS, "Create SIP credentials for a call to an agent", self.talk),
                 SoftphoneAnswer,
                 scopes=("call",),
                 idempotency=False,
@@ -82,7 +82,7 @@ class SoftphoneResources:
                 tag="softphone",
             ),
             Operation(
-                *("open_supervisor_phone", "POST", SUPERVISORS, "SIP credentials for the browser of a supervisor"),
+                *("open_supervisor_phone", "POST", SUPERVISORS, "Create SIP credentials for a supervisor"),
                 self.supervisor,
                 SoftphoneAnswer,
                 scopes=("supervise",),
@@ -95,7 +95,7 @@ class SoftphoneResources:
                 tag="softphone",
             ),
             Operation(
-                *("supervise_here", "POST", SUPERVISORS + "/{id}/supervise", "Let it supervise a call, or change how"),
+                *("supervise_here", "POST", SUPERVISORS + "/{id}/supervise", "Supervise a call, or change the mode"),
                 self.supervise,
                 CallAnswer,
                 scopes=("supervise",),
@@ -114,7 +114,7 @@ class SoftphoneResources:
         """Not for keys that are limited to agents or trunks: any call may be transferred."""
         return (
             Operation(
-                *("open_available_phone", "POST", AVAILABLE, "Be available for calls that are transferred"),
+                *("open_available_phone", "POST", AVAILABLE, "Create SIP credentials for transfers"),
                 self.available,
                 SoftphoneAnswer,
                 scopes=("supervise",),
@@ -125,7 +125,7 @@ class SoftphoneResources:
                 tag="softphone",
             ),
             Operation(
-                *("read_available_phone", "GET", AVAILABLE + "/{id}", "Which call is transferred to it, if one is"),
+                *("read_available_phone", "GET", AVAILABLE + "/{id}", "Get the call that is transferred"),
                 self.offer,
                 TransferOffer,
                 scopes=("supervise",),
@@ -133,7 +133,7 @@ class SoftphoneResources:
                 tag="softphone",
             ),
             Operation(
-                *("decide_transfer_here", "POST", AVAILABLE + "/{id}/decision", "Take the call or not (attended)"),
+                *("decide_transfer_here", "POST", AVAILABLE + "/{id}/decision", "Accept or reject the call"),
                 self.decide,
                 TransferOffer,
                 scopes=("supervise",),
@@ -148,14 +148,14 @@ class SoftphoneResources:
         limited, supervises = path != AVAILABLE, path == SUPERVISORS
         return (
             Operation(
-                *(f"close_{kind}", "DELETE", path + "/{id}", "End it: its call is hung up", self.close),
+                *(f"close_{kind}", "DELETE", path + "/{id}", "End the session", self.close),
                 scopes=(scope,),
                 status=HTTPStatus.NO_CONTENT,
                 limited=limited,
                 tag="softphone",
             ),
             Operation(
-                *(f"{kind}_websocket", "GET", path + "/{id}/sip", "Its SIP, as a websocket (RFC 7118)", self.sip),
+                *(f"{kind}_websocket", "GET", path + "/{id}/sip", "SIP over a websocket (RFC 7118)", self.sip),
                 scopes=(scope,),
                 status=HTTPStatus.SWITCHING_PROTOCOLS,
                 query=PhoneQuery if supervises else None,

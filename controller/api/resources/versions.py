@@ -107,11 +107,10 @@ class VersionResources:
         tagged = {"headers": _TAGGED}
         return (
             Operation(
-                *("list_resources", "GET", "/v1/resources/{kind}", "All resources of a kind", self.list, ResourcePage),
-                **common,
+                *("list_resources", "GET", "/v1/resources/{kind}", "List resources", self.list, ResourcePage), **common
             ),
             Operation(
-                *("show_resource", "GET", _PATH, "A resource: what is published, and the draft if there is one"),
+                *("show_resource", "GET", _PATH, "Get a resource: published version and draft"),
                 *(self.show, ResourceAnswer),
                 **common | tagged,
             ),
@@ -128,17 +127,17 @@ class VersionResources:
                 **common,
             ),
             Operation(
-                *("show_version", "GET", f"{_PATH}/versions/{{version:[0-9]{{1,9}}}}", "One version", self.version),
+                *("show_version", "GET", f"{_PATH}/versions/{{version:[0-9]{{1,9}}}}", "Get version", self.version),
                 VersionAnswer,
                 **common,
             ),
             Operation(
-                *("diff_versions", "GET", f"{_PATH}/diff", "What differs between two versions", self.diff, DiffAnswer),
+                *("diff_versions", "GET", f"{_PATH}/diff", "Compare two versions", self.diff, DiffAnswer),
                 query=DiffQuery,
                 **common,
             ),
             Operation(
-                *("export_config", "GET", "/v1/config/export", "What is published, as a part of a config file"),
+                *("export_config", "GET", "/v1/config/export", "Export the published resources"),
                 self.export,
                 media="application/yaml",
                 **common | {"problems": ("store-away",)},
@@ -151,18 +150,18 @@ class VersionResources:
         changed = {"headers": _TAGGED, "request_headers": _UPON, "problems": refused}
         return (
             Operation(
-                *("put_draft", "PUT", f"{_PATH}/draft", "Keep a draft", self.put, ResourceAnswer),
+                *("put_draft", "PUT", f"{_PATH}/draft", "Save a draft", self.put, ResourceAnswer),
                 body=PutDraft,
                 largest=LARGEST_WITH_PROMPT,
                 **common | changed | {"problems": (*refused, "invalid-config")},
             ),
             Operation(
-                *("drop_draft", "DELETE", f"{_PATH}/draft", "Drop the draft", self.drop, ResourceAnswer),
+                *("drop_draft", "DELETE", f"{_PATH}/draft", "Delete it", self.drop, ResourceAnswer),
                 also={HTTPStatus.NO_CONTENT: None},
                 **common | changed,
             ),
             Operation(
-                *("validate_draft", "POST", f"{_PATH}/validate", "Whether it could be published", self.check, Checked),
+                *("validate_draft", "POST", f"{_PATH}/validate", "Check a draft", self.check, Checked),
                 body=CheckDraft,
                 largest=LARGEST_WITH_PROMPT,
                 repeatable=True,
@@ -176,13 +175,13 @@ class VersionResources:
         changed: dict[str, Any] = {"headers": _TAGGED, "request_headers": _UPON}
         return (
             Operation(
-                *("publish_draft", "POST", f"{_PATH}/publish", "Publish the draft: the next call has it", self.publish),
+                *("publish_draft", "POST", f"{_PATH}/publish", "Publish the draft for new calls", self.publish),
                 *(ResourceAnswer,),
                 body=Publish,
                 **common | changed,
             ),
             Operation(
-                *("roll_back", "POST", f"{_PATH}/rollback", "Publish what an older version says", self.roll_back),
+                *("roll_back", "POST", f"{_PATH}/rollback", "Publish an older version again", self.roll_back),
                 *(ResourceAnswer,),
                 body=RollBack,
                 **common | changed,
@@ -194,18 +193,18 @@ class VersionResources:
                 **common | changed,
             ),
             Operation(
-                *("end_trial", "DELETE", f"{_PATH}/trial", "All new calls get the published version", self.end_trial),
+                *("end_trial", "DELETE", f"{_PATH}/trial", "End a trial", self.end_trial),
                 *(ResourceAnswer,),
                 **common | changed,
             ),
             Operation(
-                *("delete_resource", "DELETE", _PATH, "Delete what nothing names any more", self.delete),
+                *("delete_resource", "DELETE", _PATH, "Delete an unused resource", self.delete),
                 status=HTTPStatus.NO_CONTENT,
                 request_headers=_UPON,
                 **common,
             ),
             Operation(
-                *("import_config", "POST", "/v1/config/import", "Publish what a config file says", self.import_text),
+                *("import_config", "POST", "/v1/config/import", "Import a config file", self.import_text),
                 *(Imported,),
                 body=ImportConfig,
                 largest=LARGEST_IMPORT,

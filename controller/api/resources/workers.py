@@ -26,7 +26,7 @@ class WorkerResources:
                 tag="workers",
             ),
             Operation(
-                *("drain_worker", "POST", "/v1/workers/{name}/drain", "Let a worker end and be replaced", self.drain),
+                *("drain_worker", "POST", "/v1/workers/{name}/drain", "Drain a worker", self.drain),
                 answer=WorkerAnswer,
                 scopes=("admin",),
                 body=DrainWorker,

@@ -44,15 +44,15 @@ def doctor(
         ),
     ] = None,
     call: Annotated[
-        str | None, typer.Option(help="Instead collect what is known about this call, without numbers and words.")
+        str | None, typer.Option(help="Collect a report about this call instead, without numbers and transcripts.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="With --call: the zip to write.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="With --call: the zip file to write.")] = None,
     url: Url = LOCAL,
     token: Annotated[str, typer.Option(help="With --call: an API token.", envvar="VOICEAI_API_TOKEN")] = "",
-    as_machine: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    markdown: Annotated[bool, typer.Option(help="For a report of a problem.")] = False,
+    as_machine: Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Print Markdown, for a bug report.")] = False,
 ) -> None:
-    """Check everything that a call needs, also sound through Asterisk. Exit status 1: not healthy."""
+    """Check everything that a call needs, with audio through Asterisk. Exit status 1: a problem was found."""
     if call is not None:
         _gather(call, url, token, output, as_machine=as_machine, markdown=markdown)
         return

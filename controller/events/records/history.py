@@ -50,7 +50,7 @@ class RecordFilter:
     trunks: frozenset[str] | None = None
     outcome: str | None = None
     number: str | None = field(default=None, repr=False)
-    """Of the caller or the callee."""
+    """The number of the caller or callee."""
     names: frozenset[str] = field(default=frozenset(), repr=False)
     """Other texts that stand for this number in the records (`number_redaction`)."""
     digits: str | None = field(default=None, repr=False)
