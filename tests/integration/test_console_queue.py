@@ -51,7 +51,6 @@ async def test_each_call_says_why_it_waits_and_many_are_cancelled_at_once(tmp_pa
         await page.get_by_role("checkbox", name="Select the call to +4930123451").check()
         await page.get_by_role("button", name="Cancel 2 selected calls").click()
         await expect(page.get_by_role("dialog")).to_contain_text("2 calls that wait will not be placed.")
-        problems += await look(page, "queue-cancel")
         await page.get_by_role("dialog").get_by_role("button", name="Cancel 2 calls").click()
         await expect(page.get_by_text("2 calls cancelled.")).to_be_visible()
         await expect(page.get_by_role("row").filter(has_text="+493012345")).to_have_count(1)
@@ -68,6 +67,6 @@ async def test_each_call_says_why_it_waits_and_many_are_cancelled_at_once(tmp_pa
             "2 calls that wait fit, not 1"
         )
         assert await it.queue.count(QueueFilter((Status.QUEUED,), agent="night")) == 2
-        await it.orders.pause(None, by="ops")
+        await page.get_by_role("button", name="Pause dialing").click()
         await expect(page.get_by_role("row").filter(has_text="+493088888")).to_contain_text("paused")
         assert problems == []

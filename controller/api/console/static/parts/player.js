@@ -4,6 +4,7 @@ import { begin, milliseconds, span } from "../lib/format.js";
 import { paint, peaks } from "./waveform.js";
 
 const COLUMNS = 900;
+const ROUNDED_S = 0.02; // a player goes to a moment as near as its time base allows
 const END = { transfer: "The recording ends with the transfer: the agent left the call.", take_over: "The recording ends where a supervisor took over the call.",
   stop: "The recording was stopped before the end of the call." };
 const NEAR_S = 3; // a recording that began as near to the answer began with it
@@ -39,7 +40,7 @@ function one(call, sound, said) {
   const repaint = () => { if (drawn && canvas.isConnected) paint(canvas, drawn.channels); };
   const follow = () => {
     head.style.setProperty("inset-inline-start", at(audio.currentTime));
-    said.follow(moments.findLastIndex((each) => each <= audio.currentTime));
+    said.follow(moments.findLastIndex((each) => each <= audio.currentTime + ROUNDED_S));
   };
   const jump = (seconds) => { audio.currentTime = Math.max(0, Math.min(sound.seconds, seconds)); follow(); };
   wave.addEventListener("click", (event) => {
