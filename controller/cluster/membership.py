@@ -35,6 +35,7 @@ from controller.cluster.port import (
     Samples,
     Unusable,
 )
+from controller.cluster.refusal import Refusal
 from controller.cluster.sampling import Sampler
 from controller.cluster.slots import SlotBook, divided
 
@@ -86,7 +87,7 @@ class Membership:
         self._asserted = False
         self._away: str | None = None
         """Why slots are not asked for; None: the backend is there."""
-        self._unusable: str | None = None
+        self._refusal = Refusal()
         self._present_since: float | None = None
         self._rebuild = _Rebuild(frozenset(), 0.0)
         self._asking = 0
@@ -121,7 +122,7 @@ class Membership:
     @property
     def unusable(self) -> str | None:
         """Why this node may not use the backend, which answers, and what to do; until that is done."""
-        return self._unusable
+        return self._refusal.reason
 
     @property
     def heard(self) -> bool:
@@ -142,8 +143,8 @@ class Membership:
         """The node that has this call. Raises BackendError."""
         if call in self._book.held(self._owner):
             return self.node
-        if self._unusable is not None:
-            raise BackendError(self._unusable)
+        if self.unusable is not None:
+            raise BackendError(self.unusable)
         try:
             async with asyncio.timeout(self._take_s):
                 return await self._backend.owner(CALLS, call)
@@ -264,13 +265,13 @@ class Membership:
             async with asyncio.timeout(BEAT_TIMEOUT_S):
                 reply = await self._backend.beat(report)
         except (BackendError, TimeoutError) as error:
-            self._lost(error)
+            self._lost(error, beat=True)
             return
-        self._unusable = None
+        self._refusal.beat_taken()
         if reply.replaced:
             self._lost(Replaced())
-        elif self._away is not None and monotonic() - began > self._take_s:
-            self._leases = reply.leases  # it is there, and too slow to be asked
+        elif self._away is not None and (monotonic() - began > self._take_s or self._refusal.waits(began)):
+            self._leases = reply.leases  # it is there, and too slow to be asked, or it refuses what is asked
         else:
             self._heard(reply, quiet=quiet and self._quiet())
             if self._asserted and not reply.complete and self._holds(report.samples):
@@ -286,7 +287,7 @@ class Membership:
         now = monotonic()
         if self._away is not None or self._present_since is None:
             self._present_since = now
-            if self._away is not None:
+            if self._away is not None and self.unusable is None:
                 log.info("the cluster's backend answers again", node=str(self.node))
             self._away, self._asserted = None, False
         others = {each.node.name for each in leases.alive(reply.leases) if each.node.name != self.node.name}
@@ -322,23 +323,23 @@ class Membership:
         """Whether the backend should have exactly what this node holds."""
         return self._asserted and not (self._asking or self._unsent or self._unreleased)
 
-    def _lost(self, error: Exception) -> None:
+    def _lost(self, error: Exception, *, beat: bool = False) -> None:
         """From now on this node admits by itself."""
         if isinstance(error, Outdated) and self._away is None:
             self._asserted, self._beat_at = False, 0.0
         else:
             self._reset_due, reason = True, _reason(error)
-            self._log_lost(error, reason)
+            self._log_lost(error, reason, beat=beat)
             self._away, self._present_since = reason, None
             self._unreleased.clear()  # when it is back it is told everything, which replaces what it had
         self._news.set()
 
-    def _log_lost(self, error: Exception, reason: str) -> None:
+    def _log_lost(self, error: Exception, reason: str, *, beat: bool) -> None:
         """Once for each time, and once more when it becomes clear that it will not come back by itself."""
         if isinstance(error, Unusable):
-            if self._unusable is None:
+            if self.unusable is None:
                 log.error("the cluster's backend can't be used: each node uses its share", reason=reason)
-            self._unusable = reason
+            self._refusal.refused(reason, monotonic(), beat=beat)
         elif self._away is None:
             log.warning(
                 "the cluster's backend is away: each node uses its share", reason=reason, nodes=len(self._known)
@@ -367,6 +368,7 @@ class Membership:
             await self._backend.assert_all(everything, self._generation)
         self._asserted, self._beat_at = True, min(self._beat_at, monotonic() + 0.1)
         self._observe.asserted()
+        self._refusal.over()
         log.info("the cluster's backend has what this node holds", held=len(everything.slots))
 
     async def _tell_changes(self) -> None:

@@ -6,6 +6,7 @@ redis-py's documentation; valkey.io, "Scripting with Lua", "Sentinel clients".
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any
@@ -16,6 +17,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
+from controller.cluster import valkey_refusals
 from controller.cluster.port import BackendError, Unusable
 from controller.config.cluster_url import ClusterUrl
 
@@ -29,6 +31,7 @@ OLDEST = 7
 AWAY = (RedisError, OSError, TimeoutError)
 _ANSWERS = (ResponseError, AuthenticationError, BusyLoadingError)
 """What the server itself answered. The client's own errors may quote what was sent."""
+_IN_SCRIPT = re.compile(r" script: [0-9a-f]{40}, on ")
 _LONGEST = 200
 """Characters of an answer in the log."""
 
@@ -67,7 +70,7 @@ class ValkeyConnection:
         self._scripts = {name: self.client.register_script(text_) for name, text_ in _scripts().items()}
 
     async def run(self, script: str, *arguments: str | int | float | bytes) -> Any:
-        """Raises BackendError; Unusable if another installation has these keys."""
+        """Raises BackendError; Unusable if another installation has these keys, or the server refuses for good."""
         with self.asking():
             return await self._scripts[script](keys=[self.prefix], args=(self._installation, *arguments))
 
@@ -116,6 +119,8 @@ class ValkeyConnection:
         except AWAY as error:
             if isinstance(error, ResponseError) and str(error).startswith("ANOTHERS "):
                 raise Unusable(self._anothers()) from error
+            if (action := valkey_refusals.action(error, self.prefix)) is not None:
+                raise Unusable(f"{_reason(error)}: {action}") from error
             raise BackendError(_reason(error)) from error
         task = asyncio.current_task()
         if task is not None and task.cancelling():  # `asyncio.wait_for` of Python 3.11, in redis-py, may swallow it
@@ -135,5 +140,5 @@ def _reason(error: BaseException) -> str:
     if not isinstance(error, _ANSWERS):
         return kind
     answer = str(error).rpartition(" of pipeline caused error: ")[2].partition(", with args beginning with")[0]
-    answer = " ".join(answer.split())
+    answer = " ".join(_IN_SCRIPT.split(answer)[0].split()).rstrip(".")
     return f"{kind}: {answer[:_LONGEST]}" if answer else kind

@@ -11,9 +11,19 @@ from controller.config import cluster_url
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (ResponseError("MISCONF disk\r\nfull"), "ResponseError: MISCONF disk full"),
-        (NoPermissionError("no permissions to access a key"), "NoPermissionError: no permissions to access a key"),
-        (AuthenticationError("invalid username-password pair"), "AuthenticationError: invalid username-password pair"),
+        (
+            ResponseError("MISCONF disk\r\nfull"),
+            'ResponseError: MISCONF disk full: it can\'t save to its disk; repair that, or set `save ""`',
+        ),
+        (
+            NoPermissionError("no permissions to access a key"),
+            "NoPermissionError: no permissions to access a key: give the user of `cluster.url` the rights ~{test}* "
+            "+@all -@admin",
+        ),
+        (
+            AuthenticationError("invalid username-password pair"),
+            "AuthenticationError: invalid username-password pair: set the user and password in `cluster.url`",
+        ),
         (
             ResponseError(
                 "Command # 1 (SET s3cret) of pipeline caused error: unknown, with args beginning with: 's3cret'"
