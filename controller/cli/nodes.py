@@ -47,7 +47,7 @@ def _table(page: NodePage) -> Table:
         table.add_row(*map(Text, _row(each)))
     answers = ["* answers"] if any(each.this for each in page.nodes) else []
     troubles = [f"{each.name}: {each.trouble}" if each.this else each.trouble for each in page.nodes if each.trouble]
-    table.caption, table.caption_justify = Text("\n".join([*answers, *troubles])) or None, "left"
+    table.caption, table.caption_justify = Text("\n".join([*answers, *dict.fromkeys(troubles)])) or None, "left"
     return table
 
 

@@ -1,6 +1,6 @@
 """Which nodes there are, and how one of them is drained: this one directly, another one by a request to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from controller.cluster import leases
 from controller.cluster.membership import Membership
 from controller.cluster.node import Node
 from controller.cluster.nodes import NodeRegistry
-from controller.cluster.overview import NodeView, views_of
+from controller.cluster.overview import NodeView, same_url, views_of
 from controller.cluster.peer import PeerError, Peers
 from controller.cluster.port import NodeFacts
 from controller.store.database import StoreError
@@ -84,9 +84,14 @@ class Nodes:
         return tuple(replace(each, trouble=self._trouble(each)) for each in views)
 
     def _trouble(self, view: NodeView) -> str | None:
+        same = self._same_url().get(view.id.name)
         if view.own:
-            return self._membership.unusable
-        return self._peers.refusal(view.id.name, view.facts.url) if view.facts is not None else None
+            return self._membership.unusable or same
+        return (self._peers.refusal(view.id.name, view.facts.url) if view.facts is not None else None) or same
+
+    def _same_url(self) -> Mapping[str, str]:
+        others = {each.node.name: each.facts.url for each in leases.alive(self._membership.leases)}
+        return same_url({**others, self.own_name: self._facts().url}.items())
 
     def warnings(self) -> list[str]:
         """For `/readyz`: what keeps this node from its part in the cluster until somebody mends it."""
@@ -94,7 +99,8 @@ class Nodes:
         away = [f"`cluster.url` can't be used, limits are shares: {unusable}"] if unusable is not None else []
         others = (each for each in leases.alive(self._membership.leases) if each.node.name != self.own_name)
         refusals = (self._peers.refusal(each.node.name, each.facts.url) for each in others)
-        return [*away, *(each for each in refusals if each is not None)]
+        same = dict.fromkeys(self._same_url().values())
+        return [*away, *(each for each in refusals if each is not None), *same]
 
     async def _stored(self) -> list[Node]:
         try:

@@ -1,6 +1,6 @@
 """All nodes as one of them sees them: what leases say, and what the store says. [pure]"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -51,6 +51,19 @@ def views_of(
         started_at=row.started_at if row is not None else None,
     )
     return tuple(sorted((own, *others), key=lambda each: each.id))
+
+
+def same_url(nodes: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """What to say of each node of which the API URL is also that of another. `nodes`: name and URL of who is there."""
+    names: dict[str, list[str]] = {}
+    for name, url in nodes:
+        names.setdefault(url.rstrip("/"), []).append(name)
+    return {
+        name: f"`cluster.api_url` is {url} on {' and '.join(sorted(each))}; set it to each node's own address"
+        for url, each in names.items()
+        if url and len(each) > 1
+        for name in each
+    }
 
 
 def _other(lease: Lease | None, row: Node | None, *, heard: bool) -> NodeView:

@@ -148,6 +148,9 @@ async def test_a_request_is_carried_once_and_audited_once(tmp_path: Path) -> Non
         a.told.url = b.told.url  # a wrong `api_url`: there another node answers, and carries nothing on
         await a.beat()
         await b.beat()
+        why = f"`cluster.api_url` is {b.told.url.rstrip('/')} on a and b; set it to each node's own address"
+        assert [each["trouble"] for each in (await b.ask("GET", "/v1/nodes"))[1]["nodes"]] == [why, why]
+        assert a.nodes.warnings() == b.nodes.warnings() == [why]
         status, told = await b.ask("POST", "/v1/nodes/a/drain")
         assert (status, told["type"], "another node answers" in told["detail"]) == (
             502,

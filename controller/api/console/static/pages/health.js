@@ -72,7 +72,8 @@ export function open(main, me) {
 
 // Each in its own line; nothing is said anew while it stays as it is.
 function drawTroubles(element, nodes) {
-  const lines = nodes.filter((node) => node.trouble).map((node) => node.this ? `${node.name}: ${node.trouble}` : node.trouble);
+  const told = nodes.filter((node) => node.trouble).map((node) => node.this ? `${node.name}: ${node.trouble}` : node.trouble);
+  const lines = [...new Set(told)];
   if (lines.join("\n") === [...element.children].map((line) => line.textContent).join("\n")) return;
   fill(element, lines.map((line) => h("p", {}, line)));
 }
