@@ -311,6 +311,12 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("values-kamailio.yaml", {"images": {"kamailio": ""}}, "images/kamailio"),
     ("values-kamailio.yaml", {"asterisk": {"sipPort": 5060}}, "kamailio.sipPort and asterisk.sipPort are the same"),
     ("values-kamailio.yaml", {"autoscaling": {"minReplicas": 20}}, "autoscaling.minReplicas is more"),
+    ("values-kamailio.yaml", {"controller": {"expose": False}}, "autoscaling needs controller.expose"),
+    ("values-one-node.yaml", {"cluster": {"caSecret": "ca"}}, "cluster.caSecret does nothing"),
+    ("values-one-node.yaml", {"config": {"agents": {"sales": None}}}, "config.agents.sales is empty"),
+    ("values-three-nodes.yaml", {"config": {"cluster": {"node": "x"}}}, "config.cluster.node is set by the chart"),
+    ("values-three-nodes.yaml", {"config": {"api": {"listen": "0.0.0.0:1"}}}, "config.api.listen is set by the chart"),
+    ("values-one-node.yaml", {"config": {"shutdown": {"keep_calls": True}}}, "config.shutdown.keep_calls is set"),
 ]
 
 

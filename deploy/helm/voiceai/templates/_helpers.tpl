@@ -46,8 +46,20 @@ capabilities: {drop: [ALL]}
 {{- if and .Values.controller.tls.secretName (not .Values.cluster.caSecret) }}
 {{- fail "controller.tls.secretName needs cluster.caSecret, by which workers and the other nodes trust that certificate; it may be the same Secret if it has ca.crt" }}
 {{- end }}
+{{- if and .Values.cluster.caSecret (not .Values.controller.tls.secretName) (not .Values.cluster.valkey) }}
+{{- fail "cluster.caSecret does nothing without controller.tls.secretName, or cluster.valkey with rediss://" }}
+{{- end }}
+{{- if and .Values.autoscaling.enabled (not .Values.controller.expose) }}
+{{- fail "autoscaling needs controller.expose: Prometheus reads voiceai_calls_live from each pod, whose API else listens on loopback" }}
+{{- end }}
+{{- $values := dict "api.listen" "controller.port and controller.expose" "asterisk.readiness_app" "kamailio.enabled" "bridge.workers" "bridge.workers" "bridge.token" "VOICEAI_BRIDGE_TOKEN in the Secret" "cluster.node" "nothing: it is the name of the pod" "shutdown.drain_s" "drain.longestCallSeconds" "shutdown.keep_calls" "nothing: Kubernetes can't keep calls without the pod" }}
+{{- range $path, $instead := $values }}
+{{- $keys := splitList "." $path }}{{ $part := get $.Values.config (first $keys) }}
+{{- if kindIs "map" $part }}{{ if hasKey $part (last $keys) }}{{ fail (printf "config.%s is set by the chart: take it out, and use %s" $path $instead) }}{{ end }}{{ end }}
+{{- end }}
 {{- if ge (int .Values.asterisk.rtpStart) (int .Values.asterisk.rtpEnd) }}{{ fail "asterisk.rtpStart must be less than asterisk.rtpEnd" }}{{ end }}
 {{- range $name, $agent := .Values.config.agents }}
+{{- if not (kindIs "map" $agent) }}{{ fail (printf "config.agents.%s is empty: give it at least `instructions`, or take it out" $name) }}{{ end }}
 {{- $longest := 7200 }}{{ if hasKey $agent "max_call_s" }}{{ $longest = $agent.max_call_s }}{{ end }}
 {{- if kindIs "invalid" $longest }}{{ fail (printf "config.agents.%s.max_call_s is null: a pod that is deleted can't wait for calls without end" $name) }}{{ end }}
 {{- if gt (int $longest) (int $.Values.drain.longestCallSeconds) }}
