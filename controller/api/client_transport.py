@@ -65,6 +65,7 @@ class ClientTransport:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.url, self.token = url.rstrip("/"), token
         with _made(self.url):
+            _check(self.url, token)
             proxy = socks_for(self.url)
             if proxy is not None and transport is None:
                 transport = ThroughSocksBlocking(proxy, tls=httpx.create_ssl_context())
@@ -178,6 +179,14 @@ def _made(url: str) -> Iterator[None]:
             f"{url} is no URL such as http://127.0.0.1:8080 (--url), or the environment names a proxy that is none "
             "(ALL_PROXY, HTTPS_PROXY, HTTP_PROXY)"
         ) from None
+
+
+def _check(url: str, token: str) -> None:
+    """Raises ValueError and UnicodeError: httpx would send it, or name the token in what it raises."""
+    if httpx.URL(url).scheme not in ("http", "https"):
+        raise ValueError
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UnicodeError
 
 
 def _unreachable(url: str, error: Exception) -> Unreachable:

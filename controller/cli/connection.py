@@ -11,6 +11,7 @@ from controller.api.client import ApiProblem, Client, Unreachable, Unusable
 from controller.api.models.base import Answer
 from controller.api.models.calls import CallAnswer, CallPage
 from controller.api.models.history import HistoryPage
+from controller.api.models.queue import QueuePage
 from controller.cli import tables
 
 out, err = Console(), Console(stderr=True)
@@ -81,22 +82,25 @@ def pairs(given: Iterable[str] | None) -> dict[str, str]:
 
 
 def full_id(client: Client, given: str) -> str:
-    """The id of the one call whose id begins with `given`. What no call begins with is left to the API to refuse.
+    """The id of the one call, live or queued, whose id begins with `given`. What no call begins with is left to the API
+    to refuse.
 
     Prints the calls and ends the command with exit status 1 if there are several.
     """
-    return _full(client.list_calls, given)
+    return _full(given, client.list_calls, client.list_queue)
 
 
 def full_past_id(client: Client, given: str) -> str:
     """Likewise, of the calls in the history."""
-    return _full(client.list_history, given)
+    return _full(given, client.list_history)
 
 
-def _full(page: Callable[..., CallPage | HistoryPage], given: str) -> str:
+def _full(given: str, *pages: Callable[..., CallPage | HistoryPage | QueuePage]) -> str:
+    given = given.lower()  # as in every id
     if len(given) >= _ID_LENGTH or not given:
         return given
-    several = sorted({each.id for each in page(limit=_SEARCHED).calls if each.id.startswith(given)})
+    found = {each.id for page in pages for each in page(limit=_SEARCHED).calls}
+    several = sorted(each for each in found if each.startswith(given))
     if len(several) > 1:
         err.print(f"Several calls begin with {given}:", *several, sep="\n  ", markup=False, highlight=False)
         raise typer.Exit(1)

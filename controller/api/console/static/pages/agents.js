@@ -29,7 +29,7 @@ export function open(main, me) {
 function section(kind, resources, writes) {
   const rows = table({
     caption: TITLES[kind],
-    empty: "No calls yet.",
+    empty: "None.",
     key: (each) => each.name,
     columns: [
       { label: "Name", kind: "wide", cell: (each) => h("a", { href: linkTo(kind, each.name) }, each.name) },

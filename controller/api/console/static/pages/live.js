@@ -36,7 +36,7 @@ export function open(main, me) {
   });
   const ended = table({
     caption: "Recent calls",
-    empty: "No calls yet.",
+    empty: "No call has ended since the controller started.",
     key: (call) => call.id,
     columns: [
       { label: "Ended", cell: (call) => time(call.ended_at) },

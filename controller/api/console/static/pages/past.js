@@ -16,7 +16,7 @@ export function open(main, me, id) {
     if (!over) close = draw(main, me, asLive(call, me));
   }).catch((error) => {
     if (error.type !== "unknown-call") return failed(error);
-    fill(main, h("h1", {}, "No record of this call"), h("p", {}, "The record was deleted, or the call was not recorded."),
+    fill(main, h("h1", {}, "No record of this call"), h("p", {}, "The record was deleted, or none was kept."),
       h("p", {}, h("a", { href: "#/history" }, "Back to the history")));
   });
   return () => { over = true; close(); };

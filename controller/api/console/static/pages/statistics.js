@@ -93,7 +93,7 @@ const percent = (part, whole) => (whole ? `${Math.round(100 * part / whole)} %` 
 const seconds = (value) => (value === null ? "–" : span(value));
 
 function figures(total) {
-  return [["Calls", String(total.calls)], ["Answered", percent(total.answered, total.calls)], ["Median duration", seconds(total.talked_s.median)],
+  return [["Calls", String(total.calls)], ["Answer rate", percent(total.answered, total.calls)], ["Median duration", seconds(total.talked_s.median)],
     ["Median response time", milliseconds(total.response_ms.median)], ["95\u00a0% response time", milliseconds(total.response_ms.p95)],
     ["Interruptions", String(total.interruptions)], ["Cost", money(total.cost)]];
 }

@@ -2,8 +2,8 @@
 import { h } from "../lib/dom.js";
 import { outcome, OUTCOME_KINDS } from "../lib/format.js";
 
-/** A call of the past, or a live one: then it goes on. */
+/** A call of the past, or a live one. */
 export function badgeOf(call) {
-  if (!call.ended_at) return h("span", { class: "badge wait" }, "goes on");
+  if (!call.ended_at) return h("span", { class: "badge wait" }, "live");
   return h("span", { class: `badge ${OUTCOME_KINDS[call.outcome] || "over"}` }, outcome(call.outcome));
 }

@@ -13,7 +13,7 @@ const NEAR_S = 3; // a recording that began as near to the answer began with it
 export function player(call, said) {
   const there = call.sounds?.filter((each) => each.url) || [];
   if (!there.length) {
-    const why = !call.sounds ? "Your token lacks the scope “recordings”." : call.sounds.length ? "The recording file is not on the controller's machine." : "This call was not recorded.";
+    const why = !call.sounds ? "Your token lacks the scope “recordings”." : call.sounds.length ? "The recording file is not on the controller's machine." : call.ended_at ? "This call was not recorded." : "Recordings are available after the call.";
     return { element: h("p", { class: "quiet" }, why), seek() {}, close() {} };
   }
   const stage = h("div");
