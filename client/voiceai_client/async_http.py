@@ -6,7 +6,6 @@ Owns the connections. The rules are in `requests` and `continued`.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -102,19 +101,9 @@ class AsyncHttp:
     ) -> "AsyncEventStream":
         return AsyncEventStream(self, ContinuedStream(request, last_event_id, reconnect_for_s, one_call=one_call))
 
-    @asynccontextmanager
-    async def response(self, request: Request, silence_s: float | None = None) -> AsyncIterator[httpx.Response]:
+    def response(self, request: Request, silence_s: float | None = None) -> "_Streamed":
         """A good answer of which nothing was read. Raises UnreachableError, ProblemError, UnexpectedAnswerError."""
-        try:
-            answer = await self._http.send(self._http.build_request(**self._options(request, silence_s)), stream=True)
-        except httpx.RequestError as error:
-            raise self.unreachable(error) from error
-        try:
-            if not answer.is_success:
-                raise await self._refusal(answer)
-            yield answer
-        finally:
-            await answer.aclose()
+        return _Streamed(self, self._http, self._http.build_request(**self._options(request, silence_s)))
 
     async def _refusal(self, answer: httpx.Response) -> Exception:
         try:
@@ -136,6 +125,34 @@ class AsyncHttp:
 
     def unreachable(self, error: Exception) -> UnreachableError:
         return UnreachableError(f"voiceai does not answer at {self.url}: {error or type(error).__name__}")
+
+
+class _Streamed:
+    """An answer while its block is open. No generator: a loop that ends closes those that are left all at once, and one
+    that is within another one then fails."""
+
+    def __init__(self, owner: AsyncHttp, http: httpx.AsyncClient, request: httpx.Request) -> None:
+        self._owner, self._http, self._request = owner, http, request
+        self._answer: httpx.Response | None = None
+
+    async def __aenter__(self) -> httpx.Response:
+        try:
+            answer = await self._http.send(self._request, stream=True)
+        except httpx.RequestError as error:
+            raise self._owner.unreachable(error) from error
+        self._answer = answer
+        if answer.is_success:
+            return answer
+        try:
+            raise await self._owner._refusal(answer)
+        finally:
+            await answer.aclose()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._answer is not None:
+            await self._answer.aclose()
 
 
 class AsyncEventStream(AsyncIterator[StreamItem]):

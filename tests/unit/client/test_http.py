@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -139,6 +140,27 @@ def test_a_stream_goes_on_until_the_api_says_that_there_is_no_more(use: Use) -> 
     assert [each.id for each in found] == ["e-1", "e-2"]
     places = [each.headers.get("last-event-id") for each in seen]
     assert places == [None, None, "e-1", "e-1", "e-1", "e-2"]
+
+
+class Endless(httpx.AsyncByteStream):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for number in itertools.count(1):
+            yield event(number)
+            await asyncio.sleep(0)
+
+
+def test_a_stream_that_is_left_by_an_error_closes_without_one_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    """Without `async with` the loop closes it at its end."""
+
+    async def read() -> None:
+        answers: list[Answer] = [httpx.Response(200, headers=STREAM, stream=Endless())]
+        async with AsyncClient(URL, TOKEN, transport=transport(answers, [])) as client:
+            async for _ in client.events():
+                raise KeyError("of the reader")
+
+    with pytest.raises(KeyError, match="of the reader"):
+        asyncio.run(read())
+    assert not caplog.records
 
 
 def test_a_stream_that_is_refused_or_is_none_raises(use: Use) -> None:
