@@ -22,6 +22,10 @@ ELSEWHERE = frozenset(
     + ("followme", "directory", "disa", "park", "parkandannounce", "transfer", "pickup", "milliwatt", "minivmrecord")
 )
 """Applications to which a call is handed; it comes back if nobody takes it."""
+_GOES = CONDITIONS | {"goto"}
+_CONTEXT_IN_VARIABLE = re.compile(r"(?:^|[?:])\s*[^,?:]*\$\{[^,?:]*,[^,?:]+,[^,?:]+")
+"""A place of three parts, context first."""
+_NAMES = re.compile(r"[,@?:()/&|\s]+")
 _EXTEN = re.compile(r"\$\{EXTEN(?::(?P<begin>-?\d+)(?::(?P<length>-?\d+))?)?\}")
 
 
@@ -62,6 +66,24 @@ def candidates(contexts: list[Context]) -> list[Extension]:
     """Of an answer to `dialplan show NUMBER@CONTEXT`, in Asterisk's order. Lines for certain callers are left out."""
     lines = [each for context in contexts for each in context.extensions]
     return [each for each in lines if each.steps and not each.by_caller]
+
+
+def reachable(contexts: Sequence[Context], begin: str) -> list[Context]:
+    """The contexts of a whole dialplan into which a call of the context `begin` may come: those that are included, and
+    those that a step names. All of them if a step goes to a context whose name is in a variable."""
+    known = {each.name: each for each in contexts}
+    found, left = set[str](), [begin]
+    while left:
+        here = known.get(left.pop())
+        if here is None or here.name in found:
+            continue
+        found.add(here.name)
+        for step in (step for extension in here.extensions for step in extension.steps):
+            if step.app.lower() in _GOES and _CONTEXT_IN_VARIABLE.search(step.data):
+                return list(contexts)
+            left += _NAMES.split(step.data)
+        left += [each.partition(",")[0] for each in here.includes]  # the rest is the time
+    return [each for each in contexts if each.name in found]
 
 
 def gotos(contexts: Sequence[Context], number: str) -> list[tuple[Extension, Goto]]:

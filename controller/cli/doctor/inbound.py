@@ -13,7 +13,7 @@ from controller.calls.planning import routing
 from controller.cli.doctor import called_numbers
 from controller.cli.doctor.called_numbers import Called
 from controller.cli.doctor.dialplan_output import Context, Extension, read
-from controller.cli.doctor.dialplan_walk import ELSEWHERE, End, Walk, candidates, gotos, walk
+from controller.cli.doctor.dialplan_walk import ELSEWHERE, End, Walk, candidates, gotos, reachable, walk
 from controller.cli.doctor.findings import Finding, Verdict, failure, ok, skipped, warning
 from controller.config import Config
 from controller.dialing import number_spellings
@@ -82,7 +82,7 @@ async def look(config: Config, run: Run, contexts: Mapping[str, str], lines: Seq
         left -= len(numbers)
         there = await _ask(run, numbers, context, app)
         for number in [number for number, way in there.items() if way.walk.end is End.NO_LINE and way.line is None]:
-            there[number] = await _sent_on(run, number, lines, app) or there[number]
+            there[number] = await _sent_on(run, number, reachable(lines, context), app) or there[number]
         if len(there) < len(numbers):
             fix = f"Look at `dialplan show {context}` on Asterisk's command line."
             return [*found, failure(f"trunk {trunk}", "Asterisk's command line gave no answer about its context", fix)]
@@ -111,7 +111,7 @@ def _without_route(check: str) -> Finding:
 
 async def _sent_on(run: Run, number: str, lines: Sequence[Context], app: str) -> Destination | None:
     """A PBX may take calls to another number, and send them on to this one: FreePBX does so with custom destinations.
-    None: no line does, or the call does not reach us there."""
+    `lines`: those to which calls of the trunk may come. None: no line does, or the call does not reach us there."""
     for line, goto in gotos(lines, number)[:MOST_CONTEXTS]:
         way = await destination(run, number, goto.context, app)
         if way is not None and way.ours:

@@ -228,11 +228,39 @@ async def test_a_number_to_which_another_line_sends_calls() -> None:
     did = line("493012345", "Gosub(app-blacklist-check,s,1())", "Goto(voiceai,5001,1)", context="ext-did")
     lines = {"5001@voiceai": line("_X.", "Stasis(voiceai)", context="voiceai")}
     settings = config(FULL, routes=[{"to": "5001", "agent": "reception"}, {"to": "5002", "agent": "night"}])
-    dialplan = dialplan_output.read(did)
+    trunk = "[ Context 'from-pstn' created by 'pbx_config' ]\n  Include =>        'ext-did'    [extensions.conf:9]\n"
+    dialplan = dialplan_output.read(trunk + did)
     lost, good = await inbound.look(settings, exchange(lines), {"main": "from-pstn"}, dialplan)
     assert (lost.verdict, "a call to 5002" in lost.told) == ("failure", True)
     told = "taken by `493012345` of [ext-did] (extensions.conf:1), which calls Stasis(voiceai) by `_X.` of [voiceai]"
     assert (good.verdict, told in good.told, "goes on to 5001 of [voiceai]" in good.told) == ("ok", True, True), good
+
+
+TO_DID = [
+    pytest.param("  Include =>        'ext-did'    [extensions.conf:9]\n", "ok", id="included"),
+    pytest.param("  Include =>        'ext-did,00:00-00:01,sun,1,jan'\n", "ok", id="included at times"),
+    pytest.param("  '_X.' =>  1. Goto(ext-did,493012345,1)   [extensions.conf:9]\n", "ok", id="by Goto"),
+    pytest.param("  '_X.' =>  1. GotoIf($[1=1]?ext-did,493012345,1)   [x:9]\n", "ok", id="by GotoIf"),
+    pytest.param("  '_X.' =>  1. Dial(Local/493012345@ext-did/n)   [x:9]\n", "ok", id="by a Local channel"),
+    pytest.param("  '_X.' =>  1. Goto(${PLACE},493012345,1)   [x:9]\n", "ok", id="by a variable"),
+    pytest.param(
+        "  '_X.' =>  1. GotoIf($[${A}=1]?${PLACE},s,1:h,1)   [x:9]\n", "ok", id="by a variable and a condition"
+    ),
+    pytest.param("  '_X.' =>  1. GotoIf($[${A}=1]?out,1)   [x:9]\n", "failure", id="a condition"),
+    pytest.param("", "failure", id="nothing"),
+    pytest.param("  Alt. Switch =>    'Realtime/none@extensions' [x:9]\n", "failure", id="only a switch"),
+    pytest.param("  '_X.' =>  1. Goto(other,493012345,1)   [extensions.conf:9]\n", "failure", id="elsewhere"),
+]
+
+
+@pytest.mark.parametrize(("trunk", "verdict"), TO_DID)
+async def test_a_line_counts_only_if_calls_of_the_trunk_may_come_to_it(trunk: str, verdict: str) -> None:
+    did = line("493012345", "Goto(voiceai,5001,1)", context="ext-did")
+    lines = {"5001@voiceai": line("_X.", "Stasis(voiceai)", context="voiceai")}
+    settings = config(FULL, routes=[{"to": "5001", "agent": "reception"}])
+    dialplan = dialplan_output.read(f"[ Context 'from-pstn' created by 'pbx_config' ]\n{trunk}{did}")
+    (found,) = await inbound.look(settings, exchange(lines), {"main": "from-pstn"}, dialplan)
+    assert found.verdict == verdict, found
 
 
 async def test_a_route_for_all_other_numbers_is_no_failure() -> None:
