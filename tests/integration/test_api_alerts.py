@@ -189,6 +189,17 @@ async def test_a_disk_that_does_not_answer_keeps_one_thread(monkeypatch: pytest.
     assert len(asked) == 1
 
 
+async def test_requests_at_the_same_time_all_have_an_answer() -> None:
+    """One that comes as the disks have just answered asks anew, and the others keep theirs."""
+    space = DiskSpace(lambda folders: [Disk("/a", 1, 2)])
+
+    async def often() -> list[list[Disk]]:
+        return [await space.of([]) for _ in range(20)]
+
+    found = await asyncio.gather(*(often() for _ in range(5)))
+    assert found == [[[Disk("/a", 1, 2)]] * 20] * 5
+
+
 async def test_states_of_endpoints_are_asked_for_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

@@ -124,7 +124,7 @@ def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
         ({"ALL_PROXY": "ftp://127.0.0.1:9"}, "proxy"),
         ({"SSL_CERT_FILE": "/nowhere"}, "SSL_CERT_FILE"),
         ({"VOICEAI_URL": "http://[::1"}, "no URL"),
-        ({"VOICEAI_URL": "nonsense"}, "not answering"),
+        ({"VOICEAI_URL": "nonsense"}, "is no URL"),
         ({"VOICEAI_API_TOKEN": "töken"}, "letters"),
     ],
 )

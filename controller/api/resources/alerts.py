@@ -45,10 +45,11 @@ class DiskSpace:
         """Nothing, if the disks do not answer in time."""
         if self._asked is None or self._asked.done():
             self._asked = asyncio.create_task(asyncio.to_thread(self._ask, tuple(folders)), name="free disk space")
-        done, _ = await asyncio.wait({self._asked}, timeout=DISK_SECONDS)
+        asked = self._asked  # another request may replace it meanwhile
+        done, _ = await asyncio.wait({asked}, timeout=DISK_SECONDS)
         if not done:
             log.warning("a disk of recordings does not answer")
-        return self._asked.result() if done else []
+        return asked.result() if done else []
 
 
 class Spent(Protocol):

@@ -1,6 +1,6 @@
 """Reads what `dialplan show` of Asterisk prints. [pure]
 
-Owns the form of its lines (Asterisk's main/pbx.c). Asterisk prints the extensions of a context in the
+Owns the form of its lines (Asterisk's main/pbx.c, main/pbx_app.c). Asterisk prints the extensions of a context in the
 order in which it looks for a number, and those of included contexts behind them.
 """
 
@@ -19,6 +19,9 @@ _INCLUDE = re.compile(r"\s+Include =>\s+'(?P<name>[^']+)'")
 _SWITCH = re.compile(r"\s+Alt\. Switch =>")
 _EXTENSION = re.compile(r"\s+'(?P<name>[^']+)'(?P<caller> \(CID match '[^']*'\))? =>\s+(?P<step>(?:\d+\.|hint:)\s.*)")
 _STEP = re.compile(r"\s+(?:\[(?P<label>[^\]]*)\]\s+)?(?P<step>\d+\.\s.*)")
+_APPLICATION = re.compile(r"^ *([A-Za-z_]\w*): ", re.M)
+_REGISTERED = re.compile(r"-= \d+ Applications Registered =-")
+"""The last line."""
 _PLACE = re.compile(r"\s+\[(?P<place>[^\[\]]*)\]\s*$")
 
 
@@ -75,6 +78,13 @@ def read(output: str) -> list[Context]:
 def complete(output: str) -> bool:
     """Whether this is an answer of Asterisk's to `dialplan show`, and not of something else."""
     return SUMMARY.search(output) is not None or NOTHING in output
+
+
+def applications(output: str) -> frozenset[str]:
+    """Of `core show applications`: the names in small letters. Empty: it is no complete answer."""
+    return (
+        frozenset(each.lower() for each in _APPLICATION.findall(output)) if _REGISTERED.search(output) else frozenset()
+    )
 
 
 def _take(context: Context, line: str) -> None:

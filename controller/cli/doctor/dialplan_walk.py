@@ -52,7 +52,7 @@ class Goto:
 class Walk:
     """`line`: the extension that takes the call; None: there is none. `step`: the one at which it ends; None: the steps
     are over. `last`: the extension in which that step stands. `conditions`: the steps before it that may lead
-    elsewhere. `goto`: where the call goes on; None: it does not."""
+    elsewhere. `goto`: where the call goes on; None: it does not. `passed`: all steps before `step`."""
 
     end: End
     line: Extension | None = None
@@ -60,6 +60,7 @@ class Walk:
     last: Extension | None = None
     conditions: tuple[Step, ...] = ()
     goto: Goto | None = None
+    passed: tuple[Step, ...] = ()
 
 
 def candidates(contexts: list[Context]) -> list[Extension]:
@@ -101,6 +102,7 @@ def walk(lines: Sequence[Extension], number: str, app: str, begin: str = "1") ->
     """`lines`: the candidates. `app`: the name of our Stasis app. `begin`: the priority or label at which the call
     comes in. Asterisk looks for each priority anew: the first line that has it gives the step."""
     conditions: list[Step] = []
+    passed: list[Step] = []
     at, line = _priority(lines, begin), None
     for _ in range(1 + sum(len(each.steps) for each in lines)):
         found = next(((each, step) for each in lines for step in each.steps if step.priority == at), None)
@@ -109,7 +111,7 @@ def walk(lines: Sequence[Extension], number: str, app: str, begin: str = "1") ->
         (last, step), line = found, line or found[0]
         name = step.app.lower()
         if name == "stasis" and step.data.split(",")[0] == app:  # Asterisk takes a space for a part of the name
-            return Walk(End.OURS, line, step, last, tuple(conditions))
+            return Walk(End.OURS, line, step, last, tuple(conditions), None, tuple(passed))
         if name in ENDS:
             if other := _other_app(conditions):
                 return Walk(End.OTHER_APP, line, other, last, tuple(conditions))
@@ -119,11 +121,12 @@ def walk(lines: Sequence[Extension], number: str, app: str, begin: str = "1") ->
         if name == "goto":
             goto = _goto(step, last, number)
             if goto is None or (goto.context, goto.extension) != (last.context, last.pattern):
-                return Walk(End.UNKNOWN, line, step, last, tuple(conditions), goto)
+                return Walk(End.UNKNOWN, line, step, last, tuple(conditions), goto, tuple(passed))
             at = _priority(lines, goto.priority)
             continue
         if name == "stasis" or name in CONDITIONS or name in ELSEWHERE:
             conditions.append(step)  # it comes back from a telephone that is not answered, and an app nobody has
+        passed.append(step)
         at += 1
     return _over(line, tuple(conditions))
 

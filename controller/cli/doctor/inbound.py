@@ -12,7 +12,7 @@ from functools import partial
 from controller.calls.planning import routing
 from controller.cli.doctor import called_numbers
 from controller.cli.doctor.called_numbers import Called
-from controller.cli.doctor.dialplan_output import Context, Extension, read
+from controller.cli.doctor.dialplan_output import Context, Extension, Step, applications, read
 from controller.cli.doctor.dialplan_walk import ELSEWHERE, End, Walk, candidates, gotos, reachable, walk
 from controller.cli.doctor.findings import Finding, Verdict, failure, ok, skipped, warning
 from controller.config import Config
@@ -44,10 +44,14 @@ class Destination:
     arrives_as: str = ""
     sent_on: bool = False
     """`line` is not of the trunk's context, but one that sends calls on to this number."""
+    passed: tuple[Step, ...] = ()
+    """The steps on the way to us."""
+    missing: Step | None = None
+    """One of them whose application this Asterisk does not have: the call ends there."""
 
     @property
     def ours(self) -> bool:
-        return self.walk.end is End.OURS
+        return self.walk.end is End.OURS and self.missing is None
 
 
 async def look_at_endpoints(config: Config, run: Run, endpoints: Mapping[str, Sequence[str]]) -> list[Finding]:
@@ -113,8 +117,8 @@ async def _sent_on(run: Run, number: str, lines: Sequence[Context], app: str) ->
     """A PBX may take calls to another number, and send them on to this one: FreePBX does so with custom destinations.
     `lines`: those to which calls of the trunk may come. None: no line does, or the call does not reach us there."""
     for line, goto in gotos(lines, number)[:MOST_CONTEXTS]:
-        way = await destination(run, number, goto.context, app)
-        if way is not None and way.ours:
+        way = (await _ask(run, [number], goto.context, app)).get(number)
+        if way is not None and way.walk.end is End.OURS:
             return replace(way, line=line, sent_on=True)
     return None
 
@@ -127,15 +131,24 @@ async def _ask(run: Run, numbers: Sequence[str], context: str, app: str) -> dict
         async with slots:
             return await destination(run, number, context, app)
 
-    found = await asyncio.gather(*map(ask, numbers))
-    return {each.number: each for each in found if each is not None}
+    found = {each.number: each for each in await asyncio.gather(*map(ask, numbers)) if each is not None}
+    if not any(each.passed for each in found.values()):
+        return found
+    there = applications(await run("core show applications") or "")
+    return {number: _with_applications(way, there) for number, way in found.items()}
+
+
+def _with_applications(way: Destination, there: frozenset[str]) -> Destination:
+    """`there`: those that Asterisk has; empty: not known."""
+    missing = (step for step in way.passed if there and step.app.lower() not in there)
+    return replace(way, missing=next(missing, None))
 
 
 async def destination(run: Run, number: str, context: str, app: str) -> Destination | None:
     """None: the command line gave no answer."""
     first: Extension | None = None
     beaten: Extension | None = None
-    called, at, begin = number, context, "1"
+    called, at, begin, passed = number, context, "1", tuple[Step, ...]()
     for hop in range(HOPS):
         output = await run(f"dialplan show {called}@{at}")
         if output is None:
@@ -143,12 +156,14 @@ async def destination(run: Run, number: str, context: str, app: str) -> Destinat
         answer = read(output)
         lines = candidates(answer)
         found = walk(lines, called, app, begin)
+        passed += found.passed
         if hop == 0:
             first = found.line
             beaten = next((each for each in lines[1:] if walk([each], called, app).end is End.OURS), None)
         if found.goto is None:
             switched = found.end is End.NO_LINE and any(each.switches for each in answer)
-            return Destination(number, found, first, beaten, switched, called)
+            on_the_way = passed if found.end is End.OURS else ()
+            return Destination(number, found, first, beaten, switched, called, passed=on_the_way)
         called, at, begin = found.goto.extension, found.goto.context, found.goto.priority
     return Destination(number, Walk(End.UNKNOWN), first, beaten)
 
@@ -224,6 +239,8 @@ def _not_ours(
 def _told(way: Destination, context: str) -> str:
     line, step = way.line, way.walk.step
     wins = f"is taken by {line}" + (f", which comes before {way.beaten}" if way.beaten else "")
+    if way.missing is not None:
+        return f"{wins}, and ends at {way.missing}: this Asterisk has no application {way.missing.app}"
     match way.walk.end:
         case End.NO_LINE if line is None:
             return f"finds no line in [{context}]: the caller gets 404"
@@ -242,6 +259,12 @@ def _told(way: Destination, context: str) -> str:
 
 
 def _fix(way: Destination, context: str, app: str) -> str:
+    if way.missing is not None:
+        app_name = way.missing.app
+        return (
+            f"Load its module (`core show application {app_name}` finds it then), or take that step out; then "
+            "`dialplan reload`."
+        )
     ask = f"`dialplan show {way.number}@{context}` lists the lines that fit, and the first one wins"
     if way.walk.end is End.OTHER_APP:
         return f"Write Stasis({app}) there, or set `asterisk.ari.app` to that name; then `dialplan reload`."

@@ -37,7 +37,8 @@ export function open(main) {
   };
   const look = (on) => attempt(button, "Search", async () => {
     if (!on) next = null;
-    const page = await ask("GET", `/v1/audit${sought()}`);
+    more.disabled = true; // it belongs to what was sought before
+    const page = await ask("GET", `/v1/audit${sought()}`).finally(() => { more.disabled = false; });
     found = on ? [...found, ...page.entries] : page.entries;
     next = page.next;
     entries.update(found);

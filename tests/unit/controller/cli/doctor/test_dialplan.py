@@ -208,6 +208,40 @@ async def test_where_a_call_goes(lines: dict[str, str], verdict: str, told: str,
     assert (told in found.told, fix in found.fix) == (True, True), found
 
 
+APPLICATIONS = """    -= Registered Asterisk Applications =-
+                Answer: Answer a channel if ringing.
+                  Goto: Jump to a particular priority, extension, or context.
+                  NoOp: Do Nothing (No Operation).
+                Stasis: Invoke an external Stasis application.
+    -= 4 Applications Registered =-
+"""
+STEPS = [
+    pytest.param(("Answer()", "noop(1)", "Stasis(voiceai)"), APPLICATIONS, "", id="all are there"),
+    pytest.param(("Wiat(1)", "Stasis(voiceai)"), APPLICATIONS, "Wiat(1)", id="a mistake in a name"),
+    pytest.param(("Answer()", "Gosub(hello,s,1)", "Stasis(voiceai)"), APPLICATIONS, "Gosub(hello,s,1)", id="no module"),
+    pytest.param(("Wiat(1)", "Goto(agents,s,1)"), APPLICATIONS, "Wiat(1)", id="before a Goto"),
+    pytest.param(("Wiat(1)", "Stasis(voiceai)"), "No such command", "", id="no answer"),
+    pytest.param(("Wiat(1)", "Stasis(voiceai)"), APPLICATIONS[:200], "", id="half of an answer"),
+]
+
+
+@pytest.mark.parametrize(("steps", "applications", "missing"), STEPS)
+async def test_a_step_whose_application_is_not_there_ends_the_call(
+    steps: tuple[str, ...], applications: str, missing: str
+) -> None:
+    lines = {
+        "*@from-trunk": line("_X.", *steps),
+        "s@agents": line("s", "Stasis(voiceai)", context="agents"),
+        "core show applications": applications,
+    }
+    settings = config(FULL, routes=[{"to": "5001", "agent": "reception"}, {"to": "s", "agent": "night"}])
+    found, *_ = await inbound.look(settings, exchange(lines), {"main": "from-trunk"})
+    assert found.verdict == ("failure" if missing else "ok"), found
+    if missing:
+        assert f"ends at {missing}: this Asterisk has no application" in found.told
+        assert "core show application " in found.fix
+
+
 async def test_a_called_number_that_changes_on_the_way() -> None:
     """A route has to be for the number with which the call reaches us."""
     lines = {
