@@ -65,6 +65,10 @@ MISTAKES = (
         *("failure", "goes on to where there is no line", "dialplan show"),
     ),
     Mistake(
+        *("an application that is not there", "7190", "exten => 7190,1,Wiat(1)\n same => n,Stasis(voiceai)", 603),
+        *("failure", "ends at Wiat(1): this Asterisk has no application Wiat", "core show application Wiat"),
+    ),
+    Mistake(
         *("Goto() to our line", "7105", "exten => 7105,1,Goto(from-trunk,7100,1)", 200),
         *("ok", "`7105` of [from-trunk]", ""),
     ),

@@ -56,6 +56,7 @@ class Destination:
 
 async def look_at_endpoints(config: Config, run: Run, endpoints: Mapping[str, Sequence[str]]) -> list[Finding]:
     """For a config without a trunk that Asterisk knows: do calls of any endpoint reach us? `endpoints`: by context."""
+    run = _once(run)
     app, reached, others = config.asterisk.ari.app, list[Finding](), list[Finding]()
     called = called_numbers.of_trunk(config, None)
     numbers = list(dict.fromkeys(number for each in called for number in each.numbers))[:MOST]
@@ -77,6 +78,7 @@ async def look_at_endpoints(config: Config, run: Run, endpoints: Mapping[str, Se
 
 async def look(config: Config, run: Run, contexts: Mapping[str, str], lines: Sequence[Context] = ()) -> list[Finding]:
     """`contexts`: that of each trunk's endpoint, by the trunk's name. `lines`: the whole dialplan."""
+    run = _once(run)
     app, found, left = config.asterisk.ari.app, list[Finding](), MOST
     for trunk, context in contexts.items():
         called = called_numbers.of_trunk(config, trunk)
@@ -111,6 +113,18 @@ def routed(config: Config, trunk: str | None, number: str) -> bool:
 def _without_route(check: str) -> Finding:
     fix = "Nothing, if calls are only placed over it. Otherwise add a route whose `trunk` is this one, or none."
     return warning(check, "no route is for its calls: whoever calls over it is refused (480)", fix)
+
+
+def _once(run: Run) -> Run:
+    """Each command is run once: many numbers go the same way, and the applications are the same for all."""
+    answers: dict[str, str | None] = {}
+
+    async def ask(command: str) -> str | None:
+        if command not in answers:
+            answers[command] = await run(command)
+        return answers[command]
+
+    return ask
 
 
 async def _sent_on(run: Run, number: str, lines: Sequence[Context], app: str) -> Destination | None:

@@ -242,6 +242,22 @@ async def test_a_step_whose_application_is_not_there_ends_the_call(
         assert "core show application " in found.fix
 
 
+async def test_each_command_is_run_once() -> None:
+    asked: list[str] = []
+    answer = exchange(
+        {"*@from-trunk": line("_X.", "Answer()", "Goto(agents,s,1)"), "core show applications": APPLICATIONS}
+    )
+
+    async def run(command: str) -> str | None:
+        asked.append(command)
+        return await answer(command)
+
+    settings = config(FULL, routes=[{"to": "5001", "agent": "reception"}, {"to": "s", "agent": "night"}])
+    await inbound.look(settings, run, {"main": "from-trunk", "desk": "from-trunk"})
+    assert len(asked) == len(set(asked))
+    assert {"dialplan show 5001@from-trunk", "dialplan show s@agents"} <= set(asked)
+
+
 async def test_a_called_number_that_changes_on_the_way() -> None:
     """A route has to be for the number with which the call reaches us."""
     lines = {
